@@ -1,0 +1,34 @@
+//! Generates the Rust types from the `.proto` files, without protoc.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use prost::Message as _;
+
+const FILES: [&str; 8] = [
+    "chancery/admin/v1/apply.proto",
+    "chancery/admin/v1/identity_provider.proto",
+    "chancery/admin/v1/instance.proto",
+    "chancery/admin/v1/rule.proto",
+    "chancery/admin/v1/server.proto",
+    "chancery/audit/v1/audit_service.proto",
+    "chancery/node/v1/node.proto",
+    "chancery/policy/v1/snapshot.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=chancery");
+    let descriptors = protox::Compiler::new(["."])?
+        .include_source_info(true)
+        .include_imports(true)
+        .open_files(FILES)?
+        .file_descriptor_set();
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .bytes(".chancery.node.v1.SectionChunk.data")
+        .client_mod_attribute(".", r#"#[cfg(feature = "client")]"#)
+        .server_mod_attribute(".", r#"#[cfg(feature = "server")]"#)
+        .compile_fds(descriptors)?;
+    Ok(())
+}
