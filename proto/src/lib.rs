@@ -3,7 +3,10 @@
 //! By default this crate is messages only, so that the filter carries no gRPC stack; the features
 //! `client` and `server` add tonic's halves.
 
-#![allow(missing_docs, reason = "the .proto files document what is generated from them")]
+#![allow(
+    missing_docs,
+    reason = "the .proto files document what is generated from them"
+)]
 #![allow(clippy::pedantic, reason = "generated code")]
 
 /// `chancery.admin.v1`: what administrators and the command line call.

@@ -1,1 +1,34 @@
-//! filter/engine
+//! The pure core of Chancery: bytes and facts in, decisions and effects out.
+//!
+//! Nothing here reads a clock, draws randomness, or knows of a proxy or a transport: time and
+//! random bytes are arguments, signatures are checked by whoever drives the machine. The filter,
+//! the control plane's compile gate, the tests and the simulator run this same code.
+
+pub mod decide;
+pub mod entry;
+pub mod exchange;
+pub mod glob;
+pub mod id;
+pub mod json;
+pub mod limits;
+pub mod message;
+pub mod policy;
+pub mod principal;
+pub mod reason;
+pub mod redact;
+pub mod refusal;
+pub mod ring;
+pub mod rule;
+pub mod server;
+pub mod sse;
+pub mod token;
+
+#[cfg(feature = "proto")]
+pub mod link;
+#[cfg(feature = "proto")]
+pub mod snapshot;
+#[cfg(feature = "proto")]
+pub mod wire;
+
+/// The version that entries are stamped with.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

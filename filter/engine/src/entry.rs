@@ -1,0 +1,220 @@
+//! What an instance says happened: the entries of the record, before they are bytes.
+
+use std::sync::Arc;
+
+use crate::{
+    decide::Verdict,
+    id::{DecisionId, Digest, SnapshotVersion, Time},
+    principal::Principal,
+    redact::Finding,
+    rule::Target,
+};
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// When.
+    pub time: Time,
+    /// Which decision it belongs to. `None`: nothing was decided.
+    pub decision_id: Option<DecisionId>,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A message was judged.
+    Decision(Box<DecisionEvent>),
+    /// A judged exchange ended.
+    Outcome(Box<OutcomeEvent>),
+    /// Entries are missing.
+    Gap {
+        /// Why: a stable word.
+        reason: &'static str,
+        /// How many.
+        count: u64,
+    },
+}
+
+impl Event {
+    /// Whether it is the refusal of someone who is not known, which must never displace others.
+    pub fn is_anonymous_refusal(&self) -> bool {
+        match self {
+            Self::Decision(decision) => {
+                !decision.principal.is_authenticated() && decision.verdict != Verdict::Allow
+            }
+            Self::Outcome(_) | Self::Gap { .. } => false,
+        }
+    }
+}
+
+/// A message was judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecisionEvent {
+    /// Envoy's request id and the trace context.
+    pub request: RequestIds,
+    /// Who acted.
+    pub principal: Arc<Principal>,
+    /// Which way the message went.
+    pub direction: Direction,
+    /// The protocol version, where it is known.
+    pub protocol_version: Option<Box<str>>,
+    /// The method; empty where none could be read.
+    pub method: Box<str>,
+    /// The JSON-RPC id's token.
+    pub rpc_id: Option<Box<str>>,
+    /// The server's resource name; empty where none was found.
+    pub server: Box<str>,
+    /// What the message acts on.
+    pub capability: Option<Capability>,
+    /// The arguments as forwarded.
+    pub arguments: Option<Content>,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// The rules that decided.
+    pub rules: Vec<Box<str>>,
+    /// What was read to decide.
+    pub facts: Vec<Fact>,
+    /// Under which snapshot.
+    pub snapshot: Option<SnapshotVersion>,
+    /// What detectors found in what was sent.
+    pub findings: Vec<Finding>,
+    /// The message's length in bytes.
+    pub size_bytes: usize,
+}
+
+/// What names a request beside its decision.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct RequestIds {
+    /// `x-request-id`.
+    pub request_id: Option<Box<str>>,
+    /// `traceparent`.
+    pub trace_parent: Option<Box<str>>,
+    /// `mcp-session-id`.
+    pub session_id: Option<Box<str>>,
+    /// The peer's address.
+    pub source: Option<Box<str>>,
+}
+
+/// Which way a message went.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Direction {
+    /// From client to server.
+    ToServer,
+    /// From server to client.
+    ToClient,
+}
+
+/// What a message acts on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Capability {
+    /// A tool, by name.
+    Tool(Box<str>),
+    /// A prompt, by name.
+    Prompt(Box<str>),
+    /// A resource, by URI.
+    Resource(Box<str>),
+}
+
+impl Capability {
+    /// Its name or URI.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Tool(name) | Self::Prompt(name) | Self::Resource(name) => name,
+        }
+    }
+
+    /// As what rules are asked about.
+    pub fn target(&self) -> Target<'_> {
+        match self {
+            Self::Tool(name) => Target::Tool(name),
+            Self::Prompt(name) => Target::Prompt(name),
+            Self::Resource(uri) => Target::Resource(uri),
+        }
+    }
+}
+
+/// Bounded content with the digest of all of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Content {
+    /// The first bytes.
+    pub data: Vec<u8>,
+    /// SHA-256 of the whole. `None`: not asked for.
+    pub digest: Option<Digest>,
+    /// Length of the whole.
+    pub size_bytes: usize,
+}
+
+impl Content {
+    /// Keeps the first `max_bytes` of a text, cut between characters.
+    pub fn bounded(text: &str, max_bytes: usize, digest: Option<Digest>) -> Self {
+        let cut = text.floor_char_boundary(max_bytes);
+        let data = text.get(..cut).unwrap_or_default().as_bytes().to_vec();
+        Self {
+            data,
+            digest,
+            size_bytes: text.len(),
+        }
+    }
+}
+
+/// A value that was read to decide.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fact {
+    /// Which.
+    pub key: &'static str,
+    /// The value.
+    pub value: Box<str>,
+    /// How it is known.
+    pub provenance: Provenance,
+}
+
+/// How much a value can be relied on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Provenance {
+    /// Proven by a signature that was checked, or known to the proxy itself.
+    Verified,
+    /// Said by the client.
+    Claimed,
+}
+
+/// A judged exchange ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutcomeEvent {
+    /// How.
+    pub status: OutcomeStatus,
+    /// The HTTP status the client saw; 0 where it saw none.
+    pub http_status: u16,
+    /// The JSON-RPC error code.
+    pub rpc_code: Option<i64>,
+    /// The result as delivered.
+    pub result: Option<Content>,
+    /// What was pruned from a list.
+    pub pruned: Vec<Box<str>>,
+    /// What detectors found in what came back.
+    pub findings: Vec<Finding>,
+    /// From the request to the end of the answer, in milliseconds.
+    pub latency_ms: u64,
+    /// The answer's length in bytes, as delivered.
+    pub size_bytes: usize,
+    /// Why the answer was refused.
+    pub reason: Option<crate::reason::Reason>,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OutcomeStatus {
+    /// A result was delivered.
+    Result,
+    /// A tool said that it failed.
+    ToolError,
+    /// The server answered with a JSON-RPC error.
+    RpcError,
+    /// The answer was refused.
+    Refused,
+    /// An HTTP status and no message.
+    Http,
+    /// Nothing was seen of an answer.
+    Unknown,
+}

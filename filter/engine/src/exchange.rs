@@ -1,0 +1,282 @@
+//! One HTTP exchange, judged: the state machine that the filter, the tests and the simulator drive
+//! alike.
+//!
+//! ```text
+//! open ─┬─ Pass                                   not governed, and that is allowed
+//!       ├─ Reply                                  refused
+//!       ├─ Verify ── verified ─┐                  a signature is to be checked
+//!       └──────────────────────┴─ AwaitBody ── body ──┬─ Reply
+//!                              └─ Forward ────────────┴─ Forward ── response_head ─┬─ Hold ── response_body
+//!                                                                                  └─ Stream ── response_chunk…
+//! ```
+//! Entries collect on the way and are taken with [`Exchange::take_entries`]. Whatever way it goes,
+//! one decision entry is made for the request, and one outcome entry for what was forwarded.
+
+mod headers;
+mod list;
+mod request;
+mod response;
+
+use std::sync::Arc;
+
+pub use headers::Headers;
+pub use request::{BodyStep, HeadStep, RequestHead, STRIPPED_HEADERS};
+pub use response::{Judged, ResponseHead, ResponseStep};
+
+use crate::{
+    decide::Verdict,
+    entry::{
+        Capability, Content, DecisionEvent, Direction, Entry, Event, Fact, OutcomeEvent,
+        OutcomeStatus, RequestIds,
+    },
+    id::{DecisionId, Time},
+    limits::Limits,
+    policy::{Policy, ServerIndex},
+    principal::Principal,
+    reason::Reason,
+    redact::{Detectors, Finding, Redaction},
+    refusal::{Refusal, Reply},
+    token::UnverifiedToken,
+};
+
+/// What an exchange is judged with.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// What is enforced. `None`: nothing yet, so everything is refused.
+    pub policy: Option<Arc<Policy>>,
+    /// The bounds.
+    pub limits: Limits,
+    /// What happens to requests that no endpoint matches.
+    pub unmatched: Unmatched,
+    /// Names the decision; from 16 random bytes.
+    pub decision_id: DecisionId,
+    /// When the request came.
+    pub now: Time,
+}
+
+/// What happens to requests that no endpoint matches.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Unmatched {
+    /// They are refused: the listener carries MCP alone.
+    #[default]
+    Refuse,
+    /// They go through untouched: the listener carries other traffic too.
+    Pass,
+}
+
+/// An exchange in progress.
+#[derive(Debug)]
+pub struct Exchange {
+    context: Context,
+    ids: RequestIds,
+    facts: Vec<Fact>,
+    server: Option<ServerIndex>,
+    server_name: Box<str>,
+    principal: Arc<Principal>,
+    /// The HTTP method, where it is one that is governed.
+    verb: Verb,
+    claims: HeaderClaims,
+    unverified: Option<Box<(Box<str>, UnverifiedToken)>>,
+    /// What the answer is judged by.
+    asked: Asked,
+    stream: response::Stream,
+    phase: Phase,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Verb {
+    Post,
+    Get,
+    Delete,
+}
+
+/// What a client says about its message in headers. Never decided on; must agree.
+#[derive(Debug, Default)]
+struct HeaderClaims {
+    protocol_version: Option<Box<str>>,
+    method: Option<Box<str>>,
+    name: Option<Box<str>>,
+}
+
+/// What the answer must fit.
+#[derive(Debug, Default)]
+struct Asked {
+    /// The request's id token. `None`: no answer is due, or it is not known which.
+    rpc_id: Option<Box<str>>,
+    method: Option<crate::message::Method>,
+    protocol_version: Option<Box<str>>,
+    redaction: Redaction,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    /// The request is not judged yet.
+    Request,
+    /// Forwarded: an outcome is due.
+    Response,
+    /// Refused or ended: nothing more is recorded.
+    Done,
+    /// Not governed.
+    Passed,
+}
+
+/// What is known of a message when it is decided on.
+#[derive(Debug, Default)]
+struct Subject<'a> {
+    method: &'a str,
+    rpc_id: Option<&'a str>,
+    capability: Option<Capability>,
+    arguments: Option<Content>,
+    findings: Vec<Finding>,
+    rules: Vec<Box<str>>,
+    size_bytes: usize,
+    detail: Option<&'a str>,
+}
+
+impl Exchange {
+    fn new(context: Context) -> Self {
+        Self {
+            context,
+            ids: RequestIds::default(),
+            facts: Vec::new(),
+            server: None,
+            server_name: Box::default(),
+            principal: Arc::new(Principal::anonymous()),
+            verb: Verb::Post,
+            claims: HeaderClaims::default(),
+            unverified: None,
+            asked: Asked::default(),
+            stream: response::Stream::default(),
+            phase: Phase::Request,
+            entries: Vec::new(),
+        }
+    }
+
+    /// The entries made since this was last asked.
+    pub fn take_entries(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.entries)
+    }
+
+    /// The decision's id, for the access log.
+    pub fn decision_id(&self) -> DecisionId {
+        self.context.decision_id
+    }
+
+    /// Whether no server is governed here, so that nothing of the exchange is touched.
+    pub fn is_passed(&self) -> bool {
+        self.phase == Phase::Passed
+    }
+
+    /// The exchange is over, for whatever cause. A forwarded request without an answer ends as
+    /// unknown.
+    pub fn close(&mut self, now: Time) {
+        match self.phase {
+            Phase::Response => self.end(OutcomeStatus::Unknown, now, Ending::default()),
+            Phase::Request | Phase::Done | Phase::Passed => {}
+        }
+    }
+
+    /// The shell could not carry on; what is due is recorded and refused.
+    pub fn fail(&mut self, reason: Reason) -> Reply {
+        match self.phase {
+            Phase::Request => self.refuse(reason, Subject::default()),
+            Phase::Response | Phase::Done | Phase::Passed => {
+                let now = self.context.now;
+                self.refuse_response(reason, None, now)
+            }
+        }
+    }
+
+    fn policy(&self) -> Option<Arc<Policy>> {
+        self.context.policy.as_ref().map(Arc::clone)
+    }
+
+    fn refusal<'a>(
+        &self,
+        reason: Reason,
+        rpc_id: Option<&'a str>,
+        detail: Option<&'a str>,
+    ) -> Refusal<'a> {
+        Refusal {
+            reason,
+            decision_id: self.context.decision_id,
+            rpc_id,
+            detail,
+        }
+    }
+
+    /// Refuses the request, with its one decision entry.
+    fn refuse(&mut self, reason: Reason, subject: Subject<'_>) -> Reply {
+        let reply = self.refusal(reason, subject.rpc_id, subject.detail).reply();
+        self.decide(Verdict::Deny(reason), Direction::ToServer, subject);
+        self.phase = Phase::Done;
+        reply
+    }
+
+    fn decide(&mut self, verdict: Verdict, direction: Direction, subject: Subject<'_>) {
+        let event = DecisionEvent {
+            request: self.ids.clone(),
+            principal: Arc::clone(&self.principal),
+            direction,
+            protocol_version: self.asked.protocol_version.clone(),
+            method: subject.method.into(),
+            rpc_id: subject.rpc_id.map(Box::from),
+            server: self.server_name.clone(),
+            capability: subject.capability,
+            arguments: subject.arguments,
+            verdict,
+            rules: subject.rules,
+            facts: self.facts.clone(),
+            snapshot: self.context.policy.as_ref().map(|policy| policy.version()),
+            findings: subject.findings,
+            size_bytes: subject.size_bytes,
+        };
+        self.record(Event::Decision(Box::new(event)), self.context.now);
+    }
+
+    fn record(&mut self, event: Event, time: Time) {
+        let decision_id = Some(self.context.decision_id);
+        self.entries.push(Entry {
+            time,
+            decision_id,
+            event,
+        });
+    }
+
+    /// Records the one outcome of what was forwarded.
+    fn end(&mut self, status: OutcomeStatus, now: Time, ending: Ending) {
+        let event = OutcomeEvent {
+            status,
+            http_status: ending.http_status,
+            rpc_code: ending.rpc_code,
+            result: ending.result,
+            pruned: ending.pruned,
+            findings: ending.findings,
+            latency_ms: now.since_ms(self.context.now),
+            size_bytes: ending.size_bytes,
+            reason: ending.reason,
+        };
+        self.phase = Phase::Done;
+        self.record(Event::Outcome(Box::new(event)), now);
+    }
+
+    fn detectors(&self, direction: Direction) -> Detectors {
+        match direction {
+            Direction::ToServer => self.asked.redaction.arguments,
+            Direction::ToClient => self.asked.redaction.results,
+        }
+    }
+}
+
+/// What is known when an exchange ends.
+#[derive(Debug, Default)]
+struct Ending {
+    http_status: u16,
+    rpc_code: Option<i64>,
+    result: Option<Content>,
+    pruned: Vec<Box<str>>,
+    findings: Vec<Finding>,
+    size_bytes: usize,
+    reason: Option<Reason>,
+}

@@ -1,0 +1,121 @@
+//! Headers as a proxy gives them: lower-case names, raw values.
+
+use std::borrow::Cow;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+/// A borrowed list of headers.
+#[derive(Clone, Copy, Debug)]
+pub struct Headers<'h>(&'h [(Vec<u8>, Vec<u8>)]);
+
+/// A header that occurs more often than once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Repeated;
+
+impl<'h> Headers<'h> {
+    /// Headers, names in lower case.
+    pub fn new(pairs: &'h [(Vec<u8>, Vec<u8>)]) -> Self {
+        Self(pairs)
+    }
+
+    /// The values of a header.
+    pub fn all(self, name: &str) -> impl Iterator<Item = &'h [u8]> {
+        self.0
+            .iter()
+            .filter(move |(key, _)| key == name.as_bytes())
+            .map(|(_, value)| &**value)
+    }
+
+    /// The value of a header that may occur once.
+    pub(super) fn single(self, name: &str) -> Result<Option<&'h [u8]>, Repeated> {
+        let mut values = self.all(name);
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value),
+            (_, Some(_)) => Err(Repeated),
+        }
+    }
+
+    /// The first value of a header, as text that is safe to keep.
+    pub(super) fn text(self, name: &str) -> Option<Box<str>> {
+        const MAX_BYTES: usize = 256;
+        let value = self.all(name).next()?;
+        let value = value.get(..MAX_BYTES).unwrap_or(value);
+        Some(String::from_utf8_lossy(value).into())
+    }
+}
+
+/// Whether a content type is JSON in UTF-8 and nothing else.
+pub(super) fn is_json(content_type: &[u8]) -> bool {
+    let Some((media_type, parameters)) = split_media_type(content_type) else {
+        return false;
+    };
+    media_type.eq_ignore_ascii_case("application/json")
+        && parameters.is_none_or(|text| {
+            let value = text.trim().to_ascii_lowercase();
+            matches!(&*value, "charset=utf-8" | "charset=\"utf-8\"")
+        })
+}
+
+/// Whether a content type is an event stream.
+pub(super) fn is_event_stream(content_type: &[u8]) -> bool {
+    split_media_type(content_type)
+        .is_some_and(|(media_type, _)| media_type.eq_ignore_ascii_case("text/event-stream"))
+}
+
+fn split_media_type(content_type: &[u8]) -> Option<(&str, Option<&str>)> {
+    let text = std::str::from_utf8(content_type).ok()?;
+    Some(match text.split_once(';') {
+        Some((media_type, parameters)) => (media_type.trim(), Some(parameters)),
+        None => (text.trim(), None),
+    })
+}
+
+/// Decodes a mirrored value (MCP 2026-07-28, transports: `=?base64?…?=`); `None` where it is no
+/// canonical encoding.
+pub(super) fn decode_mirrored(value: &[u8]) -> Option<Cow<'_, str>> {
+    let text = std::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
+    let encoded = text
+        .strip_prefix("=?base64?")
+        .and_then(|rest| rest.strip_suffix("?="));
+    match encoded {
+        None => Some(Cow::Borrowed(text)),
+        Some(encoded) => {
+            let bytes = STANDARD.decode(encoded).ok()?;
+            String::from_utf8(bytes).ok().map(Cow::Owned)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_plain_json() {
+        for yes in [
+            "application/json",
+            "Application/JSON ; charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+        ] {
+            assert!(is_json(yes.as_bytes()), "{yes}");
+        }
+        for no in [
+            "",
+            "text/plain",
+            "application/json, text/plain",
+            "application/json;charset=utf-16",
+            "application/json;;",
+            "application/json; charset=utf-8; charset=utf-16",
+            "application/jsonp",
+        ] {
+            assert!(!is_json(no.as_bytes()), "{no}");
+        }
+    }
+
+    #[test]
+    fn decodes_mirrored_values() {
+        assert_eq!(decode_mirrored(b" get_note ").unwrap(), "get_note");
+        assert_eq!(decode_mirrored("=?base64?w6k=?=".as_bytes()).unwrap(), "é");
+        assert_eq!(decode_mirrored(b"=?base64?w6k?="), None);
+    }
+}

@@ -1,0 +1,196 @@
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn parse(text: &[u8]) -> Result<Document<'_>, JsonError> {
+    Document::parse(text, 1 << 20, &Limits::DEFAULT)
+}
+
+#[test]
+fn refuses_what_lenient_readers_accept() {
+    let cases: &[&[u8]] = &[
+        b"",
+        b"\xEF\xBB\xBF{}",
+        b"{\"a\":1,\"a\":2}",
+        b"{\"a\":1,\"\\u0061\":2}",
+        b"[{\"x\":{\"k\":0,\"k\":0}}]",
+        b"{}{}",
+        b"{} x",
+        b"[1,]",
+        b"{\"a\":1,}",
+        b"{a:1}",
+        b"'a'",
+        b"01",
+        b"+1",
+        b"1.",
+        b".5",
+        b"1e",
+        b"NaN",
+        b"Infinity",
+        b"nul",
+        b"\"\\ud800\"",
+        b"\"\\udc00\"",
+        b"\"\\ud800\\u0041\"",
+        b"\"\\x41\"",
+        b"\"\\u00g0\"",
+        b"\"a\nb\"",
+        b"\"a\0b\"",
+        b"\"\xff\"",
+        b"\"\xed\xa0\x80\"",
+        b"/* */{}",
+        b"{\"a\":1}\0",
+    ];
+    for case in cases {
+        assert!(parse(case).is_err(), "{}", String::from_utf8_lossy(case));
+    }
+}
+
+#[test]
+fn refuses_duplicates_in_large_objects() {
+    let mut text = String::from("{");
+    for key in 0..100 {
+        let _ = write!(text, "\"k{key}\":{key},");
+    }
+    let unique = format!("{text}\"last\":0}}");
+    assert!(parse(unique.as_bytes()).is_ok());
+    let twice = format!("{text}\"k42\":0}}");
+    assert!(matches!(
+        parse(twice.as_bytes()),
+        Err(JsonError::DuplicateKey { .. })
+    ));
+}
+
+#[test]
+fn enforces_each_limit_at_n_and_n_plus_one() {
+    let limits = Limits {
+        max_json_depth: 3,
+        max_json_nodes: 4,
+        ..Limits::DEFAULT
+    };
+    let depth = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+    assert!(Document::parse(depth(3).as_bytes(), 100, &limits).is_ok());
+    assert_eq!(
+        Document::parse(depth(4).as_bytes(), 100, &limits).unwrap_err(),
+        JsonError::TooDeep {
+            at: 3,
+            max_depth: 3
+        }
+    );
+    assert!(Document::parse(b"[1,2,3]", 100, &limits).is_ok());
+    assert_eq!(
+        Document::parse(b"[1,2,3,4]", 100, &limits).unwrap_err(),
+        JsonError::TooManyNodes { max_nodes: 4 }
+    );
+    assert!(Document::parse(b"[1,2]", 5, &limits).is_ok());
+    assert_eq!(
+        Document::parse(b"[1,2 ]", 5, &limits).unwrap_err(),
+        JsonError::TooLong { max_bytes: 5 }
+    );
+}
+
+#[test]
+fn says_where_and_what_was_expected() {
+    assert_eq!(
+        parse(b"{\"a\" 1}").unwrap_err().to_string(),
+        "unexpected `1` at byte 5, expected `:`"
+    );
+    assert_eq!(
+        parse(b"[").unwrap_err().to_string(),
+        "unexpected end at byte 1, expected a value"
+    );
+}
+
+#[test]
+fn decodes_escapes_and_finds_their_raw_ranges() {
+    let document = parse(br#""a\n\u00e9\ud83d\ude00z""#).unwrap();
+    let value = document.root();
+    assert_eq!(value.as_str().unwrap(), "a\né😀z");
+    let raw = raw_ranges(value.inner(), &[1..2, 4..8]);
+    let texts: Vec<_> = raw
+        .iter()
+        .map(|range| value.inner().get(range.clone()).unwrap())
+        .collect();
+    assert_eq!(texts, ["\\n", "\\ud83d\\ude00"]);
+}
+
+#[test]
+fn points_at_what_it_found() {
+    let document = parse(br#"{"a":[0,{"b/c":"x"}]}"#).unwrap();
+    let leaf = document.root().leaves().last().unwrap();
+    assert_eq!(leaf.as_str().unwrap(), "x");
+    assert_eq!(document.root().pointer_to(leaf), "/a/1/b~1c");
+}
+
+#[test]
+fn refuses_overlapping_edits() {
+    let mut edits = Edits::default();
+    edits.replace(0..3, "x".into());
+    edits.replace(2..4, "y".into());
+    assert!(edits.apply("abcdef").is_err());
+}
+
+/// Any JSON value as serde writes it, with keys that need escapes.
+fn any_json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        any::<f64>()
+            .prop_filter("finite", |x| x.is_finite())
+            .prop_map(serde_json::Value::from),
+        any::<String>().prop_map(serde_json::Value::from),
+    ];
+    leaf.prop_recursive(6, 64, 8, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..8).prop_map(serde_json::Value::from),
+            prop::collection::btree_map(any::<String>(), inner, 0..20)
+                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn rebuild(value: Value<'_>) -> serde_json::Value {
+    match value.kind() {
+        Kind::Null => serde_json::Value::Null,
+        Kind::Bool => value.as_bool().unwrap().into(),
+        Kind::Number => serde_json::from_str(value.as_number().unwrap()).unwrap(),
+        Kind::String => value.as_str().unwrap().into_owned().into(),
+        Kind::Array => value.items().map(rebuild).collect(),
+        Kind::Object => value
+            .members()
+            .map(|(key, member)| (key.as_str().unwrap().into_owned(), rebuild(member)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_serde_on_valid_text(value in any_json(), pretty in any::<bool>()) {
+        let text = if pretty {
+            serde_json::to_string_pretty(&value).unwrap()
+        } else {
+            serde_json::to_string(&value).unwrap()
+        };
+        let document = parse(text.as_bytes()).unwrap();
+        prop_assert_eq!(rebuild(document.root()), serde_json::from_str::<serde_json::Value>(&text).unwrap());
+    }
+
+    #[test]
+    fn never_accepts_what_serde_refuses(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        if parse(&bytes).is_ok() {
+            prop_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_ok());
+        }
+    }
+
+    #[test]
+    fn escaping_is_undone_by_parsing(text in any::<String>()) {
+        let mut quoted = String::from("\"");
+        escape_into(&mut quoted, &text);
+        quoted.push('"');
+        let document = parse(quoted.as_bytes()).unwrap();
+        prop_assert_eq!(document.root().as_str().unwrap(), text);
+    }
+}

@@ -1,0 +1,353 @@
+//! The stream between an instance and its control plane, as a machine without a transport.
+//!
+//! The host accepts anything that is sent and says nothing of what is lost, so nothing counts
+//! until the other side has answered: entries until they are acknowledged, a connection until the
+//! first message arrives.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chancery_proto::node::v1::{self as pb, connect_request, connect_response};
+use prost::Message as _;
+
+use crate::{
+    entry::{Entry, Event},
+    id::{SnapshotVersion, Time},
+    limits::Limits,
+    policy::Policy,
+    ring::{Lane, Ring},
+    snapshot::{FEATURES, InvalidSnapshot, Loader, Progress},
+    wire::audit::timestamp,
+};
+
+/// Who an instance says it is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The Envoy, as its operator names it.
+    pub node_id: String,
+    /// Random, new with every VM.
+    pub instance_id: [u8; 16],
+    /// Free labels of the node.
+    pub labels: BTreeMap<String, String>,
+    /// The filter's version.
+    pub filter_version: String,
+}
+
+/// What the shell is to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Open the stream.
+    Open,
+    /// Send a message on it.
+    Send(Vec<u8>),
+    /// Enforce a policy from now on, and keep these bytes for the next VM.
+    Enforce {
+        /// The policy.
+        policy: Arc<Policy>,
+        /// For [`Link::restore`].
+        stored: Vec<u8>,
+    },
+    /// Tell the operator.
+    Warn(String),
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Link {
+    identity: Identity,
+    loader: Loader,
+    ring: Ring,
+    state: State,
+    /// Failed attempts since the other side last answered.
+    failures: u32,
+    reported_drops: u64,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// No stream; one is opened at this time.
+    Down { retry_at: Time },
+    /// A stream that has not been answered on, perhaps because it leads nowhere.
+    Opened { since: Time, next_heartbeat: Time },
+    /// A stream that works.
+    Up { next_heartbeat: Time },
+}
+
+const HEARTBEAT_MS: u64 = 1_000;
+const FIRST_RETRY_MS: u64 = 100;
+const MAX_RETRY_MS: u64 = 2_000;
+
+impl Link {
+    /// A machine that opens its stream with the first tick.
+    pub fn new(identity: Identity, limits: Limits) -> Self {
+        Self {
+            identity,
+            loader: Loader::new(limits),
+            ring: Ring::new(limits),
+            state: State::Down {
+                retry_at: Time::default(),
+            },
+            failures: 0,
+            reported_drops: 0,
+        }
+    }
+
+    /// Takes over what another VM enforced last.
+    ///
+    /// # Errors
+    /// Where it does not compile here.
+    pub fn restore(&mut self, stored: &[u8]) -> Result<Option<Arc<Policy>>, InvalidSnapshot> {
+        Ok(match self.loader.restore(stored)? {
+            Progress::Applied(policy) => Some(policy),
+            Progress::Waiting => None,
+        })
+    }
+
+    /// Keeps an entry until it is durable.
+    pub fn record(&mut self, entry: Entry) {
+        let lane = if entry.event.is_anonymous_refusal() {
+            Lane::Anonymous
+        } else {
+            Lane::Calls
+        };
+        if lane == Lane::Anonymous && !self.ring.admit_anonymous(entry.time) {
+            return;
+        }
+        let bytes = chancery_proto::audit::v1::Entry::from(entry).encode_to_vec();
+        self.ring.push(lane, bytes);
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self, now: Time) -> Vec<Command> {
+        match self.state {
+            State::Down { retry_at } if retry_at <= now => {
+                self.state = State::Opened {
+                    since: now,
+                    next_heartbeat: now,
+                };
+                vec![Command::Open]
+            }
+            State::Down { .. } => Vec::new(),
+            State::Opened { next_heartbeat, .. } | State::Up { next_heartbeat } => {
+                self.report_losses(now);
+                let mut commands = Vec::new();
+                if next_heartbeat <= now {
+                    commands.push(self.heartbeat(now));
+                    let next = now.plus_ms(HEARTBEAT_MS);
+                    self.state = match self.state {
+                        State::Opened { since, .. } => State::Opened {
+                            since,
+                            next_heartbeat: next,
+                        },
+                        State::Up { .. } | State::Down { .. } => State::Up {
+                            next_heartbeat: next,
+                        },
+                    };
+                }
+                self.send_entries(&mut commands);
+                commands
+            }
+        }
+    }
+
+    /// The stream was opened, as far as the host can tell: the first message goes out.
+    pub fn opened(&mut self, now: Time) -> Vec<Command> {
+        self.state = State::Opened {
+            since: now,
+            next_heartbeat: now.plus_ms(HEARTBEAT_MS),
+        };
+        self.ring.rewind();
+        let Identity {
+            node_id,
+            instance_id,
+            labels,
+            filter_version,
+        } = self.identity.clone();
+        let hello = pb::Hello {
+            node_id,
+            instance_id: instance_id.to_vec(),
+            labels: labels.into_iter().collect(),
+            filter_version,
+            features: FEATURES
+                .iter()
+                .map(|feature| (*feature).to_owned())
+                .collect(),
+            applied: self.loader.applied().map(version),
+            held_sections: self
+                .loader
+                .held_sections()
+                .map(|d| d.as_bytes().to_vec())
+                .collect(),
+            next_sequence: self.ring.next_sequence(),
+        };
+        let mut commands = vec![send(connect_request::Message::Hello(hello))];
+        self.send_entries(&mut commands);
+        commands
+    }
+
+    /// The stream is gone, or could not be opened.
+    pub fn closed(&mut self, now: Time) {
+        let exponent = self.failures.min(5);
+        let delay = FIRST_RETRY_MS
+            .saturating_mul(1 << exponent)
+            .min(MAX_RETRY_MS);
+        // Instances of one node must not all come back in the same tick.
+        let jitter = u64::from(self.identity.instance_id.first().copied().unwrap_or(0));
+        self.failures = self.failures.saturating_add(1);
+        self.state = State::Down {
+            retry_at: now.plus_ms(delay.saturating_add(jitter / 4)),
+        };
+        self.loader.abandon();
+        self.ring.rewind();
+    }
+
+    /// A message arrived.
+    pub fn received(&mut self, bytes: &[u8], now: Time) -> Vec<Command> {
+        self.failures = 0;
+        if let State::Opened { next_heartbeat, .. } = self.state {
+            self.state = State::Up { next_heartbeat };
+        }
+        let message = match pb::ConnectResponse::decode(bytes) {
+            Ok(pb::ConnectResponse { message }) => message,
+            Err(error) => {
+                let reason = format!("a message of the control plane cannot be decoded: {error}");
+                return self.nack(reason);
+            }
+        };
+        let progress = match message {
+            Some(connect_response::Message::Manifest(signed)) => {
+                self.loader.offer(&signed.manifest)
+            }
+            Some(connect_response::Message::SectionChunk(chunk)) => {
+                let pb::SectionChunk {
+                    digest,
+                    offset_bytes,
+                    data,
+                } = chunk;
+                self.loader.chunk(&digest, offset_bytes, &data)
+            }
+            Some(connect_response::Message::EntriesAck(pb::EntriesAck { sequence })) => {
+                self.ring.acknowledge(sequence);
+                let mut commands = Vec::new();
+                self.send_entries(&mut commands);
+                return commands;
+            }
+            // A newer control plane may say more than is known here; none of it is policy.
+            None => return Vec::new(),
+        };
+        match progress {
+            Ok(Progress::Waiting) => Vec::new(),
+            Ok(Progress::Applied(policy)) => self.applied(policy, now),
+            Err(error) => self.nack(error.to_string()),
+        }
+    }
+
+    /// The instance ends on purpose.
+    pub fn goodbye(&mut self) -> Vec<Command> {
+        match self.state {
+            State::Down { .. } => Vec::new(),
+            State::Opened { .. } | State::Up { .. } => {
+                let mut commands = Vec::new();
+                self.send_entries(&mut commands);
+                let next_sequence = self.ring.next_sequence();
+                commands.push(send(connect_request::Message::Goodbye(pb::Goodbye {
+                    next_sequence,
+                })));
+                commands
+            }
+        }
+    }
+
+    fn applied(&mut self, policy: Arc<Policy>, _now: Time) -> Vec<Command> {
+        let applied = Some(version(policy.version()));
+        let ack = connect_request::Message::SnapshotAck(pb::SnapshotAck { applied });
+        let stored = self.loader.stored().unwrap_or_default();
+        // Enforced first: an acknowledgement must never be ahead of the truth.
+        vec![Command::Enforce { policy, stored }, send(ack)]
+    }
+
+    fn nack(&mut self, reason: String) -> Vec<Command> {
+        let nack = pb::SnapshotNack {
+            refused: self.loader.offered().map(version),
+            reason: reason.clone(),
+            applied: self.loader.applied().map(version),
+        };
+        self.loader.abandon();
+        let warning = format!("refused a snapshot, keeping the one in force: {reason}");
+        vec![
+            Command::Warn(warning),
+            send(connect_request::Message::SnapshotNack(nack)),
+        ]
+    }
+
+    fn heartbeat(&self, now: Time) -> Command {
+        send(connect_request::Message::Heartbeat(pb::Heartbeat {
+            applied: self.loader.applied().map(version),
+            next_sequence: self.ring.next_sequence(),
+            dropped_entries: self.ring.dropped(),
+            time: Some(timestamp(now)),
+        }))
+    }
+
+    /// What was lost is itself an entry, once there is room for it.
+    fn report_losses(&mut self, now: Time) {
+        let lost = self.ring.dropped().saturating_sub(self.reported_drops);
+        if lost > 0 {
+            let before = self.ring.dropped();
+            self.record(gap(now, "ring_full", lost));
+            if self.ring.dropped() == before {
+                self.reported_drops = before;
+            }
+        }
+        match self.ring.take_coalesced() {
+            0 => {}
+            count => self.record(gap(now, "flood", count)),
+        }
+    }
+
+    fn send_entries(&mut self, commands: &mut Vec<Command>) {
+        loop {
+            let batch = self.ring.next_batch();
+            if batch.is_empty() {
+                return;
+            }
+            let entries = batch.into_iter().map(|entry| pb::SequencedEntry {
+                sequence: entry.sequence,
+                entry: entry.bytes,
+            });
+            let batch = pb::EntryBatch {
+                entries: entries.collect(),
+            };
+            commands.push(send(connect_request::Message::Entries(batch)));
+        }
+    }
+}
+
+fn gap(time: Time, reason: &'static str, count: u64) -> Entry {
+    Entry {
+        time,
+        decision_id: None,
+        event: Event::Gap { reason, count },
+    }
+}
+
+fn send(message: connect_request::Message) -> Command {
+    Command::Send(
+        pb::ConnectRequest {
+            message: Some(message),
+        }
+        .encode_to_vec(),
+    )
+}
+
+fn version(version: SnapshotVersion) -> pb::SnapshotVersion {
+    let SnapshotVersion {
+        epoch,
+        version,
+        digest,
+    } = version;
+    pb::SnapshotVersion {
+        epoch,
+        version,
+        digest: digest.as_bytes().to_vec(),
+    }
+}

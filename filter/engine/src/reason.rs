@@ -1,0 +1,125 @@
+//! Why something was refused: one stable word each, for people and for machines.
+
+/// Why something was refused.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Reason {
+    /// No snapshot has been enforced yet.
+    NoSnapshot,
+    /// The proxy or the filter is set up so that nothing can be judged.
+    Misconfigured,
+    /// The instance holds as many bytes as it may.
+    Overloaded,
+    /// No registered server has this host and path.
+    UnknownServer,
+    /// The route leads to another server than the one the request names.
+    ServerMismatch,
+    /// The server's transport has no such HTTP method.
+    HttpMethod,
+    /// There is no token, and the server needs one.
+    NoToken,
+    /// The token proves nothing.
+    InvalidToken,
+    /// The body is longer than the limit.
+    BodyTooLarge,
+    /// The body is encoded or is not declared as JSON.
+    ContentType,
+    /// The body is not JSON that is safe to judge.
+    InvalidJson,
+    /// The body is JSON but no JSON-RPC message.
+    InvalidMessage,
+    /// The body is a batch.
+    Batch,
+    /// A header says something else than the body.
+    HeaderMismatch,
+    /// The method is not one that is judged.
+    UnknownMethod,
+    /// A rule denies it.
+    DeniedByRule,
+    /// No rule allows it.
+    NoMatchingRule,
+    /// The server's answer cannot be judged.
+    UnreadableResponse,
+    /// The server's answer is longer than the limit.
+    ResponseTooLarge,
+    /// The server refused the gateway's own access.
+    UpstreamUnauthorized,
+}
+
+impl Reason {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoSnapshot => "no_snapshot",
+            Self::Misconfigured => "misconfigured",
+            Self::Overloaded => "overloaded",
+            Self::UnknownServer => "unknown_server",
+            Self::ServerMismatch => "server_mismatch",
+            Self::HttpMethod => "http_method",
+            Self::NoToken => "no_token",
+            Self::InvalidToken => "invalid_token",
+            Self::BodyTooLarge => "body_too_large",
+            Self::ContentType => "content_type",
+            Self::InvalidJson => "invalid_json",
+            Self::InvalidMessage => "invalid_message",
+            Self::Batch => "batch",
+            Self::HeaderMismatch => "header_mismatch",
+            Self::UnknownMethod => "unknown_method",
+            Self::DeniedByRule => "denied_by_rule",
+            Self::NoMatchingRule => "no_matching_rule",
+            Self::UnreadableResponse => "unreadable_response",
+            Self::ResponseTooLarge => "response_too_large",
+            Self::UpstreamUnauthorized => "upstream_unauthorized",
+        }
+    }
+
+    /// What it means, for the one who sees the refusal.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::NoSnapshot => "the gateway has no policy yet and refuses everything",
+            Self::Misconfigured => "the gateway is misconfigured and refuses everything",
+            Self::Overloaded => "the gateway holds too many requests",
+            Self::UnknownServer => "no registered MCP server has this host and path",
+            Self::ServerMismatch => "this route does not lead to the server that was named",
+            Self::HttpMethod => "an MCP endpoint takes POST, GET and DELETE only",
+            Self::NoToken => "this server needs a bearer token",
+            Self::InvalidToken => "the bearer token was not accepted",
+            Self::BodyTooLarge => "the message is longer than the gateway's limit",
+            Self::ContentType => "the message must be plain application/json in UTF-8",
+            Self::InvalidJson => "the message is not JSON that is safe to judge",
+            Self::InvalidMessage => "the message is not a JSON-RPC 2.0 message",
+            Self::Batch => "JSON-RPC batches are not accepted",
+            Self::HeaderMismatch => "a header disagrees with the message",
+            Self::UnknownMethod => "this method is not part of the protocol that is governed here",
+            Self::DeniedByRule => "denied by policy",
+            Self::NoMatchingRule => "not allowed by policy",
+            Self::UnreadableResponse => "the server's answer could not be judged and was withheld",
+            Self::ResponseTooLarge => "the server's answer is longer than the gateway's limit",
+            Self::UpstreamUnauthorized => "the server refused the gateway's own credentials",
+        }
+    }
+
+    /// What whoever sees the refusal can do.
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::NoSnapshot | Self::Overloaded => "retry later",
+            Self::Misconfigured | Self::UpstreamUnauthorized => "tell the gateway's operator",
+            Self::UnknownServer | Self::ServerMismatch => {
+                "check the URL, or ask an administrator to register the server"
+            }
+            Self::HttpMethod => "use the Streamable HTTP transport",
+            Self::NoToken | Self::InvalidToken => "log in again and send a valid bearer token",
+            Self::BodyTooLarge => "send less",
+            Self::ContentType => "send content-type application/json without content-encoding",
+            Self::InvalidJson | Self::InvalidMessage => "send one well-formed JSON-RPC message",
+            Self::Batch => "send one message a request",
+            Self::HeaderMismatch => "send headers that repeat the message exactly",
+            Self::UnknownMethod => "do not retry; use a method of the MCP specification",
+            Self::DeniedByRule | Self::NoMatchingRule => {
+                "do not retry; ask an administrator, naming the decision id"
+            }
+            Self::UnreadableResponse | Self::ResponseTooLarge => {
+                "do not retry; tell the server's owner, naming the decision id"
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Masks sensitive values in the strings of a message by splicing; all other bytes stay.
+
+mod detector;
+
+use std::ops::Range;
+
+pub use detector::Detector;
+
+use crate::json::{Edits, Kind, Value, raw_ranges};
+
+/// Which detectors mask, in each direction.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Redaction {
+    /// In what goes to the server.
+    pub arguments: Detectors,
+    /// In what comes back.
+    pub results: Detectors,
+}
+
+impl Redaction {
+    /// Adds what another obligation asks for.
+    pub fn extend(&mut self, other: Option<&Self>) {
+        if let Some(other) = other {
+            self.arguments.0 |= other.arguments.0;
+            self.results.0 |= other.results.0;
+        }
+    }
+}
+
+/// A set of detectors.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Detectors(u8);
+
+impl Detectors {
+    /// Whether none is in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Adds one.
+    pub fn insert(&mut self, detector: Detector) {
+        self.0 |= detector.bit();
+    }
+
+    /// Whether one is in it.
+    pub fn contains(self, detector: Detector) -> bool {
+        self.0 & detector.bit() != 0
+    }
+}
+
+/// What was found at one place. Never the value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Finding {
+    /// By which detector.
+    pub detector: Detector,
+    /// Where: a JSON pointer into the message.
+    pub pointer: String,
+    /// How often there.
+    pub count: u32,
+}
+
+/// Masks below `value` and says what was found. `root` is where pointers begin.
+pub fn redact(
+    root: Value<'_>,
+    value: Value<'_>,
+    detectors: Detectors,
+    edits: &mut Edits,
+    findings: &mut Vec<Finding>,
+) {
+    if detectors.is_empty() {
+        return;
+    }
+    let mut spans = Vec::new();
+    for leaf in value.leaves().filter(|leaf| leaf.kind() == Kind::String) {
+        spans.clear();
+        let Some(text) = leaf.as_str() else { continue };
+        detector::scan(&text, detectors, &mut spans);
+        if spans.is_empty() {
+            continue;
+        }
+        note(root.pointer_to(leaf), &spans, findings);
+        let start = leaf.span().start.saturating_add(1);
+        let ranges: Vec<Range<usize>> = spans.iter().map(|span| span.range.clone()).collect();
+        let raw = if leaf.is_escaped() {
+            raw_ranges(leaf.inner(), &ranges)
+        } else {
+            ranges
+        };
+        for (span, range) in spans.iter().zip(raw) {
+            let range = range.start.saturating_add(start)..range.end.saturating_add(start);
+            edits.replace(range, span.detector.mask().to_owned());
+        }
+    }
+}
+
+fn note(pointer: String, spans: &[detector::Span], findings: &mut Vec<Finding>) {
+    for detector in Detector::ALL {
+        let count = spans
+            .iter()
+            .filter(|span| span.detector == detector)
+            .count();
+        if let Ok(count @ 1..) = u32::try_from(count) {
+            findings.push(Finding {
+                detector,
+                pointer: pointer.clone(),
+                count,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+use super::*;
+use crate::{json::Document, limits::Limits};
+
+fn all() -> Detectors {
+    let mut detectors = Detectors::default();
+    Detector::ALL
+        .into_iter()
+        .for_each(|detector| detectors.insert(detector));
+    detectors
+}
+
+fn masked(text: &str) -> (String, Vec<Finding>) {
+    let document = Document::parse(text.as_bytes(), 1 << 20, &Limits::DEFAULT).unwrap();
+    let (mut edits, mut findings) = (Edits::default(), Vec::new());
+    redact(
+        document.root(),
+        document.root(),
+        all(),
+        &mut edits,
+        &mut findings,
+    );
+    (edits.apply(text).unwrap(), findings)
+}
+
+#[test]
+fn masks_what_is_sensitive() {
+    let aws = format!("AKIA{}", "IOSFODNN7EXAMPLE");
+    let github = format!("ghp_{}", "a1B2".repeat(9));
+    let pat = format!("github_pat_{}", "a1B2_".repeat(13));
+    let cases = [
+        ("a@example.com".to_owned(), "[redacted:email]"),
+        (
+            "Ann <ann.lee+x@mail.example.co.uk>, hi".to_owned(),
+            "Ann <[redacted:email]>, hi",
+        ),
+        ("(bob@ex-ample.org).".to_owned(), "([redacted:email])."),
+        ("4111 1111 1111 1111".to_owned(), "[redacted:payment_card]"),
+        (
+            "card 4111-1111-1111-1111, ok".to_owned(),
+            "card [redacted:payment_card], ok",
+        ),
+        ("378282246310005".to_owned(), "[redacted:payment_card]"),
+        ("2223003122003222".to_owned(), "[redacted:payment_card]"),
+        (format!("key={aws};"), "key=[redacted:aws_access_key];"),
+        (format!("token {github}"), "token [redacted:github_token]"),
+        (pat, "[redacted:github_token]"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(
+            masked(&format!("\"{text}\"")).0,
+            format!("\"{expected}\""),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn leaves_what_only_looks_alike() {
+    for text in [
+        "icon@2x.png is 1",
+        "git@",
+        "@handle",
+        "user@localhost",
+        "4111 1111 1111 1112",
+        "41111111111111111111111",
+        "order 1234567890123456",
+        "AKIASHORT",
+        "xAKIAIOSFODNN7EXAMPLE",
+        "ghp_short",
+        "0000000000000000",
+    ] {
+        let quoted = format!("\"{text}\"");
+        assert_eq!(masked(&quoted).0, quoted);
+    }
+}
+
+#[test]
+fn splices_into_escaped_text_and_leaves_the_rest() {
+    let text = r#"{ "a" : "x\n\u0061@example.com\ty" ,"n":1.10, "b":["\u00e9 a@b.io"]}"#;
+    let expected =
+        r#"{ "a" : "x\n[redacted:email]\ty" ,"n":1.10, "b":["\u00e9 [redacted:email]"]}"#;
+    let (edited, findings) = masked(text);
+    assert_eq!(edited, expected);
+    let pointers: Vec<_> = findings.iter().map(|finding| &*finding.pointer).collect();
+    assert_eq!(pointers, ["/a", "/b/0"]);
+}

@@ -1,0 +1,271 @@
+//! The engine's entries to `chancery.audit.v1`.
+
+use chancery_proto::audit::v1 as pb;
+
+use crate::{
+    VERSION,
+    decide::Verdict,
+    entry::{
+        Capability, Content, DecisionEvent, Direction, Entry, Event, Fact, OutcomeEvent,
+        OutcomeStatus, Provenance, RequestIds,
+    },
+    id::Time,
+    principal::Principal,
+    redact::Finding,
+};
+
+/// The version of the record's schema.
+const SCHEMA_VERSION: u32 = 1;
+
+impl From<Entry> for pb::Entry {
+    fn from(entry: Entry) -> Self {
+        let Entry {
+            time,
+            decision_id,
+            event,
+        } = entry;
+        Self {
+            schema_version: SCHEMA_VERSION,
+            time: Some(timestamp(time)),
+            decision_id: decision_id
+                .map(|id| id.as_bytes().to_vec())
+                .unwrap_or_default(),
+            event: Some(match event {
+                Event::Decision(decision) => pb::entry::Event::Decision(decision_event(*decision)),
+                Event::Outcome(outcome) => pb::entry::Event::Outcome(outcome_event(*outcome)),
+                Event::Gap { reason, count } => pb::entry::Event::Gap(pb::Gap {
+                    reason: reason.to_owned(),
+                    count,
+                    after_sequence: 0,
+                    node_id: String::new(),
+                    instance_id: Vec::new(),
+                }),
+            }),
+        }
+    }
+}
+
+/// A time as protobuf has it.
+pub(crate) fn timestamp(time: Time) -> prost_types::Timestamp {
+    let (seconds, milliseconds) = (time.unix_ms() / 1_000, time.unix_ms() % 1_000);
+    prost_types::Timestamp {
+        seconds: i64::try_from(seconds).unwrap_or(i64::MAX),
+        nanos: i32::try_from(milliseconds)
+            .unwrap_or(0)
+            .saturating_mul(1_000_000),
+    }
+}
+
+fn decision_event(event: DecisionEvent) -> pb::Decision {
+    let DecisionEvent {
+        request:
+            RequestIds {
+                request_id,
+                trace_parent,
+                session_id,
+                source,
+            },
+        principal,
+        direction,
+        protocol_version,
+        method,
+        rpc_id,
+        server,
+        capability,
+        arguments,
+        verdict,
+        rules,
+        facts,
+        snapshot,
+        findings,
+        size_bytes,
+    } = event;
+    let (verdict, reason) = match verdict {
+        Verdict::Allow => (pb::Verdict::Allow, ""),
+        Verdict::Deny(reason) => (pb::Verdict::Deny, reason.as_str()),
+    };
+    let (kind, capability) = match capability {
+        None => (pb::CapabilityKind::Unspecified, Box::default()),
+        Some(Capability::Tool(name)) => (pb::CapabilityKind::Tool, name),
+        Some(Capability::Prompt(name)) => (pb::CapabilityKind::Prompt, name),
+        Some(Capability::Resource(uri)) => (pb::CapabilityKind::Resource, uri),
+    };
+    let session = session_id.map(|id| pb::Session {
+        id: id.into(),
+        source: pb::SessionSource::McpSession.into(),
+    });
+    pb::Decision {
+        request_id: text(request_id),
+        trace_parent: text(trace_parent),
+        principal: Some(principal_of(&principal, source, &server)),
+        session,
+        direction: match direction {
+            Direction::ToServer => pb::Direction::ToServer.into(),
+            Direction::ToClient => pb::Direction::ToClient.into(),
+        },
+        protocol_version: text(protocol_version),
+        method: method.into(),
+        rpc_id: text(rpc_id),
+        server: server.into(),
+        capability_kind: kind.into(),
+        capability: capability.into(),
+        pin: Vec::new(),
+        arguments: arguments.map(content),
+        prompt: None,
+        data_sources: Vec::new(),
+        verdict: verdict.into(),
+        reason: reason.to_owned(),
+        rules: rules.into_iter().map(String::from).collect(),
+        shadow_rules: Vec::new(),
+        facts: facts.into_iter().map(fact).collect(),
+        snapshot_epoch: snapshot.map_or(0, |snapshot| snapshot.epoch),
+        snapshot_version: snapshot.map_or(0, |snapshot| snapshot.version),
+        snapshot_digest: snapshot
+            .map(|s| s.digest.as_bytes().to_vec())
+            .unwrap_or_default(),
+        engine_version: VERSION.to_owned(),
+        findings: findings.into_iter().map(finding).collect(),
+        size_bytes: count(size_bytes),
+        count: 1,
+    }
+}
+
+fn outcome_event(event: OutcomeEvent) -> pb::Outcome {
+    let OutcomeEvent {
+        status,
+        http_status,
+        rpc_code,
+        result,
+        pruned,
+        findings,
+        latency_ms,
+        size_bytes,
+        reason,
+    } = event;
+    let status = match status {
+        OutcomeStatus::Result => pb::OutcomeStatus::Result,
+        OutcomeStatus::ToolError => pb::OutcomeStatus::ToolError,
+        OutcomeStatus::RpcError => pb::OutcomeStatus::RpcError,
+        OutcomeStatus::Refused => pb::OutcomeStatus::Refused,
+        OutcomeStatus::Http => pb::OutcomeStatus::Http,
+        OutcomeStatus::Unknown => pb::OutcomeStatus::Unknown,
+    };
+    let latency = timestamp(Time::from_unix_ms(latency_ms));
+    pb::Outcome {
+        status: status.into(),
+        http_status: http_status.into(),
+        rpc_code: rpc_code.unwrap_or(0),
+        result: result.map(content),
+        pruned: pruned.into_iter().map(String::from).collect(),
+        findings: findings.into_iter().map(finding).collect(),
+        latency: Some(prost_types::Duration {
+            seconds: latency.seconds,
+            nanos: latency.nanos,
+        }),
+        size_bytes: count(size_bytes),
+        reason: reason.map_or("", crate::reason::Reason::as_str).to_owned(),
+    }
+}
+
+fn principal_of(principal: &Principal, source: Option<Box<str>>, server: &str) -> pb::Principal {
+    let Principal {
+        user,
+        groups,
+        issuer,
+        token_id_digest,
+    } = principal;
+    let verified = |value: &Option<Box<str>>| match value {
+        Some(value) => attribute(value, pb::Provenance::Verified),
+        None => attribute("", pb::Provenance::Absent),
+    };
+    let mut segments = server.split('/').skip(1).step_by(2);
+    let mut derived = || {
+        segments
+            .next()
+            .map(|id| attribute(id, pb::Provenance::Derived))
+    };
+    let organization = derived();
+    let workspace = derived();
+    let groups_provenance = if user.is_some() {
+        pb::Provenance::Verified
+    } else {
+        pb::Provenance::Absent
+    };
+    pb::Principal {
+        user: Some(verified(user)),
+        issuer: Some(verified(issuer)),
+        token_id_digest: token_id_digest
+            .map(|digest| digest.as_bytes().to_vec())
+            .unwrap_or_default(),
+        groups: groups.iter().map(|group| group.to_string()).collect(),
+        groups_provenance: groups_provenance.into(),
+        roles: Vec::new(),
+        team: None,
+        workspace,
+        organization,
+        agent: None,
+        client: None,
+        source: source.map(|source| attribute(&source, pb::Provenance::Verified)),
+    }
+}
+
+fn attribute(value: &str, provenance: pb::Provenance) -> pb::Attribute {
+    pb::Attribute {
+        value: value.to_owned(),
+        provenance: provenance.into(),
+    }
+}
+
+fn content(content: Content) -> pb::Content {
+    let Content {
+        data,
+        digest,
+        size_bytes,
+    } = content;
+    pb::Content {
+        truncated: data.len() < size_bytes,
+        data,
+        digest: digest
+            .map(|digest| digest.as_bytes().to_vec())
+            .unwrap_or_default(),
+        size_bytes: count(size_bytes),
+    }
+}
+
+fn fact(fact: Fact) -> pb::Fact {
+    let Fact {
+        key,
+        value,
+        provenance,
+    } = fact;
+    let provenance = match provenance {
+        Provenance::Verified => pb::Provenance::Verified,
+        Provenance::Claimed => pb::Provenance::Claimed,
+    };
+    pb::Fact {
+        key: key.to_owned(),
+        value: value.into(),
+        provenance: provenance.into(),
+    }
+}
+
+fn finding(finding: Finding) -> pb::Finding {
+    let Finding {
+        detector,
+        pointer,
+        count,
+    } = finding;
+    pb::Finding {
+        detector: detector.as_str().to_owned(),
+        pointer,
+        count,
+    }
+}
+
+fn text(text: Option<Box<str>>) -> String {
+    text.map(String::from).unwrap_or_default()
+}
+
+fn count(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
