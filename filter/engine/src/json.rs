@@ -226,8 +226,8 @@ impl<'d> Value<'d> {
     }
 
     /// Follows object keys from here.
-    pub fn descend<'k>(self, keys: impl IntoIterator<Item = &'k str>) -> Option<Self> {
-        keys.into_iter().try_fold(self, Self::get)
+    pub fn descend<K: AsRef<str>>(self, keys: impl IntoIterator<Item = K>) -> Option<Self> {
+        keys.into_iter().try_fold(self, |value, key| value.get(key.as_ref()))
     }
 
     /// Whether it is exactly this string.

@@ -297,7 +297,7 @@ impl IdentityProvider {
     }
 
     fn user(&self, claims: Value<'_>) -> Result<Box<str>, TokenError> {
-        let user = claims.descend(self.user_claim.iter().map(|key| &**key));
+        let user = claims.descend(&self.user_claim);
         let user = user.and_then(Value::as_str).ok_or(TokenError::User)?;
         if user.is_empty() {
             Err(TokenError::User)
@@ -310,7 +310,7 @@ impl IdentityProvider {
         if self.groups_claim.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(groups) = claims.descend(self.groups_claim.iter().map(|key| &**key)) else {
+        let Some(groups) = claims.descend(&self.groups_claim) else {
             return Ok(Vec::new());
         };
         let text = |value: Value<'_>| value.as_str().map(Box::from).ok_or(TokenError::Groups);

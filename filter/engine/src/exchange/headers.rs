@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 /// A borrowed list of headers.
 #[derive(Clone, Copy, Debug)]
-pub struct Headers<'h>(&'h [(Vec<u8>, Vec<u8>)]);
+pub struct Headers<'h>(&'h [(String, Vec<u8>)]);
 
 /// A header that occurs more often than once.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,7 +14,7 @@ pub(super) struct Repeated;
 
 impl<'h> Headers<'h> {
     /// Headers, names in lower case.
-    pub fn new(pairs: &'h [(Vec<u8>, Vec<u8>)]) -> Self {
+    pub fn new(pairs: &'h [(String, Vec<u8>)]) -> Self {
         Self(pairs)
     }
 
@@ -22,7 +22,7 @@ impl<'h> Headers<'h> {
     pub fn all(self, name: &str) -> impl Iterator<Item = &'h [u8]> {
         self.0
             .iter()
-            .filter(move |(key, _)| key == name.as_bytes())
+            .filter(move |(key, _)| key == name)
             .map(|(_, value)| &**value)
     }
 

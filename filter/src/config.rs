@@ -1,0 +1,93 @@
+//! The plugin's configuration: small, and never policy.
+
+use std::collections::BTreeMap;
+
+use chancery_engine::{exchange::Unmatched, limits::Limits};
+use serde::Deserialize;
+
+/// What an operator writes in Envoy's configuration.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    control_plane_cluster: String,
+    node_id: String,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    unmatched: UnmatchedName,
+    #[serde(default)]
+    limits: LimitValues,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum UnmatchedName {
+    #[default]
+    Refuse,
+    Pass,
+}
+
+/// Limits that differ from the defaults.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitValues {
+    max_body_bytes: Option<usize>,
+    max_json_depth: Option<usize>,
+    max_json_nodes: Option<usize>,
+    max_token_bytes: Option<usize>,
+    max_event_bytes: Option<usize>,
+    max_response_bytes: Option<usize>,
+    max_held_bytes: Option<usize>,
+    max_content_bytes: Option<usize>,
+    max_snapshot_bytes: Option<usize>,
+}
+
+/// The configuration, read.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// The Envoy cluster of the control plane.
+    pub(crate) control_plane_cluster: String,
+    /// The node's name.
+    pub(crate) node_id: String,
+    /// Free labels of the node.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// What happens to requests that no endpoint matches.
+    pub(crate) unmatched: Unmatched,
+    /// The bounds.
+    pub(crate) limits: Limits,
+}
+
+impl Config {
+    /// Reads the JSON that Envoy hands over.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let document: Document = serde_json::from_slice(bytes)?;
+        let unmatched = match document.unmatched {
+            UnmatchedName::Refuse => Unmatched::Refuse,
+            UnmatchedName::Pass => Unmatched::Pass,
+        };
+        Ok(Self {
+            control_plane_cluster: document.control_plane_cluster,
+            node_id: document.node_id,
+            labels: document.labels,
+            unmatched,
+            limits: document.limits.over(Limits::DEFAULT),
+        })
+    }
+}
+
+impl LimitValues {
+    fn over(self, limits: Limits) -> Limits {
+        Limits {
+            max_body_bytes: self.max_body_bytes.unwrap_or(limits.max_body_bytes),
+            max_json_depth: self.max_json_depth.unwrap_or(limits.max_json_depth),
+            max_json_nodes: self.max_json_nodes.unwrap_or(limits.max_json_nodes),
+            max_token_bytes: self.max_token_bytes.unwrap_or(limits.max_token_bytes),
+            max_event_bytes: self.max_event_bytes.unwrap_or(limits.max_event_bytes),
+            max_response_bytes: self.max_response_bytes.unwrap_or(limits.max_response_bytes),
+            max_held_bytes: self.max_held_bytes.unwrap_or(limits.max_held_bytes),
+            max_content_bytes: self.max_content_bytes.unwrap_or(limits.max_content_bytes),
+            max_snapshot_bytes: self.max_snapshot_bytes.unwrap_or(limits.max_snapshot_bytes),
+            ..limits
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The only file with hostcalls.
+//!
+//! The SDK's convenience methods unwrap: a header that is not UTF-8, or a stream that just closed,
+//! would trap the VM. Here every failure is a value, and headers are bytes.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use chancery_engine::{id::Time, refusal::Reply};
+use proxy_wasm::{
+    hostcalls,
+    types::{BufferType, LogLevel, MapType, MetricType, Status},
+};
+
+/// Gives up on a call whose failure changes nothing that is decided.
+fn ignore<T>(_: Result<T, Status>) {}
+
+/// Headers: lower-case names, raw values.
+pub(crate) type Pairs = Vec<(String, Vec<u8>)>;
+
+pub(crate) fn log(level: LogLevel, message: &str) {
+    // A log line that cannot be written cannot be complained about either.
+    ignore(hostcalls::log(level, message));
+}
+
+pub(crate) fn now() -> Time {
+    let since_epoch = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
+    let milliseconds = since_epoch.map_or(0, |elapsed| elapsed.as_millis());
+    Time::from_unix_ms(u64::try_from(milliseconds).unwrap_or(u64::MAX))
+}
+
+pub(crate) fn request_headers() -> Pairs {
+    hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default()
+}
+
+pub(crate) fn response_headers() -> Pairs {
+    hostcalls::get_map_bytes(MapType::HttpResponseHeaders).unwrap_or_default()
+}
+
+pub(crate) fn remove_request_header(name: &str) {
+    ignore(hostcalls::remove_map_value(MapType::HttpRequestHeaders, name));
+}
+
+pub(crate) fn remove_response_header(name: &str) {
+    ignore(hostcalls::remove_map_value(MapType::HttpResponseHeaders, name));
+}
+
+/// The whole buffered body; `None` where the host does not give all of it.
+pub(crate) fn body(buffer: BufferType, size: usize) -> Option<Vec<u8>> {
+    if size == 0 {
+        return Some(Vec::new());
+    }
+    hostcalls::get_buffer(buffer, 0, size).ok().flatten().filter(|bytes| bytes.len() == size)
+}
+
+/// Replaces the whole buffered body. Any other range but a prefix or suffix is refused by the host.
+pub(crate) fn replace_body(buffer: BufferType, size: usize, with: &[u8]) -> bool {
+    hostcalls::set_buffer(buffer, 0, size, with).is_ok()
+}
+
+pub(crate) fn plugin_configuration(size: usize) -> Vec<u8> {
+    hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default()
+}
+
+/// Answers in the server's place. Whether the host took it.
+pub(crate) fn reply(reply: &Reply) -> bool {
+    let mut headers = vec![("content-type", "application/json")];
+    headers.extend(reply.headers.iter().map(|(name, value)| (*name, &**value)));
+    hostcalls::send_http_response(reply.status.into(), headers, Some(reply.body.as_bytes())).is_ok()
+}
+
+/// A property as text; `None` where it is not there or not text.
+pub(crate) fn property(path: &[&str]) -> Option<String> {
+    let bytes = hostcalls::get_property(path.to_vec()).ok().flatten()?;
+    String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
+}
+
+/// The name under which the access log finds the decision: `%FILTER_STATE(wasm.chancery_decision:PLAIN)%`.
+const DECISION_PROPERTY: &str = "chancery_decision";
+
+/// Makes the decision's property one that the access log can show.
+pub(crate) fn declare_decision_property() {
+    // envoy.source.extensions.common.wasm.DeclarePropertyArguments: name, type string, span filter chain.
+    let mut arguments = vec![0x0A, u8::try_from(DECISION_PROPERTY.len()).unwrap_or(0)];
+    arguments.extend_from_slice(DECISION_PROPERTY.as_bytes());
+    arguments.extend_from_slice(&[0x10, 1, 0x28, 1]);
+    ignore(hostcalls::call_foreign_function("declare_property", Some(&arguments)));
+}
+
+pub(crate) fn set_decision_property(value: &str) {
+    ignore(hostcalls::set_property(vec![DECISION_PROPERTY], Some(value.as_bytes())));
+}
+
+/// A function of Envoy's own; `None` where this host lacks it or it fails.
+pub(crate) fn foreign(name: &str, arguments: &[u8]) -> Option<Vec<u8>> {
+    hostcalls::call_foreign_function(name, Some(arguments)).ok().flatten()
+}
+
+pub(crate) fn shared(key: &str) -> Option<Vec<u8>> {
+    hostcalls::get_shared_data(key).ok().and_then(|(value, _)| value)
+}
+
+pub(crate) fn set_shared(key: &str, value: &[u8]) -> bool {
+    hostcalls::set_shared_data(key, Some(value), None).is_ok()
+}
+
+pub(crate) fn set_tick_period(period: Duration) {
+    ignore(hostcalls::set_tick_period(period));
+}
+
+/// Opens the stream to the control plane. The token says nothing about whether anyone is there.
+pub(crate) fn open_stream(cluster: &str) -> Option<u32> {
+    hostcalls::open_grpc_stream(cluster, "chancery.node.v1.NodeService", "Connect", Vec::new()).ok()
+}
+
+/// Whether the stream still takes messages.
+pub(crate) fn send(stream: u32, message: &[u8]) -> bool {
+    hostcalls::send_grpc_stream_message(stream, Some(message), false).is_ok()
+}
+
+pub(crate) fn close_stream(stream: u32) {
+    ignore(hostcalls::close_grpc_stream(stream));
+}
+
+pub(crate) fn stream_message(size: usize) -> Option<Vec<u8>> {
+    hostcalls::get_buffer(BufferType::GrpcReceiveBuffer, 0, size).ok().flatten()
+}
+
+pub(crate) fn define_counter(name: &str) -> Option<u32> {
+    hostcalls::define_metric(MetricType::Counter, name).ok()
+}
+
+pub(crate) fn define_gauge(name: &str) -> Option<u32> {
+    hostcalls::define_metric(MetricType::Gauge, name).ok()
+}
+
+pub(crate) fn increment(metric: Option<u32>) {
+    if let Some(metric) = metric {
+        ignore(hostcalls::increment_metric(metric, 1));
+    }
+}
+
+pub(crate) fn record(metric: Option<u32>, value: u64) {
+    if let Some(metric) = metric {
+        ignore(hostcalls::record_metric(metric, value));
+    }
+}
+
+/// Random bytes from the host; `None` where it has none to give.
+pub(crate) fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::getrandom(&mut bytes).ok().map(|()| bytes)
+}

@@ -1,0 +1,231 @@
+//! What one VM keeps, whichever of its root contexts is at work.
+//!
+//! Several plugin configurations on one `vm_id` are several root contexts in the same VM. The
+//! oldest live one owns the stream and hands it over when it is done; policy, tokens and entries
+//! belong to all.
+
+use std::{cell::RefCell, hash::Hasher as _, sync::Arc};
+
+use chancery_engine::{
+    VERSION,
+    entry::Entry,
+    id::{DecisionId, Time},
+    link::{Command, Identity, Link},
+    policy::Policy,
+    token::TokenCache,
+};
+use proxy_wasm::types::LogLevel;
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
+
+use crate::{config::Config, host, metric::metrics};
+
+/// Where the last good snapshot waits for the next VM of this `vm_id`.
+const SNAPSHOT_KEY: &str = "chancery.snapshot";
+
+/// A VM's state.
+pub(crate) struct Instance {
+    link: Link,
+    policy: Option<Arc<Policy>>,
+    pub(crate) tokens: TokenCache,
+    owner: Option<Owner>,
+    /// Bytes that all exchanges hold.
+    held_bytes: usize,
+    ids: DecisionIds,
+}
+
+struct Owner {
+    context_id: u32,
+    cluster: String,
+    stream: Option<u32>,
+}
+
+/// Decision ids nobody can predict, without a call to the host for each.
+struct DecisionIds {
+    key: [u8; 16],
+    counter: u64,
+}
+
+thread_local! {
+    static INSTANCE: RefCell<Option<Instance>> = const { RefCell::new(None) };
+}
+
+/// Does something with the VM's state; `None` before the first configuration.
+pub(crate) fn with<T>(act: impl FnOnce(&mut Instance) -> T) -> Option<T> {
+    INSTANCE.with_borrow_mut(|instance| instance.as_mut().map(act))
+}
+
+/// Makes the VM's state with its first configuration, with what an earlier VM enforced.
+///
+/// Whether it could: without randomness there is no safe instance id.
+pub(crate) fn begin(config: &Config) -> bool {
+    INSTANCE.with_borrow_mut(|instance| {
+        if instance.is_none() {
+            *instance = Instance::new(config);
+        }
+        instance.is_some()
+    })
+}
+
+impl Instance {
+    fn new(config: &Config) -> Option<Self> {
+        let identity = Identity {
+            node_id: config.node_id.clone(),
+            instance_id: host::random()?,
+            labels: config.labels.clone(),
+            filter_version: VERSION.to_owned(),
+        };
+        let token_key = (u64::from_le_bytes(host::random()?), u64::from_le_bytes(host::random()?));
+        let mut instance = Self {
+            link: Link::new(identity, config.limits),
+            policy: None,
+            tokens: TokenCache::new(token_key, config.limits.max_cached_tokens),
+            owner: None,
+            held_bytes: 0,
+            ids: DecisionIds { key: host::random()?, counter: 0 },
+        };
+        instance.restore();
+        Some(instance)
+    }
+
+    fn restore(&mut self) {
+        let Some(stored) = host::shared(SNAPSHOT_KEY) else { return };
+        match self.link.restore(&stored) {
+            Ok(policy) => self.policy = policy,
+            Err(error) => {
+                let message = format!("chancery: cannot take up the last snapshot: {error}");
+                host::log(LogLevel::Warn, &message);
+            }
+        }
+    }
+
+    pub(crate) fn policy(&self) -> Option<Arc<Policy>> {
+        self.policy.as_ref().map(Arc::clone)
+    }
+
+    pub(crate) fn next_decision_id(&mut self) -> DecisionId {
+        self.ids.counter = self.ids.counter.wrapping_add(1);
+        let mut hasher = SipHasher13::new_with_key(&self.ids.key);
+        hasher.write_u64(self.ids.counter);
+        DecisionId::new(hasher.finish128().as_u128().to_le_bytes())
+    }
+
+    /// Books bytes that an exchange holds; whether there was room for them.
+    pub(crate) fn hold(&mut self, bytes: usize, max_bytes: usize) -> bool {
+        let with = self.held_bytes.saturating_add(bytes);
+        let has_room = with <= max_bytes;
+        if has_room {
+            self.held_bytes = with;
+        }
+        has_room
+    }
+
+    pub(crate) fn release(&mut self, bytes: usize) {
+        self.held_bytes = self.held_bytes.saturating_sub(bytes);
+    }
+
+    pub(crate) fn record(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            self.link.record(entry);
+        }
+    }
+
+    /// Time passes for a root context. The first to ask owns the stream.
+    pub(crate) fn tick(&mut self, context_id: u32, cluster: &str, now: Time) {
+        let owner = self.owner.get_or_insert_with(|| Owner {
+            context_id,
+            cluster: cluster.to_owned(),
+            stream: None,
+        });
+        if owner.context_id == context_id {
+            let commands = self.link.tick(now);
+            self.perform(commands, now);
+        }
+    }
+
+    pub(crate) fn received(&mut self, stream: u32, message: &[u8], now: Time) {
+        if self.is_own(stream) {
+            let commands = self.link.received(message, now);
+            self.perform(commands, now);
+        }
+    }
+
+    pub(crate) fn closed(&mut self, stream: u32, now: Time) {
+        if self.is_own(stream) {
+            self.lose_stream(now);
+        }
+    }
+
+    /// A root context is done: its stream ends, and the next one to tick takes over.
+    pub(crate) fn leave(&mut self, context_id: u32, now: Time) {
+        if self.owner.as_ref().is_none_or(|owner| owner.context_id != context_id) {
+            return;
+        }
+        let commands = self.link.goodbye();
+        self.perform(commands, now);
+        if let Some(stream) = self.owner.take().and_then(|owner| owner.stream) {
+            host::close_stream(stream);
+        }
+        self.link.closed(now);
+    }
+
+    fn is_own(&self, stream: u32) -> bool {
+        self.owner.as_ref().is_some_and(|owner| owner.stream == Some(stream))
+    }
+
+    fn lose_stream(&mut self, now: Time) {
+        if let Some(owner) = &mut self.owner {
+            owner.stream = None;
+        }
+        self.link.closed(now);
+    }
+
+    fn perform(&mut self, commands: Vec<Command>, now: Time) {
+        for command in commands {
+            match command {
+                Command::Open => self.open(now),
+                Command::Send(message) => self.send(&message, now),
+                Command::Enforce { policy, stored } => self.enforce(policy, &stored, now),
+                Command::Warn(message) => {
+                    host::increment(metrics().nacks);
+                    host::log(LogLevel::Warn, &format!("chancery: {message}"));
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, now: Time) {
+        let Some(owner) = &mut self.owner else { return };
+        host::increment(metrics().stream_opens);
+        owner.stream = host::open_stream(&owner.cluster);
+        if owner.stream.is_some() {
+            let commands = self.link.opened(now);
+            self.perform(commands, now);
+        } else {
+            let message = format!("chancery: there is no cluster `{}`", owner.cluster);
+            host::log(LogLevel::Error, &message);
+            self.link.closed(now);
+        }
+    }
+
+    fn send(&mut self, message: &[u8], now: Time) {
+        let stream = self.owner.as_ref().and_then(|owner| owner.stream);
+        if let Some(stream) = stream
+            && !host::send(stream, message)
+        {
+            self.lose_stream(now);
+        }
+    }
+
+    fn enforce(&mut self, policy: Arc<Policy>, stored: &[u8], now: Time) {
+        let version = policy.version();
+        self.policy = Some(policy);
+        self.tokens.clear();
+        if !host::set_shared(SNAPSHOT_KEY, stored) {
+            host::log(LogLevel::Warn, "chancery: cannot keep the snapshot for the next VM");
+        }
+        host::record(metrics().snapshot_version, version.version);
+        host::record(metrics().snapshot_applied_seconds, now.unix_ms() / 1_000);
+        let message = format!("chancery: enforcing snapshot {}.{}", version.epoch, version.version);
+        host::log(LogLevel::Info, &message);
+    }
+}
