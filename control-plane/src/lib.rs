@@ -1,1 +1,14 @@
-//! control-plane
+//! Chancery's control plane and command line.
+//!
+//! `resource` knows what administrators write, `snapshot` what filters get of it, `registry` keeps
+//! both in step through `store`; `ledger` keeps the record; `api` are thin shells over these.
+//! The filter is not known here: both sides meet in the engine and the wire contracts.
+
+pub mod api;
+pub mod instances;
+pub mod ledger;
+pub mod registry;
+pub mod resource;
+pub mod serve;
+pub mod snapshot;
+pub mod store;

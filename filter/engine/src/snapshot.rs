@@ -109,15 +109,13 @@ pub enum InvalidSnapshot {
 ///
 /// # Errors
 /// The first thing that makes it unfit; nothing is enforced in part.
-pub fn compile<'s>(
+pub fn compile<S: AsRef<[u8]>>(
     manifest: &[u8],
-    sections: impl IntoIterator<Item = &'s [u8]>,
+    sections: impl IntoIterator<Item = S>,
 ) -> Result<Policy, InvalidSnapshot> {
-    let sections = sections
-        .into_iter()
-        .map(|section| (Digest::of(section), section))
-        .collect();
-    compile_manifest(&Manifest::decode(manifest)?, &sections)
+    let sections: Vec<S> = sections.into_iter().collect();
+    let digested = sections.iter().map(|section| (Digest::of(section.as_ref()), section.as_ref()));
+    compile_manifest(&Manifest::decode(manifest)?, &digested.collect())
 }
 
 /// A manifest, read.

@@ -1,0 +1,55 @@
+//! Many resources at once, or none.
+
+use chancery_proto::admin::v1::{
+    self as admin, Change, apply_service_server::ApplyService,
+};
+use tonic::{Request, Response, Status};
+
+use super::{
+    ControlPlane,
+    error::{self, Naming},
+};
+use crate::{
+    registry::{Done, RegistryError, Wish},
+    resource::Resource,
+};
+
+#[tonic::async_trait]
+impl ApplyService for ControlPlane {
+    async fn apply_resources(
+        &self,
+        request: Request<admin::ApplyResourcesRequest>,
+    ) -> Result<Response<admin::ApplyResourcesResponse>, Status> {
+        let admin::ApplyResourcesRequest { resources, validate_only } = request.into_inner();
+        let (mut wishes, mut problems) = (Vec::new(), Vec::new());
+        for (position, message) in resources.into_iter().enumerate() {
+            match Resource::try_from(message) {
+                Ok(resource) => wishes.push(Wish::Apply(resource)),
+                Err(invalid) => problems.push((position, invalid)),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(error::registry(&RegistryError::Invalid(problems), Naming::Batch));
+        }
+        let (done, snapshot) =
+            self.change("ApplyResources", wishes, validate_only, Naming::Batch).await?;
+        let applied = |done| {
+            let (resource, change) = match done {
+                Done::Created(resource) => (resource, Change::Created),
+                Done::Updated(resource) => (resource, Change::Updated),
+                Done::Unchanged(resource) => (resource, Change::Unchanged),
+                Done::Deleted => return None,
+            };
+            Some(admin::AppliedResource {
+                name: resource.name().to_owned(),
+                change: change.into(),
+                etag: resource.etag().to_owned(),
+            })
+        };
+        Ok(Response::new(admin::ApplyResourcesResponse {
+            resources: done.into_iter().filter_map(applied).collect(),
+            snapshot_epoch: snapshot.as_ref().map_or(0, |snapshot| snapshot.epoch),
+            snapshot_version: snapshot.as_ref().map_or(0, |snapshot| snapshot.version),
+        }))
+    }
+}

@@ -1,0 +1,98 @@
+//! Errors as callers see them (AIP-193): one place for all services.
+
+use chancery_engine::wire::Invalid;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+use crate::{ledger::LedgerError, registry::RegistryError};
+
+const DOMAIN: &str = "chancery.dev";
+
+/// An error with its stable reason.
+fn status(code: Code, reason: &str, message: String, mut details: ErrorDetails) -> Status {
+    details.set_error_info(reason, DOMAIN, []);
+    Status::with_error_details(code, message, details)
+}
+
+/// A field of a request that is wrong.
+pub(super) fn invalid_argument(field: &str, found: &str, expected: &str) -> Status {
+    let invalid = Invalid {
+        field: field.to_owned(),
+        found: found.to_owned(),
+        expected: expected.to_owned(),
+    };
+    violations([(field.to_owned(), invalid)])
+}
+
+fn violations(problems: impl IntoIterator<Item = (String, Invalid)>) -> Status {
+    let violation = |(field, invalid): (String, Invalid)| FieldViolation {
+        field,
+        description: format!("found {}, expected {}", invalid.found, invalid.expected),
+        ..FieldViolation::default()
+    };
+    let violations: Vec<_> = problems.into_iter().map(violation).collect();
+    let summary: Vec<_> =
+        violations.iter().map(|v| format!("{}: {}", v.field, v.description)).collect();
+    let details = ErrorDetails::with_bad_request(violations);
+    status(Code::InvalidArgument, "INVALID_RESOURCE", summary.join("; "), details)
+}
+
+/// How the fields of a wish are named to its caller.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Naming {
+    /// The wish is one of a batch: `resources[2].endpoints[0].path`.
+    Batch,
+    /// The wish is the request's one resource: `rule.servers[0]`.
+    Single(&'static str),
+}
+
+impl Naming {
+    fn field(self, position: usize, field: &str) -> String {
+        match self {
+            Self::Batch => format!("resources[{position}].{field}"),
+            Self::Single(name) => format!("{name}.{field}"),
+        }
+    }
+}
+
+pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
+    let message = error.to_string();
+    let mut details = ErrorDetails::new();
+    match error {
+        RegistryError::Invalid(problems) => violations(problems.iter().map(|(position, invalid)| {
+            (naming.field(*position, &invalid.field), invalid.clone())
+        })),
+        RegistryError::NotFound { name } => {
+            details.set_resource_info("resource", name, "", "there is none of this name");
+            status(Code::NotFound, "NOT_FOUND", message, details)
+        }
+        RegistryError::AlreadyExists { name } => {
+            details.set_resource_info("resource", name, "", "the name is taken");
+            status(Code::AlreadyExists, "ALREADY_EXISTS", message, details)
+        }
+        RegistryError::Conflict { .. } => {
+            status(Code::Aborted, "ETAG_MISMATCH", message, details)
+        }
+        RegistryError::InUse { name, by } => {
+            details.add_precondition_failure_violation("IN_USE", name, format!("named by {by}"));
+            status(Code::FailedPrecondition, "IN_USE", message, details)
+        }
+        RegistryError::Build(_) => {
+            status(Code::FailedPrecondition, "SNAPSHOT_REFUSED", message, details)
+        }
+        RegistryError::Store(_) => {
+            tracing::error!(error = %message, "the store failed");
+            status(Code::Internal, "STORE_FAILED", message, details)
+        }
+    }
+}
+
+pub(super) fn ledger(error: &LedgerError) -> Status {
+    tracing::error!(%error, "the log failed");
+    status(Code::Unavailable, "LOG_FAILED", error.to_string(), ErrorDetails::new())
+}
+
+/// A task of ours that did not end as it should.
+pub(super) fn task(error: &tokio::task::JoinError) -> Status {
+    status(Code::Internal, "TASK_FAILED", error.to_string(), ErrorDetails::new())
+}

@@ -1,0 +1,279 @@
+//! The stream of an instance: snapshots and acknowledgements down, entries up.
+
+use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
+
+use chancery_proto::{
+    audit::v1::{DriftSighting, entry::Event},
+    node::v1::{
+        self as node, ConnectRequest, ConnectResponse, connect_request, connect_response,
+        node_service_server::NodeService,
+    },
+    policy::v1::SignedManifest,
+};
+use tokio::sync::{mpsc, watch};
+use tokio_stream::{Stream, StreamExt as _, wrappers::ReceiverStream};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{ControlPlane, error};
+use crate::{
+    instances,
+    ledger::{Batch, Source},
+    snapshot::Snapshot,
+};
+
+/// Most bytes of a section in one message.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// An instance says hello at once.
+const HELLO_WITHIN: Duration = Duration::from_secs(10);
+
+type Out = mpsc::Sender<Result<ConnectResponse, Status>>;
+
+#[tonic::async_trait]
+impl NodeService for ControlPlane {
+    type ConnectStream = Pin<Box<dyn Stream<Item = Result<ConnectResponse, Status>> + Send + 'static>>;
+
+    async fn connect(
+        &self,
+        request: Request<Streaming<ConnectRequest>>,
+    ) -> Result<Response<Self::ConnectStream>, Status> {
+        let incoming = request.into_inner();
+        let (out, outgoing) = mpsc::channel(64);
+        let control_plane = self.clone();
+        tokio::spawn(async move {
+            if let Err(status) = Session::run(control_plane, incoming, &out).await {
+                tracing::info!(code = ?status.code(), message = status.message(), "a node's stream ended");
+                drop(out.send(Err(status)).await);
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(outgoing))))
+    }
+}
+
+/// One stream.
+struct Session {
+    control_plane: ControlPlane,
+    source: Source,
+    features: BTreeSet<String>,
+    /// Sections that the instance has.
+    held: BTreeSet<Vec<u8>>,
+    /// The snapshot it was last offered or enforces.
+    offered: Option<(u64, u64)>,
+    out: Out,
+    said_goodbye: bool,
+}
+
+impl Session {
+    async fn run(
+        control_plane: ControlPlane,
+        mut incoming: Streaming<ConnectRequest>,
+        out: &Out,
+    ) -> Result<(), Status> {
+        let hello = first_message(&mut incoming).await?;
+        let source = (hello.node_id.clone(), hello.instance_id.clone());
+        control_plane.instances.connected(&hello);
+        tracing::info!(node = %hello.node_id, version = %hello.filter_version, "an instance connected");
+        let mut published = control_plane.registry.published();
+        let mut session = Self {
+            features: instances::features(&hello),
+            held: hello.held_sections.into_iter().collect(),
+            offered: hello.applied.map(|applied| (applied.epoch, applied.version)),
+            control_plane,
+            source,
+            out: out.clone(),
+            said_goodbye: false,
+        };
+        let mut draining = session.control_plane.draining.clone();
+        let (highest, acked) = watch::channel(0_u64);
+        let highest = Arc::new(highest);
+        tokio::spawn(acknowledge(acked, out.clone()));
+        session.offer(&mut published).await?;
+        let ended = loop {
+            tokio::select! {
+                message = incoming.next() => match message {
+                    Some(Ok(message)) => session.take(message, &highest).await?,
+                    Some(Err(status)) => break Err(status),
+                    None => break Ok(()),
+                },
+                changed = published.changed() => {
+                    if changed.is_err() { break Ok(()) }
+                    session.offer(&mut published).await?;
+                }
+                () = until(&mut draining) => {
+                    break Err(Status::unavailable("the control plane is shutting down; connect again"));
+                }
+            }
+        };
+        let acked = *highest.borrow();
+        session.finish(acked).await;
+        ended
+    }
+
+    /// Sends the newest snapshot, if the instance does not have it.
+    async fn offer(
+        &mut self,
+        published: &mut watch::Receiver<Option<Arc<Snapshot>>>,
+    ) -> Result<(), Status> {
+        let Some(newest) = published.borrow_and_update().clone() else { return Ok(()) };
+        let version = (newest.epoch, newest.version);
+        if self.offered.is_some_and(|offered| offered >= version) {
+            return Ok(());
+        }
+        let snapshot = self.tailored(newest).await?;
+        self.offered = Some(version);
+        let warnings = snapshot.warnings.clone();
+        self.control_plane.instances.heard(&self.source, |instance| instance.warnings = warnings);
+        let manifest = SignedManifest { manifest: snapshot.manifest.clone(), signatures: Vec::new() };
+        self.say(connect_response::Message::Manifest(manifest)).await?;
+        for (digest, section) in &snapshot.sections {
+            if !self.held.insert(digest.to_vec()) {
+                continue;
+            }
+            for (index, data) in section.chunks(CHUNK_BYTES).enumerate() {
+                let offset = index.saturating_mul(CHUNK_BYTES);
+                let chunk = node::SectionChunk {
+                    digest: digest.to_vec(),
+                    offset_bytes: u64::try_from(offset).unwrap_or(u64::MAX),
+                    data: data.to_vec().into(),
+                };
+                self.say(connect_response::Message::SectionChunk(chunk)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The snapshot as this instance can honour it.
+    async fn tailored(&self, newest: Arc<Snapshot>) -> Result<Arc<Snapshot>, Status> {
+        use chancery_engine::snapshot::FEATURES;
+        if FEATURES.iter().all(|feature| self.features.contains(*feature)) {
+            return Ok(newest);
+        }
+        let registry = Arc::clone(&self.control_plane.registry);
+        let features = self.features.clone();
+        let built = tokio::task::spawn_blocking(move || registry.snapshot_for(Some(&features)));
+        let built = built.await.map_err(|error| error::task(&error))?;
+        let built = built.map_err(|error| error::registry(&error, error::Naming::Batch))?;
+        Ok(built.map_or(newest, Arc::new))
+    }
+
+    async fn say(&self, message: connect_response::Message) -> Result<(), Status> {
+        let response = ConnectResponse { message: Some(message) };
+        self.out.send(Ok(response)).await.map_err(|_gone| Status::cancelled("the stream is gone"))
+    }
+
+    async fn take(
+        &mut self,
+        request: ConnectRequest,
+        highest: &Arc<watch::Sender<u64>>,
+    ) -> Result<(), Status> {
+        let instances = &self.control_plane.instances;
+        match request.message {
+            Some(connect_request::Message::Entries(batch)) => {
+                instances.heard(&self.source, |_| {});
+                self.append(batch, Arc::clone(highest));
+            }
+            Some(connect_request::Message::Heartbeat(heartbeat)) => {
+                instances.heard(&self.source, |instance| {
+                    instance.applied = heartbeat.applied;
+                    instance.dropped_entries = heartbeat.dropped_entries;
+                });
+            }
+            Some(connect_request::Message::SnapshotAck(ack)) => {
+                instances.heard(&self.source, |instance| {
+                    instance.applied = ack.applied;
+                    instance.nack_reason.clear();
+                });
+            }
+            Some(connect_request::Message::SnapshotNack(nack)) => {
+                tracing::warn!(node = %self.source.0, reason = %nack.reason, "an instance refused a snapshot");
+                // Which of the sent sections it kept is not known any more.
+                self.held.clear();
+                instances.heard(&self.source, |instance| {
+                    instance.applied = nack.applied;
+                    instance.nack_reason = nack.reason;
+                });
+            }
+            Some(connect_request::Message::Drift(drift)) => {
+                let sighting = DriftSighting {
+                    server: drift.server,
+                    capability: drift.capability,
+                    ..DriftSighting::default()
+                };
+                let noted = self.control_plane.ledger.note(Event::Drift(sighting)).await;
+                noted.map_err(|error| error::ledger(&error))?;
+            }
+            Some(connect_request::Message::Goodbye(_)) => self.said_goodbye = true,
+            Some(connect_request::Message::Hello(_)) => {
+                return Err(Status::invalid_argument("a second hello on one stream"));
+            }
+            None => return Err(Status::invalid_argument("a message that is not known here")),
+        }
+        Ok(())
+    }
+
+    /// Appends without holding up the stream; the log keeps the order.
+    fn append(&self, batch: node::EntryBatch, highest: Arc<watch::Sender<u64>>) {
+        let entries = batch.entries.into_iter().map(|entry| (entry.sequence, entry.entry));
+        let batch = Batch { source: self.source.clone(), entries: entries.collect() };
+        let (ledger, instances) =
+            (Arc::clone(&self.control_plane.ledger), Arc::clone(&self.control_plane.instances));
+        let source = self.source.clone();
+        // Queued before this returns, so that batches stay in the order they came in.
+        let pending = ledger.enqueue(batch);
+        tokio::spawn(async move {
+            if let Ok(sequence) = pending.await {
+                highest.send_if_modified(|highest| {
+                    let is_higher = sequence > *highest;
+                    *highest = sequence.max(*highest);
+                    is_higher
+                });
+                instances.heard(&source, |instance| {
+                    instance.acked_sequence = instance.acked_sequence.max(sequence);
+                });
+            }
+        });
+    }
+
+    async fn finish(&self, acked: u64) {
+        self.control_plane.instances.disconnected(&self.source, self.said_goodbye);
+        let is_draining = *self.control_plane.draining.borrow();
+        if !self.said_goodbye
+            && !is_draining
+            && let Err(error) = self.control_plane.ledger.note_lost(&self.source, acked).await
+        {
+            tracing::error!(%error, "a lost instance is not recorded");
+        }
+    }
+}
+
+/// Waits for a flag.
+async fn until(flag: &mut watch::Receiver<bool>) {
+    // Whoever could raise it being gone is as good as raised.
+    drop(flag.wait_for(|raised| *raised).await);
+}
+
+/// Acknowledges the highest durable sequence, once for as many batches as became durable together.
+async fn acknowledge(mut highest: watch::Receiver<u64>, out: Out) {
+    while highest.changed().await.is_ok() {
+        let sequence = *highest.borrow_and_update();
+        let ack = connect_response::Message::EntriesAck(node::EntriesAck { sequence });
+        if out.send(Ok(ConnectResponse { message: Some(ack) })).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn first_message(incoming: &mut Streaming<ConnectRequest>) -> Result<node::Hello, Status> {
+    let first = tokio::time::timeout(HELLO_WITHIN, incoming.next()).await;
+    let first = first.map_err(|_elapsed| Status::deadline_exceeded("no hello within 10 s"))?;
+    match first.transpose()?.and_then(|request| request.message) {
+        Some(connect_request::Message::Hello(hello)) => {
+            if hello.node_id.is_empty() || hello.instance_id.len() != 16 {
+                let message = "a hello needs a node id and an instance id of 16 bytes";
+                return Err(Status::invalid_argument(message));
+            }
+            Ok(hello)
+        }
+        Some(_) | None => Err(Status::invalid_argument("the first message must be a hello")),
+    }
+}

@@ -1,0 +1,225 @@
+//! The standard methods (AIP-131 to 135) of every kind of resource, written once.
+
+use std::sync::Arc;
+
+use chancery_proto::{
+    admin::v1::{
+        self as admin, identity_provider_service_server::IdentityProviderService,
+        rule_service_server::RuleService, server_service_server::ServerService,
+    },
+    audit::v1::{AdminChange, Attribute, Principal, Provenance, entry::Event},
+};
+use tonic::{Request, Response, Status};
+
+use super::{
+    ControlPlane,
+    error::{self, Naming},
+    page,
+};
+use crate::{
+    registry::{Done, RegistryError, Wish},
+    resource::{Kind, Resource},
+    snapshot::Snapshot,
+};
+
+impl ControlPlane {
+    /// Makes changes, records them or the attempt, and says what became of them.
+    pub(super) async fn change(
+        &self,
+        method: &'static str,
+        wishes: Vec<Wish>,
+        validate_only: bool,
+        naming: Naming,
+    ) -> Result<(Vec<Done>, Option<Arc<Snapshot>>), Status> {
+        let names: Vec<_> = wishes.iter().map(|wish| wish.name().to_owned()).collect();
+        let registry = Arc::clone(&self.registry);
+        let changed = tokio::task::spawn_blocking(move || registry.change(wishes, validate_only));
+        let changed = changed.await.map_err(|error| error::task(&error))?;
+        if !validate_only {
+            self.record_change(method, &names, &changed).await?;
+        }
+        changed.map_err(|error| error::registry(&error, naming))
+    }
+
+    async fn record_change(
+        &self,
+        method: &'static str,
+        names: &[String],
+        changed: &Result<(Vec<Done>, Option<Arc<Snapshot>>), RegistryError>,
+    ) -> Result<(), Status> {
+        let change = |resource: &str| AdminChange {
+            principal: Some(development_principal()),
+            method: method.to_owned(),
+            resource: resource.to_owned(),
+            ..AdminChange::default()
+        };
+        let mut entries = Vec::new();
+        match changed {
+            Err(error) => {
+                let names = names.join(" ");
+                entries.push(AdminChange { error: error.to_string(), ..change(&names) });
+            }
+            Ok((done, _)) => {
+                for (done, name) in done.iter().zip(names) {
+                    match done {
+                        Done::Created(resource) | Done::Updated(resource) => {
+                            let etag_after = resource.etag().to_owned();
+                            entries.push(AdminChange { etag_after, ..change(name) });
+                        }
+                        Done::Deleted => entries.push(change(name)),
+                        Done::Unchanged(_) => {}
+                    }
+                }
+            }
+        }
+        for entry in entries {
+            let noted = self.ledger.note(Event::AdminChange(entry)).await;
+            noted.map_err(|error| error::ledger(&error))?;
+        }
+        Ok(())
+    }
+
+    async fn change_one(
+        &self,
+        method: &'static str,
+        wish: Wish,
+        validate_only: bool,
+        field: &'static str,
+    ) -> Result<Option<Resource>, Status> {
+        let naming = Naming::Single(field);
+        let (done, _) = self.change(method, vec![wish], validate_only, naming).await?;
+        Ok(done.into_iter().next().and_then(|done| match done {
+            Done::Created(resource) | Done::Updated(resource) | Done::Unchanged(resource) => {
+                Some(resource)
+            }
+            Done::Deleted => None,
+        }))
+    }
+
+    fn page(
+        &self,
+        kind: Kind,
+        parent: &str,
+        page_size: i32,
+        page_token: &str,
+    ) -> Result<(Vec<Resource>, String), Status> {
+        let prefix = format!("{parent}/{}/", kind.collection());
+        let mut resources = self.registry.list(kind);
+        resources.retain(|resource| resource.name().starts_with(&prefix));
+        page::cut(resources, |resource| resource.name().to_owned(), page_size, page_token)
+    }
+}
+
+/// Until callers are authenticated, everyone who reaches a development control plane is this one.
+fn development_principal() -> Principal {
+    let user =
+        Attribute { value: "development".to_owned(), provenance: Provenance::Claimed.into() };
+    Principal { user: Some(user), ..Principal::default() }
+}
+
+fn missing(field: &str) -> Status {
+    error::invalid_argument(field, "nothing", "a resource")
+}
+
+macro_rules! resource_service {
+    ($service:ident, $kind:ident, $field:ident,
+     $get:ident: $GetRequest:ident -> $GetResponse:ident,
+     $list:ident: $ListRequest:ident -> $ListResponse:ident . $items:ident,
+     $create:ident: $CreateRequest:ident -> $CreateResponse:ident,
+     $update:ident: $UpdateRequest:ident -> $UpdateResponse:ident,
+     $delete:ident: $DeleteRequest:ident -> $DeleteResponse:ident) => {
+        #[tonic::async_trait]
+        impl $service for ControlPlane {
+            async fn $get(
+                &self,
+                request: Request<admin::$GetRequest>,
+            ) -> Result<Response<admin::$GetResponse>, Status> {
+                let admin::$GetRequest { name } = request.into_inner();
+                let found = self.registry.find(Kind::$kind, &name);
+                let found = found.map_err(|error| error::registry(&error, Naming::Single("")))?;
+                let $field = match found {
+                    Resource::$kind(message) => Some(message),
+                    _ => None,
+                };
+                Ok(Response::new(admin::$GetResponse { $field }))
+            }
+
+            async fn $list(
+                &self,
+                request: Request<admin::$ListRequest>,
+            ) -> Result<Response<admin::$ListResponse>, Status> {
+                let admin::$ListRequest { parent, page_size, page_token } = request.into_inner();
+                let (page, next_page_token) =
+                    self.page(Kind::$kind, &parent, page_size, &page_token)?;
+                let messages = page.into_iter().filter_map(|resource| match resource {
+                    Resource::$kind(message) => Some(message),
+                    _ => None,
+                });
+                let $items = messages.collect();
+                Ok(Response::new(admin::$ListResponse { $items, next_page_token }))
+            }
+
+            async fn $create(
+                &self,
+                request: Request<admin::$CreateRequest>,
+            ) -> Result<Response<admin::$CreateResponse>, Status> {
+                let admin::$CreateRequest { $field, validate_only } = request.into_inner();
+                let message = $field.ok_or_else(|| missing(stringify!($field)))?;
+                let wish = Wish::Create(Resource::$kind(message));
+                let (method, field) = (stringify!($CreateRequest), stringify!($field));
+                let $field = match self.change_one(method, wish, validate_only, field).await? {
+                    Some(Resource::$kind(message)) => Some(message),
+                    _ => None,
+                };
+                Ok(Response::new(admin::$CreateResponse { $field }))
+            }
+
+            async fn $update(
+                &self,
+                request: Request<admin::$UpdateRequest>,
+            ) -> Result<Response<admin::$UpdateResponse>, Status> {
+                let admin::$UpdateRequest { $field, validate_only } = request.into_inner();
+                let message = $field.ok_or_else(|| missing(stringify!($field)))?;
+                let wish = Wish::Update(Resource::$kind(message));
+                let (method, field) = (stringify!($UpdateRequest), stringify!($field));
+                let $field = match self.change_one(method, wish, validate_only, field).await? {
+                    Some(Resource::$kind(message)) => Some(message),
+                    _ => None,
+                };
+                Ok(Response::new(admin::$UpdateResponse { $field }))
+            }
+
+            async fn $delete(
+                &self,
+                request: Request<admin::$DeleteRequest>,
+            ) -> Result<Response<admin::$DeleteResponse>, Status> {
+                let admin::$DeleteRequest { name, etag, validate_only } = request.into_inner();
+                let wish = Wish::Delete { kind: Kind::$kind, name, etag };
+                let (method, field) = (stringify!($DeleteRequest), stringify!($field));
+                self.change_one(method, wish, validate_only, field).await?;
+                Ok(Response::new(admin::$DeleteResponse {}))
+            }
+        }
+    };
+}
+
+resource_service!(ServerService, Server, server,
+    get_server: GetServerRequest -> GetServerResponse,
+    list_servers: ListServersRequest -> ListServersResponse . servers,
+    create_server: CreateServerRequest -> CreateServerResponse,
+    update_server: UpdateServerRequest -> UpdateServerResponse,
+    delete_server: DeleteServerRequest -> DeleteServerResponse);
+
+resource_service!(RuleService, Rule, rule,
+    get_rule: GetRuleRequest -> GetRuleResponse,
+    list_rules: ListRulesRequest -> ListRulesResponse . rules,
+    create_rule: CreateRuleRequest -> CreateRuleResponse,
+    update_rule: UpdateRuleRequest -> UpdateRuleResponse,
+    delete_rule: DeleteRuleRequest -> DeleteRuleResponse);
+
+resource_service!(IdentityProviderService, IdentityProvider, identity_provider,
+    get_identity_provider: GetIdentityProviderRequest -> GetIdentityProviderResponse,
+    list_identity_providers: ListIdentityProvidersRequest -> ListIdentityProvidersResponse . identity_providers,
+    create_identity_provider: CreateIdentityProviderRequest -> CreateIdentityProviderResponse,
+    update_identity_provider: UpdateIdentityProviderRequest -> UpdateIdentityProviderResponse,
+    delete_identity_provider: DeleteIdentityProviderRequest -> DeleteIdentityProviderResponse);

@@ -1,0 +1,99 @@
+//! What is known of every instance that has, or lately had, a stream.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use chancery_proto::{admin::v1::Instance, node::v1 as node};
+
+use crate::{ledger::Source, registry::now};
+
+/// An instance lives if it was heard of within this.
+const LIVE_FOR: Duration = Duration::from_secs(5);
+
+/// A lost instance is shown for this long.
+const SHOWN_FOR: Duration = Duration::from_secs(3_600);
+
+/// The table.
+#[derive(Debug, Default)]
+pub struct Instances(Mutex<BTreeMap<Source, Row>>);
+
+#[derive(Debug)]
+struct Row {
+    instance: Instance,
+    heard: Instant,
+    has_stream: bool,
+}
+
+impl Instances {
+    fn rows(&self) -> MutexGuard<'_, BTreeMap<Source, Row>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A stream began.
+    pub fn connected(&self, hello: &node::Hello) {
+        let mut features = hello.features.clone();
+        features.sort();
+        let instance = Instance {
+            node_id: hello.node_id.clone(),
+            instance_id: hello.instance_id.clone(),
+            filter_version: hello.filter_version.clone(),
+            features,
+            live: true,
+            applied: hello.applied.clone(),
+            connect_time: Some(now()),
+            last_seen_time: Some(now()),
+            ..Instance::default()
+        };
+        let source = (hello.node_id.clone(), hello.instance_id.clone());
+        let row = Row { instance, heard: Instant::now(), has_stream: true };
+        let mut rows = self.rows();
+        rows.retain(|_, row| row.has_stream || row.heard.elapsed() < SHOWN_FOR);
+        rows.insert(source, row);
+    }
+
+    /// An instance said something.
+    pub fn heard(&self, source: &Source, change: impl FnOnce(&mut Instance)) {
+        if let Some(row) = self.rows().get_mut(source) {
+            row.heard = Instant::now();
+            row.instance.last_seen_time = Some(now());
+            change(&mut row.instance);
+        }
+    }
+
+    /// A stream ended.
+    pub fn disconnected(&self, source: &Source, said_goodbye: bool) {
+        let mut rows = self.rows();
+        if said_goodbye {
+            rows.remove(source);
+        } else if let Some(row) = rows.get_mut(source) {
+            row.has_stream = false;
+        }
+    }
+
+    /// Every row, in the order of node and instance.
+    pub fn list(&self) -> Vec<Instance> {
+        let rows = self.rows();
+        let shown = |row: &Row| Instance {
+            live: row.has_stream && row.heard.elapsed() < LIVE_FOR,
+            ..row.instance.clone()
+        };
+        rows.values().map(shown).collect()
+    }
+
+    /// Whether every live instance enforces a snapshot, and there is one.
+    pub fn converged(&self, published: Option<(u64, u64)>) -> bool {
+        let live: Vec<_> = self.list().into_iter().filter(|instance| instance.live).collect();
+        let applies = |instance: &Instance| {
+            instance.applied.as_ref().map(|applied| (applied.epoch, applied.version)) == published
+        };
+        published.is_some() && !live.is_empty() && live.iter().all(applies)
+    }
+}
+
+/// A filter's features as a set.
+pub fn features(hello: &node::Hello) -> BTreeSet<String> {
+    hello.features.iter().cloned().collect()
+}

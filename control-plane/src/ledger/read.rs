@@ -1,0 +1,134 @@
+//! Finds records by reading segments. Indexes come with the search that needs them.
+
+use std::sync::PoisonError;
+
+use chancery_proto::audit::v1::{Entry, Record, RecordFilter, Verdict, entry::Event};
+use prost::Message as _;
+use prost_types::Timestamp;
+
+use super::{Ledger, LedgerError, Segment};
+
+/// A record and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Positioned {
+    /// Counts up from 0 over the whole log.
+    pub position: u64,
+    /// The record.
+    pub record: Record,
+}
+
+/// Records, newest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// The records.
+    pub records: Vec<Positioned>,
+    /// Where the next page ends: before this position. `None`: there is no more.
+    pub next: Option<u64>,
+}
+
+/// What records must be to be found.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    filter: RecordFilter,
+    decision_id: Option<Vec<u8>>,
+}
+
+impl Filter {
+    /// Reads a filter; `None` where its decision id is none.
+    pub fn new(filter: RecordFilter) -> Option<Self> {
+        let decision_id = match &*filter.decision_id {
+            "" => None,
+            text => Some(unhex(text)?),
+        };
+        Some(Self { filter, decision_id })
+    }
+
+    /// Whether a record is one of those.
+    pub fn admits(&self, record: &Record) -> bool {
+        let Ok(entry) = Entry::decode(&*record.entry) else { return false };
+        let time = entry.time.unwrap_or_default();
+        let not_before = |start: Option<Timestamp>| start.is_none_or(|start| key(time) >= key(start));
+        let before = |end: Option<Timestamp>| end.is_none_or(|end| key(time) < key(end));
+        let same_decision = self.decision_id.as_ref().is_none_or(|id| *id == entry.decision_id);
+        same_decision
+            && not_before(self.filter.start_time)
+            && before(self.filter.end_time)
+            && self.admits_event(entry.event.as_ref())
+    }
+
+    fn admits_event(&self, event: Option<&Event>) -> bool {
+        let RecordFilter { user, server, capability, method, verdict, .. } = &self.filter;
+        let is_any = [user, server, capability, method].into_iter().all(String::is_empty);
+        if is_any && *verdict == i32::from(Verdict::Unspecified) {
+            return true;
+        }
+        let Some(Event::Decision(decision)) = event else { return false };
+        let principal = decision.principal.as_ref().and_then(|principal| principal.user.as_ref());
+        let is = |wanted: &String, found: &str| wanted.is_empty() || wanted == found;
+        let server_id = decision.server.rsplit('/').next().unwrap_or_default();
+        is(user, principal.map_or("", |user| &user.value))
+            && (is(server, &decision.server) || is(server, server_id))
+            && is(capability, &decision.capability)
+            && is(method, &decision.method)
+            && (*verdict == i32::from(Verdict::Unspecified) || *verdict == decision.verdict)
+    }
+}
+
+fn key(time: Timestamp) -> (i64, i32) {
+    (time.seconds, time.nanos)
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let digits = digits.filter(|digits| digits.len() == 32)?;
+    let pairs = digits.chunks_exact(2).filter_map(|pair| match pair {
+        [high, low] => Some((high << 4) | low),
+        _ => None,
+    });
+    Some(pairs.collect())
+}
+
+impl Ledger {
+    fn segments_now(&self) -> Vec<Segment> {
+        self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Finds up to `limit` records before a position, newest first. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Where a segment cannot be read.
+    pub fn search(&self, filter: &Filter, before: u64, limit: usize) -> Result<Page, LedgerError> {
+        let mut page = Page::default();
+        for segment in self.segments_now().iter().rev().filter(|segment| segment.first < before) {
+            for (position, record) in (segment.first..).zip(segment.read()?).collect::<Vec<_>>().into_iter().rev() {
+                if position >= before || !filter.admits(&record) {
+                    continue;
+                }
+                if page.records.len() == limit {
+                    page.next = page.records.last().map(|last| last.position);
+                    return Ok(page);
+                }
+                page.records.push(Positioned { position, record });
+            }
+        }
+        Ok(page)
+    }
+
+    /// The records of a range of positions that a filter admits, oldest first. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Where a segment cannot be read.
+    pub fn range(&self, filter: &Filter, from: u64, to: u64) -> Result<Vec<Positioned>, LedgerError> {
+        let mut found = Vec::new();
+        let overlaps = |segment: &&Segment| segment.first < to && segment.end() > from;
+        for segment in self.segments_now().iter().filter(overlaps) {
+            let records = (segment.first..).zip(segment.read()?);
+            let wanted = records.filter(|(position, record)| {
+                (from..to).contains(position) && filter.admits(record)
+            });
+            found.extend(wanted.map(|(position, record)| Positioned { position, record }));
+        }
+        Ok(found)
+    }
+}

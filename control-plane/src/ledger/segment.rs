@@ -1,0 +1,210 @@
+//! Segment files: frames of length, checksum and record.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use chancery_proto::audit::v1::Record;
+use prost::Message as _;
+
+use super::{LedgerError, io_error};
+
+/// A new segment is begun when one has grown to this.
+const SEGMENT_BYTES: u64 = 64 << 20;
+
+/// Length and CRC-32 of the record, little endian.
+const HEADER_BYTES: usize = 8;
+
+/// Longest record, well above what a node may send in one message.
+const MAX_RECORD_BYTES: usize = 8 << 20;
+
+/// What is known of a segment.
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    pub(super) path: PathBuf,
+    /// Position of its first record in the whole log.
+    pub(super) first: u64,
+    pub(super) records: u64,
+    /// Bytes that are whole frames.
+    pub(super) bytes: u64,
+    /// Bytes behind them that are none.
+    pub(super) torn_bytes: u64,
+}
+
+impl Segment {
+    /// Position after its last record.
+    pub(super) fn end(&self) -> u64 {
+        self.first.saturating_add(self.records)
+    }
+
+    /// Reads a segment through.
+    pub(super) fn scan(path: &Path, mut each: impl FnMut(Record)) -> Result<Self, LedgerError> {
+        let bytes = fs::read(path).map_err(io_error(path))?;
+        let mut segment =
+            Self { path: path.to_owned(), first: first_of(path), records: 0, bytes: 0, torn_bytes: 0 };
+        for (end, record) in frames(&bytes) {
+            segment.records = segment.records.saturating_add(1);
+            segment.bytes = length(end);
+            each(record);
+        }
+        segment.torn_bytes = length(bytes.len()).saturating_sub(segment.bytes);
+        Ok(segment)
+    }
+
+    /// Its durable records, oldest first.
+    pub(super) fn read(&self) -> Result<Vec<Record>, LedgerError> {
+        let mut bytes = fs::read(&self.path).map_err(io_error(&self.path))?;
+        // What is being written behind them is not theirs yet.
+        bytes.truncate(usize::try_from(self.bytes).unwrap_or(usize::MAX));
+        Ok(frames(&bytes).map(|(_, record)| record).collect())
+    }
+}
+
+/// The whole frames at the start of a segment's bytes: where each ends, and its record.
+fn frames(bytes: &[u8]) -> impl Iterator<Item = (usize, Record)> {
+    let mut at = 0_usize;
+    std::iter::from_fn(move || {
+        let header = bytes.get(at..at.checked_add(HEADER_BYTES)?)?;
+        let (size, checksum) = header.split_at_checked(4)?;
+        let size = u32::from_le_bytes(size.try_into().ok()?);
+        let checksum = u32::from_le_bytes(checksum.try_into().ok()?);
+        let start = at.checked_add(HEADER_BYTES)?;
+        let end = start.checked_add(usize::try_from(size).ok()?)?;
+        let body = bytes.get(start..end)?;
+        if crc32fast::hash(body) != checksum {
+            return None;
+        }
+        at = end;
+        Some((end, Record::decode(body).ok()?))
+    })
+}
+
+/// The segments of a log, oldest first.
+pub(super) fn paths(folder: &Path) -> Result<Vec<PathBuf>, LedgerError> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(io_error(folder))? {
+        let path = entry.map_err(io_error(folder))?.path();
+        if path.extension().is_some_and(|extension| extension == "segment") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn first_of(path: &Path) -> u64 {
+    path.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).unwrap_or(0)
+}
+
+/// Appends to the newest segment.
+#[derive(Debug)]
+pub(super) struct Writer {
+    folder: PathBuf,
+    file: File,
+    segment: Segment,
+    /// Frames that are not written yet.
+    pending: Vec<u8>,
+    pending_records: u64,
+    /// A failed write could not be undone.
+    is_broken: bool,
+}
+
+impl Writer {
+    /// Goes on with a segment, without what is torn at its end, or begins the first.
+    pub(super) fn open(folder: &Path, newest: Option<&Segment>) -> Result<Self, LedgerError> {
+        let segment = match newest {
+            Some(segment) => Segment { torn_bytes: 0, ..segment.clone() },
+            None => new_segment(folder, 0),
+        };
+        let path = segment.path.clone();
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let file = file.map_err(io_error(&path))?;
+        file.set_len(segment.bytes).and_then(|()| file.sync_all()).map_err(io_error(&path))?;
+        sync_folder(folder)?;
+        let folder = folder.to_owned();
+        Ok(Self { folder, file, segment, pending: Vec::new(), pending_records: 0, is_broken: false })
+    }
+
+    /// Adds a record to what the next commit writes.
+    pub(super) fn append(&mut self, record: &Record) -> Result<(), LedgerError> {
+        let body = record.encode_to_vec();
+        let size = u32::try_from(body.len()).ok().filter(|_| body.len() <= MAX_RECORD_BYTES);
+        let Some(size) = size else {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "a record is too long");
+            return Err(LedgerError::Io { path: self.segment.path.clone(), error });
+        };
+        self.pending.extend_from_slice(&size.to_le_bytes());
+        self.pending.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
+        self.pending.extend_from_slice(&body);
+        self.pending_records = self.pending_records.saturating_add(1);
+        Ok(())
+    }
+
+    /// Writes what was added and makes it durable.
+    pub(super) fn commit(&mut self) -> Result<(), LedgerError> {
+        if self.is_broken {
+            return Err(LedgerError::Broken);
+        }
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let written = self.file.write_all(&self.pending).and_then(|()| self.file.sync_data());
+        written.map_err(io_error(&self.segment.path))?;
+        self.segment.bytes = self.segment.bytes.saturating_add(length(self.pending.len()));
+        self.segment.records = self.segment.records.saturating_add(self.pending_records);
+        self.pending.clear();
+        self.pending_records = 0;
+        Ok(())
+    }
+
+    /// Forgets what was added, and takes back what a failed commit may have written of it.
+    pub(super) fn undo(&mut self) {
+        self.pending.clear();
+        self.pending_records = 0;
+        let undone = self.file.set_len(self.segment.bytes).and_then(|()| self.file.sync_all());
+        if let Err(error) = undone {
+            tracing::error!(%error, "a failed write to the log cannot be undone");
+            self.is_broken = true;
+        }
+    }
+
+    /// Shows readers what is durable, and begins a new segment where this one is full.
+    pub(super) fn publish(&mut self, segments: &mut Vec<Segment>) {
+        match segments.last_mut() {
+            Some(newest) if newest.path == self.segment.path => newest.clone_from(&self.segment),
+            Some(_) | None => segments.push(self.segment.clone()),
+        }
+        if self.segment.bytes < SEGMENT_BYTES {
+            return;
+        }
+        let next = new_segment(&self.folder, self.segment.end());
+        match OpenOptions::new().create_new(true).append(true).open(&next.path) {
+            Ok(file) => {
+                if let Err(error) = sync_folder(&self.folder) {
+                    tracing::error!(%error, "a new segment may not survive a crash");
+                    return;
+                }
+                self.file = file;
+                self.segment = next;
+            }
+            // The present one goes on growing, which loses nothing.
+            Err(error) => tracing::error!(%error, "cannot begin a new segment"),
+        }
+    }
+}
+
+fn new_segment(folder: &Path, first: u64) -> Segment {
+    let path = folder.join(format!("{first:020}.segment"));
+    Segment { path, first, records: 0, bytes: 0, torn_bytes: 0 }
+}
+
+/// A new file is durable once its folder is.
+fn sync_folder(folder: &Path) -> Result<(), LedgerError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error(folder))
+}
+
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,211 @@
+//! `chancery serve`: the control plane as a process.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use axum::{Router, routing::get};
+use chancery_proto::{
+    DESCRIPTORS,
+    admin::v1::{
+        apply_service_server::ApplyServiceServer,
+        identity_provider_service_server::IdentityProviderServiceServer,
+        instance_service_server::InstanceServiceServer, rule_service_server::RuleServiceServer,
+        server_service_server::ServerServiceServer,
+    },
+    audit::v1::audit_service_server::AuditServiceServer,
+    node::v1::node_service_server::NodeServiceServer,
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tonic::service::Routes;
+
+use crate::{
+    api::ControlPlane,
+    instances::Instances,
+    ledger::{Ledger, LedgerError},
+    registry::{Registry, RegistryError},
+    store::{Store, StoreError},
+};
+
+/// How the control plane is run.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Where the store and the log are.
+    pub data_dir: PathBuf,
+    /// Where it listens; port 0 for any.
+    pub listen: SocketAddr,
+    /// Without authentication, on loopback only.
+    pub insecure_development: bool,
+}
+
+/// Why it does not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// Callers cannot be authenticated yet.
+    #[error("callers are not authenticated yet: run with `--insecure-development`, on loopback, and nowhere else")]
+    NoAuthentication,
+    /// Development mode is for this machine alone.
+    #[error("`--insecure-development` listens on loopback only, not on {listen}: use 127.0.0.1 or [::1]")]
+    NotLoopback {
+        /// What was asked for.
+        listen: SocketAddr,
+    },
+    /// Another control plane has it.
+    #[error("{path} is in use by another control plane: stop that one, or use another `--data-dir`")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file or socket.
+    #[error("{what}: {error}")]
+    Io {
+        /// Which.
+        what: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// The log.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The resources.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Reflection.
+    #[error("server reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// How long streams may take to end when it shuts down.
+const DRAIN_FOR: Duration = Duration::from_secs(5);
+
+const WARNING: &str = "\
+******************************************************************************
+*  INSECURE DEVELOPMENT MODE: anyone on this machine may change every rule,  *
+*  read the whole record, and pose as any node. Never use this in production. *
+******************************************************************************";
+
+/// Runs until it is told to stop.
+///
+/// # Errors
+/// Where it cannot start, or the listener fails.
+pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
+    let ServeOptions { data_dir, listen, insecure_development } = options;
+    if !insecure_development {
+        return Err(ServeError::NoAuthentication);
+    }
+    if !listen.ip().is_loopback() {
+        return Err(ServeError::NotLoopback { listen });
+    }
+    let io = |what: String| move |error| ServeError::Io { what, error };
+    writeln!(io::stderr(), "{WARNING}").map_err(io("standard error".to_owned()))?;
+    let _lock = lock(&data_dir)?;
+    let (drain, draining) = watch::channel(false);
+    let control_plane = open(&data_dir, draining)?;
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .build_v1()?;
+    health.set_serving::<NodeServiceServer<ControlPlane>>().await;
+    let mut routes = Routes::builder();
+    routes
+        .add_service(health_service)
+        .add_service(reflection)
+        .add_service(NodeServiceServer::new(control_plane.clone()))
+        .add_service(ServerServiceServer::new(control_plane.clone()))
+        .add_service(RuleServiceServer::new(control_plane.clone()))
+        .add_service(IdentityProviderServiceServer::new(control_plane.clone()))
+        .add_service(ApplyServiceServer::new(control_plane.clone()))
+        .add_service(InstanceServiceServer::new(control_plane.clone()))
+        .add_service(AuditServiceServer::new(control_plane));
+    let app = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .merge(routes.routes().prepare().into_axum_router());
+
+    let listener = TcpListener::bind(listen).await.map_err(io(format!("listening on {listen}")))?;
+    let address = listener.local_addr().map_err(io(format!("listening on {listen}")))?;
+    let mut stdout = io::stdout();
+    writeln!(stdout, "chancery: listening on {address}")
+        .and_then(|()| stdout.flush())
+        .map_err(io("standard output".to_owned()))?;
+    let stopped = async move {
+        until_told_to_stop().await;
+        tracing::info!("draining");
+        health.set_not_serving::<NodeServiceServer<ControlPlane>>().await;
+        drain.send_replace(true);
+    };
+    serve(listener, app, stopped).await.map_err(io(format!("serving on {address}")))
+}
+
+/// Serves until told to stop, and then for as long as streams may take to end.
+async fn serve(
+    listener: TcpListener,
+    app: Router,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let (stop, mut is_stopping) = watch::channel(false);
+    let stopped = async move {
+        stopped.await;
+        stop.send_replace(true);
+    };
+    let serving = axum::serve(listener, app).with_graceful_shutdown(stopped);
+    let deadline = async move {
+        // A sender that is gone has stopped already.
+        drop(is_stopping.wait_for(|stopping| *stopping).await);
+        tokio::time::sleep(DRAIN_FOR).await;
+    };
+    tokio::select! {
+        served = serving => served,
+        () = deadline => Ok(()),
+    }
+}
+
+/// Opens everything in the data folder. The log ends, flushed, with the last that holds it.
+fn open(data_dir: &Path, draining: watch::Receiver<bool>) -> Result<ControlPlane, ServeError> {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let store = Store::open(&data_dir.join("store.sqlite"), elapsed.as_secs())?;
+    Ok(ControlPlane {
+        registry: Arc::new(Registry::open(store)?),
+        ledger: Arc::new(Ledger::open(&data_dir.join("ledger"))?),
+        instances: Arc::new(Instances::default()),
+        draining,
+    })
+}
+
+/// Makes sure of being the only one; the lock ends with the process, however it ends.
+fn lock(data_dir: &Path) -> Result<File, ServeError> {
+    let path = data_dir.join("lock");
+    let io = |error| ServeError::Io { what: data_dir.display().to_string(), error };
+    fs::create_dir_all(data_dir).map_err(io)?;
+    let file = File::create(&path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(ServeError::InUse { path: data_dir.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(io(error)),
+    }
+}
+
+async fn until_told_to_stop() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}

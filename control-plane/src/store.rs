@@ -1,0 +1,218 @@
+//! The embedded store: SQLite in WAL mode, synchronous in full.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::{
+    resource::{Kind, Resource},
+    snapshot::Snapshot,
+};
+
+/// The schema's version, kept in `user_version`.
+const SCHEMA_VERSION: i64 = 1;
+
+const SCHEMA: &str = "
+CREATE TABLE store (epoch INTEGER NOT NULL) STRICT;
+CREATE TABLE resources (
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  content BLOB NOT NULL,
+  PRIMARY KEY (kind, name)
+) STRICT;
+CREATE TABLE snapshots (
+  version INTEGER PRIMARY KEY,
+  manifest BLOB NOT NULL
+) STRICT;
+CREATE TABLE sections (
+  digest BLOB PRIMARY KEY,
+  content BLOB NOT NULL
+) STRICT;
+CREATE TABLE snapshot_sections (
+  version INTEGER NOT NULL REFERENCES snapshots,
+  digest BLOB NOT NULL REFERENCES sections,
+  PRIMARY KEY (version, digest)
+) STRICT;
+";
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// SQLite.
+    #[error("the store: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A store of a newer control plane.
+    #[error("the store has schema version {found}, this control plane knows up to {SCHEMA_VERSION}; start the newer one")]
+    Newer {
+        /// What it has.
+        found: i64,
+    },
+    /// A row that cannot be read.
+    #[error("the store holds {what} that cannot be read")]
+    Corrupt {
+        /// What.
+        what: &'static str,
+    },
+}
+
+/// A change to the resources, made whole or not at all.
+#[derive(Debug, Default)]
+pub struct Transaction<'t> {
+    /// Written as they are.
+    pub put: Vec<&'t Resource>,
+    /// Removed.
+    pub delete: Vec<(Kind, &'t str)>,
+    /// Published with the change.
+    pub snapshot: Option<&'t Snapshot>,
+}
+
+/// The store.
+#[derive(Debug)]
+pub struct Store {
+    connection: Mutex<Connection>,
+    epoch: u64,
+}
+
+impl Store {
+    /// Opens a store, or makes one with this epoch.
+    ///
+    /// # Errors
+    /// Where SQLite does not, or the store is newer than this control plane.
+    pub fn open(path: &Path, new_epoch: u64) -> Result<Self, StoreError> {
+        let mut connection = Connection::open(path)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", "ON")?;
+        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if found > SCHEMA_VERSION {
+            return Err(StoreError::Newer { found });
+        }
+        if found == 0 {
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(SCHEMA)?;
+            transaction.execute("INSERT INTO store VALUES (?1)", [integer(new_epoch)])?;
+            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            transaction.commit()?;
+        }
+        let epoch: i64 = connection.query_row("SELECT epoch FROM store", [], |row| row.get(0))?;
+        Ok(Self { connection: Mutex::new(connection), epoch: epoch.unsigned_abs() })
+    }
+
+    /// When the store was made, in seconds since the Unix epoch: the first half of a version.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic inside a transaction has rolled it back; the connection is as good as before.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every resource.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn resources(&self) -> Result<Vec<Resource>, StoreError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare("SELECT kind, content FROM resources")?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })?;
+        let mut resources = Vec::new();
+        for row in rows {
+            let (collection, content) = row?;
+            let kind = [Kind::IdentityProvider, Kind::Rule, Kind::Server]
+                .into_iter()
+                .find(|kind| kind.collection() == collection);
+            let resource = kind.and_then(|kind| Resource::decode(kind, &content).ok());
+            resources.push(resource.ok_or(StoreError::Corrupt { what: "a resource" })?);
+        }
+        Ok(resources)
+    }
+
+    /// The newest published snapshot.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn newest_snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
+        let connection = self.connection();
+        let newest = connection
+            .query_row(
+                "SELECT version, manifest FROM snapshots ORDER BY version DESC LIMIT 1",
+                [],
+                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)),
+            )
+            .optional()?;
+        let Some((version, manifest)) = newest else { return Ok(None) };
+        let mut statement = connection.prepare(
+            "SELECT digest, content FROM sections JOIN snapshot_sections USING (digest) WHERE version = ?1",
+        )?;
+        let rows = statement.query_map([version], |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })?;
+        let mut sections = BTreeMap::new();
+        for row in rows {
+            let (digest, content) = row?;
+            let digest = digest.try_into();
+            let digest = digest.map_err(|_length| StoreError::Corrupt { what: "a section" })?;
+            sections.insert(digest, content);
+        }
+        Ok(Some(Snapshot {
+            epoch: self.epoch,
+            version: version.unsigned_abs(),
+            manifest,
+            sections,
+            warnings: Vec::new(),
+        }))
+    }
+
+    /// Makes a change.
+    ///
+    /// # Errors
+    /// Where SQLite does not; nothing is changed then.
+    pub fn commit(&self, change: &Transaction<'_>) -> Result<(), StoreError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        for resource in &change.put {
+            transaction.execute(
+                "INSERT OR REPLACE INTO resources (kind, name, content) VALUES (?1, ?2, ?3)",
+                params![resource.kind().collection(), resource.name(), resource.encode()],
+            )?;
+        }
+        for (kind, name) in &change.delete {
+            transaction.execute(
+                "DELETE FROM resources WHERE kind = ?1 AND name = ?2",
+                params![kind.collection(), name],
+            )?;
+        }
+        if let Some(snapshot) = change.snapshot {
+            let version = integer(snapshot.version);
+            transaction.execute(
+                "INSERT INTO snapshots (version, manifest) VALUES (?1, ?2)",
+                params![version, snapshot.manifest],
+            )?;
+            for (digest, content) in &snapshot.sections {
+                transaction.execute(
+                    "INSERT OR IGNORE INTO sections (digest, content) VALUES (?1, ?2)",
+                    params![digest.as_slice(), content],
+                )?;
+                transaction.execute(
+                    "INSERT INTO snapshot_sections (version, digest) VALUES (?1, ?2)",
+                    params![version, digest.as_slice()],
+                )?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+/// SQLite's integers are signed; no version or epoch comes near their end.
+fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
