@@ -5,6 +5,7 @@
 //! The filter is not known here: both sides meet in the engine and the wire contracts.
 
 pub mod api;
+pub mod cli;
 pub mod instances;
 pub mod ledger;
 pub mod registry;

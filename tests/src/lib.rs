@@ -1,1 +1,19 @@
-//! tests
+//! The harness: everything that is needed to run Chancery, whole or in parts, and to look at it.
+//!
+//! - [`wasm_host`]: the filter in wasmtime, without Envoy.
+//! - [`envoy`], [`control_plane`], [`mcp_server`], [`client`], [`identity`]: the real parts.
+//! - [`case`], [`layer`]: the case table and the layers that run it.
+//! - [`lab`]: the parts put together, as `chancery-lab` runs them.
+
+pub mod artifacts;
+pub mod case;
+pub mod client;
+pub mod control_plane;
+pub mod envoy;
+pub mod identity;
+pub mod lab;
+pub mod layer;
+pub mod mcp_server;
+pub mod process;
+pub mod wait;
+pub mod wasm_host;

@@ -1,0 +1,237 @@
+//! The command line.
+//!
+//! It talks to a control plane through the admin and audit APIs alone, as any other client could;
+//! only `serve` knows the control plane's inside.
+
+mod apply;
+mod audit;
+mod batch;
+mod check;
+mod connect;
+mod console;
+mod delete;
+mod diff;
+mod document;
+mod exit;
+mod files;
+mod get;
+mod locate;
+mod name;
+mod nodes;
+mod output;
+mod path;
+mod problem;
+mod render;
+mod schema;
+mod serve;
+mod stored;
+mod table;
+mod time;
+mod violation;
+mod visible;
+mod yaml;
+
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, IsTerminal as _, Write},
+    process::ExitCode,
+};
+
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+use self::{
+    connect::Address,
+    console::Console,
+    exit::{EXPLAINED, Exit, Failure},
+    name::{Kind, Scope},
+    output::Format,
+};
+
+/// MCP governance in Envoy: the control plane and its command line
+#[derive(Debug, Parser)]
+#[command(name = "chancery", version, after_help = EXPLAINED)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+struct GlobalArgs {
+    /// Where the control plane is
+    #[arg(long, global = true, value_name = "URL", env = "CHANCERY_SERVER",
+          default_value = "http://127.0.0.1:7400")]
+    server: String,
+    /// How results are written; `name` is for get, and table where left out
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
+    output: Option<Format>,
+    /// The organization of names that do not say it
+    #[arg(long, global = true, value_name = "ID", default_value = Scope::DEFAULT)]
+    organization: String,
+    /// The workspace of servers that do not say it
+    #[arg(long, global = true, value_name = "ID", default_value = Scope::DEFAULT)]
+    workspace: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::ServeArgs),
+    Apply(apply::ApplyArgs),
+    Diff(diff::DiffArgs),
+    Get(get::GetArgs),
+    Delete(delete::DeleteArgs),
+    Nodes(nodes::NodesArgs),
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Print the JSON Schema of the resource documents
+    #[command(after_help = "\
+Examples:
+  chancery schema rule > rule.schema.json")]
+    Schema {
+        /// Which kind; all of them where left out
+        #[arg(value_enum)]
+        kind: Option<Kind>,
+    },
+    /// Print a completion script
+    #[command(after_help = "\
+Examples:
+  chancery completion bash > /etc/bash_completion.d/chancery")]
+    Completion {
+        /// For which shell
+        shell: Shell,
+    },
+}
+
+/// What a command needs to know besides its own arguments.
+#[derive(Debug)]
+struct Context {
+    address: Address,
+    scope: Scope,
+    output: Option<Format>,
+}
+
+impl Context {
+    /// The format to write.
+    fn format(&self) -> Format {
+        self.output.unwrap_or(Format::Table)
+    }
+
+    /// The format to write, if the command has it.
+    fn format_of(&self, known: &[Format]) -> Result<Format, Failure> {
+        let wanted = self.format();
+        if known.contains(&wanted) {
+            return Ok(wanted);
+        }
+        let known = known.iter().map(|format| format.word()).collect::<Vec<_>>();
+        Err(Failure::Usage(format!(
+            "`-o {}` makes no sense here, expected {}",
+            wanted.word(),
+            problem::alternatives(&known)
+        )))
+    }
+}
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let colour = io::stdout().is_terminal()
+        && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && env::var_os("TERM").is_none_or(|value| value != "dumb");
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    run(env::args_os(), &mut out, &mut err, colour)
+}
+
+/// Runs the program with these arguments, the first of which is its name.
+pub fn run<I>(args: I, out: &mut dyn Write, err: &mut dyn Write, colour: bool) -> ExitCode
+where
+    I: IntoIterator<Item: Into<OsString> + Clone>,
+{
+    let mut console = Console::new(out, err, colour);
+    let parsed = Cli::command()
+        .try_get_matches_from(args)
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let exit = match parsed {
+        Ok((cli, matches)) => start(cli, &matches, &mut console),
+        Err(error) => usage(&error, &mut console),
+    };
+    exit.into()
+}
+
+/// Help, the version, or what is wrong with the arguments.
+fn usage(error: &clap::Error, console: &mut Console<'_>) -> Exit {
+    if error.use_stderr() {
+        console.talk(error.render().to_string().trim_end());
+        return Exit::Invalid;
+    }
+    match console.text(&error.render().to_string()) {
+        Ok(()) => Exit::Success,
+        Err(failure) => failure.exit(),
+    }
+}
+
+fn start(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> Exit {
+    let mut runtime = if matches!(cli.command, Command::Serve(_)) {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    match runtime.enable_all().build() {
+        Ok(runtime) => runtime.block_on(dispatch(cli, matches, console)),
+        Err(error) => {
+            console.talk(format_args!("error: cannot start: {error}"));
+            Exit::Unavailable
+        }
+    }
+}
+
+async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> Exit {
+    let GlobalArgs { server, output, organization, workspace } = cli.global;
+    let context = Context {
+        address: Address::new(server, matches.value_source("server")),
+        scope: Scope { organization, workspace },
+        output,
+    };
+    let done = match cli.command {
+        Command::Serve(args) => return serve::run(args, console).await,
+        Command::Apply(args) => apply::run(&args, &context, console).await,
+        Command::Diff(args) => diff::run(&args, &context, console).await,
+        Command::Get(args) => get::run(&args, &context, console).await,
+        Command::Delete(args) => delete::run(&args, &context, console).await,
+        Command::Nodes(args) => nodes::run(&args, &context, console).await,
+        Command::Audit(command) => audit::run(&command, &context, console).await,
+        Command::Schema { kind } => schema::run(kind, console),
+        Command::Completion { shell } => completion(shell, console),
+    };
+    match done.and_then(|exit| console.flush().map(|()| exit)) {
+        Ok(exit) => exit,
+        Err(failure) => fail(&failure, console),
+    }
+}
+
+fn completion(shell: Shell, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "chancery", &mut script);
+    console.text(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Success)
+}
+
+fn fail(failure: &Failure, console: &mut Console<'_>) -> Exit {
+    let exit = failure.exit();
+    if let Failure::Invalid { problems, .. } = failure {
+        for problem in problems {
+            console.talk(problem);
+        }
+    }
+    if exit != Exit::Success {
+        for (number, line) in failure.to_string().lines().enumerate() {
+            let prefix = if number == 0 { "error: " } else { "" };
+            console.talk(format_args!("{prefix}{line}"));
+        }
+    }
+    exit
+}
+

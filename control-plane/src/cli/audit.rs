@@ -1,0 +1,249 @@
+//! `chancery audit`.
+
+mod line;
+
+use std::time::SystemTime;
+
+use chancery_proto::audit::v1::{
+    PositionedRecord, RecordFilter, SearchRecordsRequest, TailRecordsRequest, Verdict,
+    audit_service_client::AuditServiceClient,
+};
+use clap::ValueEnum;
+use tonic::transport::Channel;
+
+use self::line::Lines;
+use super::{
+    Context,
+    connect::{Connection, MAX_ANSWER_BYTES},
+    console::Console,
+    exit::{Exit, Failure},
+    output::Format,
+    render,
+    time::When,
+};
+
+/// As many as the control plane gives at once.
+const MAX_PAGE_SIZE: u32 = 1000;
+
+/// Read the record
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Follow the record, oldest first
+    #[command(after_help = "\
+Examples:
+  chancery audit tail
+  chancery audit tail -n 100 --follow=false -o json | jq .entry.decision
+  chancery audit tail --verdict deny")]
+    Tail {
+        #[command(flatten)]
+        filter: FilterArgs,
+        /// Begin with this many of the newest records
+        #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 10)]
+        backlog: u32,
+        /// Wait for more
+        #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true",
+              num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
+        follow: bool,
+    },
+    /// Find records, newest first
+    #[command(after_help = "\
+Examples:
+  chancery audit search --user alice@example.com --verdict deny --since 1h
+  chancery audit search --decision 3f2a9c1b5d6e7f8091a2b3c4d5e6f708 -o yaml")]
+    Search {
+        #[command(flatten)]
+        filter: FilterArgs,
+        /// Not older: a time, or how long ago, such as 15m, 1h, 7d
+        #[arg(long, value_name = "TIME", value_parser = When::parse)]
+        since: Option<When>,
+        /// Older: a time, or how long ago
+        #[arg(long, value_name = "TIME", value_parser = When::parse)]
+        until: Option<When>,
+        /// No more than this many
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+    },
+}
+
+/// Which records. All that is given must match.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FilterArgs {
+    /// A user id
+    #[arg(long)]
+    user: Option<String>,
+    /// A server's id or whole name (--server says where the control plane is)
+    #[arg(long, value_name = "NAME")]
+    mcp_server: Option<String>,
+    /// A tool's or prompt's name, or a resource's URI
+    #[arg(long, value_name = "NAME")]
+    capability: Option<String>,
+    /// A method, such as tools/call
+    #[arg(long)]
+    method: Option<String>,
+    /// What was decided; leaves outcomes out
+    #[arg(long, value_enum)]
+    verdict: Option<VerdictArg>,
+    /// A decision id, 32 hexadecimal digits: the decision and its outcome
+    #[arg(long, value_name = "ID", value_parser = decision_id)]
+    decision: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum VerdictArg {
+    Allow,
+    Deny,
+    RequireApproval,
+}
+
+impl FilterArgs {
+    fn message(&self) -> RecordFilter {
+        let verdict = match self.verdict {
+            None => Verdict::Unspecified,
+            Some(VerdictArg::Allow) => Verdict::Allow,
+            Some(VerdictArg::Deny) => Verdict::Deny,
+            Some(VerdictArg::RequireApproval) => Verdict::RequireApproval,
+        };
+        let given = |text: &Option<String>| text.clone().unwrap_or_default();
+        RecordFilter {
+            user: given(&self.user),
+            server: given(&self.mcp_server),
+            capability: given(&self.capability),
+            method: given(&self.method),
+            verdict: verdict.into(),
+            decision_id: given(&self.decision),
+            start_time: None,
+            end_time: None,
+        }
+    }
+}
+
+fn decision_id(text: &str) -> Result<String, &'static str> {
+    let is_id = text.len() == 32 && text.chars().all(|c| c.is_ascii_hexdigit());
+    if is_id { Ok(text.to_lowercase()) } else { Err("expected 32 hexadecimal digits") }
+}
+
+pub(crate) async fn run(
+    command: &AuditCommand,
+    context: &Context,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    let format = context.format_of(&[Format::Table, Format::Json, Format::Yaml])?;
+    let connection = Connection::open(&context.address).await?;
+    match command {
+        AuditCommand::Tail { filter, backlog, follow: true } => {
+            let request = TailRecordsRequest { filter: Some(filter.message()), backlog: *backlog };
+            follow(&connection, request, Writer::new(format), console).await?;
+        }
+        AuditCommand::Tail { filter, backlog, follow: false } => {
+            let mut records = search(&connection, filter.message(), *backlog).await?;
+            records.reverse();
+            Writer::new(format).write_all(&records, console)?;
+        }
+        AuditCommand::Search { filter, since, until, limit } => {
+            let now = SystemTime::now();
+            let filter = RecordFilter {
+                start_time: since.as_ref().map(|when| when.resolve(now)),
+                end_time: until.as_ref().map(|when| when.resolve(now)),
+                ..filter.message()
+            };
+            let records = search(&connection, filter, *limit).await?;
+            Writer::new(format).write_all(&records, console)?;
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn client(connection: &Connection) -> AuditServiceClient<Channel> {
+    AuditServiceClient::new(connection.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+}
+
+async fn search(
+    connection: &Connection,
+    filter: RecordFilter,
+    limit: u32,
+) -> Result<Vec<PositionedRecord>, Failure> {
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut client = client(connection);
+    let mut found = Vec::new();
+    let mut page_token = String::new();
+    while found.len() < wanted {
+        let request = SearchRecordsRequest {
+            filter: Some(filter.clone()),
+            page_size: i32::try_from(limit.min(MAX_PAGE_SIZE)).unwrap_or(i32::MAX),
+            page_token: page_token.clone(),
+        };
+        let page = connection.answer("search the record", client.search_records(request)).await?;
+        found.extend(page.records);
+        if page.next_page_token.is_empty() || page.next_page_token == page_token {
+            break;
+        }
+        page_token = page.next_page_token;
+    }
+    found.truncate(wanted);
+    Ok(found)
+}
+
+/// Shows records as they come, until interrupted.
+async fn follow(
+    connection: &Connection,
+    request: TailRecordsRequest,
+    mut writer: Writer,
+    console: &mut Console<'_>,
+) -> Result<(), Failure> {
+    const ACTION: &str = "follow the record";
+    let mut client = client(connection);
+    let mut records = connection.answer(ACTION, client.tail_records(request)).await?;
+    loop {
+        let next = tokio::select! {
+            next = records.message() => next,
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+        };
+        match next {
+            Ok(Some(response)) => {
+                if let Some(record) = response.record {
+                    writer.write_all(&[record], console)?;
+                }
+            }
+            Ok(None) => {
+                return Err(Failure::TooSlow("the control plane ended the stream".to_owned()));
+            }
+            Err(status) => return Err(connection.refused(ACTION, status)),
+        }
+    }
+}
+
+/// Writes records in one format.
+struct Writer {
+    format: Format,
+    lines: Lines,
+    first: bool,
+}
+
+impl Writer {
+    fn new(format: Format) -> Self {
+        Self { format, lines: Lines::default(), first: true }
+    }
+
+    fn write_all(
+        &mut self,
+        records: &[PositionedRecord],
+        console: &mut Console<'_>,
+    ) -> Result<(), Failure> {
+        match self.format {
+            Format::Table | Format::Name => self.lines.write_all(records, console)?,
+            Format::Json => {
+                for record in records {
+                    console.json_line(&render::record(record)?)?;
+                }
+            }
+            Format::Yaml => {
+                for record in records {
+                    console.yaml(&render::record(record)?, self.first)?;
+                    self.first = false;
+                }
+            }
+        }
+        console.flush()
+    }
+}

@@ -1,0 +1,253 @@
+//! A record as one line for a person.
+
+use chancery_proto::audit::v1::{
+    AdminChange, Attribute, Decision, DriftSighting, Entry, Finding, Gap, Outcome, OutcomeStatus,
+    PositionedRecord, Verdict, entry::Event,
+};
+use prost::Message as _;
+use prost_types::Duration;
+
+use crate::cli::{
+    console::{Console, Tone},
+    exit::Failure,
+    nodes::short_id,
+    table::{Cell, Columns, heading},
+    time,
+};
+
+/// No name takes more columns than this.
+const NAME_COLUMNS: usize = 40;
+
+const HEADING: [&str; 7] = ["TIME", "VERDICT", "USER", "SERVER", "CALL", "WHY", "DECISION"];
+
+/// The widths that most lines have, so that lines that come one by one stay aligned.
+const WIDTHS: [usize; 7] = [24, 7, 17, 8, 20, 28, 8];
+
+/// Writes records as lines under one heading.
+#[derive(Debug)]
+pub(super) struct Lines {
+    columns: Columns,
+    begun: bool,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self { columns: Columns::new(&WIDTHS), begun: false }
+    }
+}
+
+impl Lines {
+    pub(super) fn write_all(
+        &mut self,
+        records: &[PositionedRecord],
+        console: &mut Console<'_>,
+    ) -> Result<(), Failure> {
+        let rows: Vec<Vec<Cell>> = records.iter().map(row).collect();
+        for row in &rows {
+            self.columns.fit(row);
+        }
+        if !rows.is_empty() && !self.begun {
+            self.columns.write(&heading(&HEADING), console)?;
+            self.begun = true;
+        }
+        rows.iter().try_for_each(|row| self.columns.write(row, console))
+    }
+}
+
+/// What a line says between its time and its decision.
+struct Said {
+    verdict: Cell,
+    user: String,
+    server: String,
+    call: String,
+    why: String,
+}
+
+fn row(positioned: &PositionedRecord) -> Vec<Cell> {
+    let record = positioned.record.clone().unwrap_or_default();
+    let (entry, said) = match Entry::decode(record.entry.as_slice()) {
+        Ok(entry) => {
+            let said = said(entry.event.as_ref());
+            (entry, said)
+        }
+        Err(error) => (Entry::default(), unreadable(&error.to_string())),
+    };
+    let time = entry.time.or(record.receive_time).as_ref().map(time::milliseconds);
+    let Said { verdict, user, server, call, why } = said;
+    vec![
+        Cell::new(&time.unwrap_or_default()).tone(Tone::Faint),
+        verdict,
+        Cell::cut(&user, NAME_COLUMNS),
+        Cell::cut(&server, NAME_COLUMNS),
+        Cell::cut(&call, NAME_COLUMNS + NAME_COLUMNS / 2),
+        Cell::new(&why),
+        Cell::new(&short_id(&entry.decision_id)).tone(Tone::Faint),
+    ]
+}
+
+fn said(event: Option<&Event>) -> Said {
+    match event {
+        Some(Event::Decision(decision)) => decided(decision),
+        Some(Event::Outcome(outcome)) => ended(outcome),
+        Some(Event::Drift(drift)) => drifted(drift),
+        Some(Event::AdminChange(change)) => changed(change),
+        Some(Event::Gap(gap)) => missed(gap),
+        None => unreadable("an entry of a newer kind; -o json shows what is known of it"),
+    }
+}
+
+fn unreadable(why: &str) -> Said {
+    Said {
+        verdict: Cell::new("?").tone(Tone::Doubtful),
+        user: String::new(),
+        server: String::new(),
+        call: String::new(),
+        why: why.to_owned(),
+    }
+}
+
+fn decided(decision: &Decision) -> Said {
+    let verdict = match decision.verdict() {
+        Verdict::Allow => Cell::new("allow").tone(Tone::Good),
+        Verdict::Deny => Cell::new("deny").tone(Tone::Bad),
+        Verdict::RequireApproval => Cell::new("approve").tone(Tone::Doubtful),
+        Verdict::Unspecified => Cell::new("?").tone(Tone::Doubtful),
+    };
+    let mut why = vec![decision.reason.clone()];
+    let rules: Vec<&str> = decision.rules.iter().map(|rule| id(rule)).collect();
+    if !rules.is_empty() {
+        why.push(format!("by {}", rules.join(", ")));
+    }
+    why.extend(found(&decision.findings));
+    if decision.count > 1 {
+        why.push(format!("{} alike", decision.count));
+    }
+    let principal = decision.principal.as_ref();
+    let user = value(principal.and_then(|principal| principal.user.as_ref()));
+    Said {
+        verdict,
+        user: if user.is_empty() { "anonymous".to_owned() } else { user },
+        server: or_dash(id(&decision.server)),
+        call: or_dash(format!("{} {}", decision.method, decision.capability).trim()),
+        why: why.join(" "),
+    }
+}
+
+fn ended(outcome: &Outcome) -> Said {
+    let (word, tone) = match outcome.status() {
+        OutcomeStatus::Result => ("result", Tone::Plain),
+        OutcomeStatus::ToolError => ("tool error", Tone::Doubtful),
+        OutcomeStatus::RpcError => ("rpc error", Tone::Doubtful),
+        OutcomeStatus::Refused => ("refused", Tone::Bad),
+        OutcomeStatus::Http => ("http", Tone::Doubtful),
+        OutcomeStatus::Unknown | OutcomeStatus::Unspecified => ("unknown", Tone::Doubtful),
+    };
+    let mut why = Vec::new();
+    if !outcome.reason.is_empty() {
+        why.push(outcome.reason.clone());
+    }
+    if outcome.http_status != 0 && outcome.http_status != 200 {
+        why.push(format!("HTTP {}", outcome.http_status));
+    }
+    if outcome.rpc_code != 0 {
+        why.push(format!("code {}", outcome.rpc_code));
+    }
+    why.push(size(outcome.size_bytes));
+    why.extend(outcome.latency.as_ref().map(length));
+    if !outcome.pruned.is_empty() {
+        why.push(format!("{} hidden", outcome.pruned.len()));
+    }
+    why.extend(found(&outcome.findings));
+    Said {
+        verdict: Cell::new(word).tone(tone),
+        user: String::new(),
+        server: String::new(),
+        call: String::new(),
+        why: why.join(", "),
+    }
+}
+
+fn drifted(drift: &DriftSighting) -> Said {
+    Said {
+        verdict: Cell::new("drift").tone(Tone::Doubtful),
+        user: String::new(),
+        server: id(&drift.server).to_owned(),
+        call: drift.capability.clone(),
+        why: format!("seen {}", short_id(&drift.seen)),
+    }
+}
+
+fn changed(change: &AdminChange) -> Said {
+    let (verdict, why) = if change.error.is_empty() {
+        (Cell::new("change"), change.resource.clone())
+    } else {
+        let why = format!("{}: {}", change.resource, change.error);
+        (Cell::new("change failed").tone(Tone::Doubtful), why)
+    };
+    let principal = change.principal.as_ref();
+    Said {
+        verdict,
+        user: or_dash(&value(principal.and_then(|principal| principal.user.as_ref()))),
+        server: String::new(),
+        call: change.method.clone(),
+        why,
+    }
+}
+
+fn missed(gap: &Gap) -> Said {
+    let count = if gap.count == 0 { "some".to_owned() } else { gap.count.to_string() };
+    Said {
+        verdict: Cell::new("gap").tone(Tone::Bad),
+        user: String::new(),
+        server: String::new(),
+        call: format!("{}/{}", gap.node_id, short_id(&gap.instance_id)),
+        why: format!("{count} entries missing: {}", gap.reason),
+    }
+}
+
+fn value(attribute: Option<&Attribute>) -> String {
+    attribute.map(|attribute| attribute.value.clone()).unwrap_or_default()
+}
+
+/// The last segment of a resource name.
+fn id(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+fn or_dash(text: &str) -> String {
+    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+}
+
+/// `masked email×2`
+fn found(findings: &[Finding]) -> Option<String> {
+    let mut counts: Vec<(&str, u64)> = Vec::new();
+    for finding in findings {
+        match counts.iter_mut().find(|(detector, _)| *detector == finding.detector) {
+            Some((_, count)) => *count += u64::from(finding.count),
+            None => counts.push((&finding.detector, u64::from(finding.count))),
+        }
+    }
+    let counts: Vec<String> =
+        counts.into_iter().map(|(detector, count)| format!("{detector}×{count}")).collect();
+    (!counts.is_empty()).then(|| format!("masked {}", counts.join(", ")))
+}
+
+fn length(length: &Duration) -> String {
+    let milliseconds = length.seconds.saturating_mul(1000) + i64::from(length.nanos) / 1_000_000;
+    match milliseconds {
+        ..1 => "<1 ms".to_owned(),
+        1..10_000 => format!("{milliseconds} ms"),
+        _ => format!("{} s", milliseconds / 1000),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        ..1024 => format!("{bytes} B"),
+        1024..0x0010_0000 => format!("{}.{} KiB", bytes >> 10, (bytes % 1024) * 10 / 1024),
+        _ => format!("{} MiB", bytes >> 20),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! `chancery delete`.
+
+use std::path::PathBuf;
+
+use tonic::Code;
+
+use super::{
+    Context,
+    batch::Batch,
+    connect::Connection,
+    console::{Console, Tone},
+    exit::{Exit, Failure},
+    name::{Kind, Name},
+    stored,
+    visible::visible,
+};
+
+/// Delete resources
+///
+/// A server that a rule names is kept until the rule is gone. With -f, rules go first; what cannot
+/// be deleted is said and the rest is deleted all the same.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  chancery delete rule dev-reads-notes
+  chancery delete -f policy/ --dry-run")]
+pub(crate) struct DeleteArgs {
+    /// Which kind; the singular will do, and idp
+    #[arg(value_enum, required_unless_present = "files", requires = "name")]
+    kind: Option<Kind>,
+    /// Which one
+    #[arg(requires = "kind")]
+    name: Option<String>,
+    /// What the documents in a file or folder name; repeatable
+    #[arg(short, long = "filename", value_name = "FILE|DIR|-", conflicts_with = "kind")]
+    files: Vec<PathBuf>,
+    /// Check whether it could be deleted, and keep it
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) async fn run(
+    args: &DeleteArgs,
+    context: &Context,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    let mut names: Vec<Name> = if let (Some(kind), Some(id)) = (args.kind, &args.name) {
+        vec![context.scope.name(kind, id)]
+    } else {
+        let batch = Batch::read(&args.files, &context.scope, "nothing was deleted")?;
+        batch.items.into_iter().map(|item| item.name).collect()
+    };
+    // Rules first, as they name servers.
+    names.sort_by_key(|name| std::cmp::Reverse(name.kind));
+    let connection = Connection::open(&context.address).await?;
+    let mut exit = Exit::Success;
+    for name in names {
+        match stored::delete(&connection, &name, args.dry_run).await {
+            Ok(()) => {
+                let word = console.paint("deleted", Tone::Bad);
+                let suffix = if args.dry_run { " (dry run)" } else { "" };
+                console.line(format_args!("{} {word}{suffix}", visible(&name.short())))?;
+            }
+            Err(failure @ Failure::Refused { .. }) => {
+                console.talk(format_args!("error: {}", shown(&failure, &name)));
+                exit = if exit == Exit::Success { failure.exit() } else { exit };
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(exit)
+}
+
+fn shown(failure: &Failure, name: &Name) -> String {
+    match failure {
+        Failure::Refused { status, .. } if status.code() == Code::NotFound => {
+            format!("{} not found", visible(&name.short()))
+        }
+        Failure::Refused { .. }
+        | Failure::Invalid { .. }
+        | Failure::Usage(_)
+        | Failure::Unreachable { .. }
+        | Failure::TooSlow(_)
+        | Failure::Nonsense(_)
+        | Failure::Output(_) => failure.to_string(),
+    }
+}

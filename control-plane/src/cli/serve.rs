@@ -1,0 +1,56 @@
+//! `chancery serve`.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use tracing_subscriber::EnvFilter;
+
+use super::{console::Console, exit::Exit};
+use crate::serve::{self, ServeError, ServeOptions};
+
+/// Run the control plane
+///
+/// Logs go to standard error; the variable `RUST_LOG` says which (info). SIGINT and SIGTERM drain it and end
+/// it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  chancery serve --data-dir ./data --insecure-development")]
+pub(crate) struct ServeArgs {
+    /// Where the store and the log are kept; made where it is not there
+    #[arg(long, value_name = "DIR", env = "CHANCERY_DATA_DIR")]
+    data_dir: PathBuf,
+    /// Where to listen; port 0 takes any
+    #[arg(long, value_name = "ADDRESS", env = "CHANCERY_LISTEN", default_value = "127.0.0.1:7400")]
+    listen: SocketAddr,
+    /// Authenticate nobody; on loopback, for development only
+    #[arg(long)]
+    insecure_development: bool,
+}
+
+pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    if let Err(error) = subscriber.try_init() {
+        console.talk(format_args!("warning: no logs: {error}"));
+    }
+    let ServeArgs { data_dir, listen, insecure_development } = args;
+    match serve::run(ServeOptions { data_dir, listen, insecure_development }).await {
+        Ok(()) => Exit::Success,
+        Err(error) => {
+            console.talk(format_args!("error: {error}"));
+            exit_of(&error)
+        }
+    }
+}
+
+fn exit_of(error: &ServeError) -> Exit {
+    match error {
+        ServeError::NoAuthentication | ServeError::NotLoopback { .. } => Exit::Invalid,
+        ServeError::InUse { .. } => Exit::Conflict,
+        ServeError::Io { .. }
+        | ServeError::Ledger(_)
+        | ServeError::Registry(_)
+        | ServeError::Store(_)
+        | ServeError::Reflection(_) => Exit::Unavailable,
+    }
+}

@@ -1,0 +1,133 @@
+//! The parts put together: what `chancery-lab` does.
+
+mod bench;
+mod console;
+mod demo;
+mod run;
+mod stack;
+
+use std::{io, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use rmcp::ServiceError;
+use tokio::signal::unix::{SignalKind, signal};
+
+pub use stack::{Stack, StackError};
+
+use crate::{
+    artifacts::Missing, client::ClientError, control_plane::ControlPlaneError, envoy::EnvoyError,
+    identity::IdentityError, mcp_server::ListenError, process::ProcessError, wait::TimedOut,
+};
+
+/// As shells have it for SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// Runs Chancery on this machine: Envoy with the filter, a control plane, and what they are shown
+/// with.
+#[derive(Debug, Parser)]
+#[command(name = "chancery-lab", version)]
+pub struct Lab {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Put Envoy with the filter in front of a running MCP server.
+    Run(run::Run),
+    /// A tour: a built-in MCP server, example rules, and a real client.
+    Demo(demo::Demo),
+    /// Compare plain Envoy, this filter, and Envoy's own MCP and RBAC filters.
+    Bench(bench::Bench),
+}
+
+/// Why the lab gave up.
+#[derive(Debug, thiserror::Error)]
+enum LabError {
+    #[error(transparent)]
+    ControlPlane(#[from] ControlPlaneError),
+    #[error(transparent)]
+    Envoy(#[from] EnvoyError),
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("the client: {0}")]
+    Call(#[from] Box<ServiceError>),
+    #[error(transparent)]
+    Missing(#[from] Missing),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    TimedOut(#[from] TimedOut),
+    #[error(transparent)]
+    Input(#[from] io::Error),
+    #[error("cannot send a request: {0}")]
+    Http(#[from] reqwest::Error),
+    #[error(
+        "UPSTREAM `{given}` is no URL of an MCP server; expected http://HOST[:PORT]/PATH or https://…"
+    )]
+    Upstream { given: String },
+    #[error("RESOURCES `{}` is no file and no folder", path.display())]
+    Resources { path: PathBuf },
+    /// The command line has said why, in its own words.
+    #[error("the resources were refused")]
+    Refused,
+    #[error("{0}")]
+    Bench(String),
+}
+
+impl LabError {
+    /// What the user gave us was wrong: as Clap ends then.
+    fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Upstream { .. } | Self::Resources { .. } | Self::Refused
+        )
+    }
+}
+
+impl Lab {
+    /// Does what was asked for, until it is done or a signal ends it. Nothing is left behind.
+    pub async fn execute(self) -> ExitCode {
+        let mut console = console::Console::stdout();
+        let task = async {
+            match self.task {
+                Task::Run(run) => run.execute(&mut console).await,
+                Task::Demo(demo) => demo.execute(&mut console).await,
+                Task::Bench(bench) => bench.execute(&mut console).await,
+            }
+        };
+        // Ending the task drops all it started, which ends the processes and removes the folders.
+        // The task goes first: once it is done but for waiting, a signal is its regular end.
+        let ended = tokio::select! {
+            biased;
+            ended = task => ended,
+            stopped = interrupted() => {
+                stopped.map(|()| ExitCode::from(INTERRUPTED)).map_err(LabError::Input)
+            }
+        };
+        ended.unwrap_or_else(|error| {
+            if !matches!(error, LabError::Refused) {
+                console::complain(&error);
+            }
+            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+        })
+    }
+}
+
+/// Returns when this program is asked to end.
+async fn interrupted() -> io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::select! {
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+        _ = hangup.recv() => Ok(()),
+    }
+}

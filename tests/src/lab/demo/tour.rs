@@ -1,0 +1,415 @@
+//! The steps of the tour.
+
+use std::time::{Duration, Instant};
+
+use chancery_proto::{
+    admin::v1::{ListInstancesRequest, instance_service_client::InstanceServiceClient},
+    audit::v1::{Decision, RecordFilter, Verdict, entry::Event},
+};
+use rmcp::{
+    ErrorData, ServiceError,
+    model::{CallToolRequestParams, CallToolResult, PaginatedRequestParams},
+};
+use serde_json::{Value, json};
+
+use super::{super::LabError, report::Report, scene::Scene};
+use crate::{
+    artifacts,
+    client::{self, Era},
+    control_plane::{ControlPlaneError, Recorded},
+    identity::Flaw,
+    mcp_server::samples,
+    wait,
+};
+
+const IN_TIME: Duration = Duration::from_secs(1);
+
+/// A step of the tour.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    List,
+    Allowed,
+    Refused,
+    BadTokens,
+    Redacted,
+    Change,
+    Record,
+}
+
+/// All steps, with their titles and what there is to know before.
+pub(super) const STEPS: [(&str, &str, Step); 7] = [
+    (
+        "Alice lists the tools",
+        "She is in `team` and `support`. What no rule could ever allow her is not shown to her.",
+        Step::List,
+    ),
+    (
+        "Alice reads a note",
+        "The rule `team-uses-notes` allows it.",
+        Step::Allowed,
+    ),
+    (
+        "Alice deletes a note all the same",
+        "No rule allows it. Her agent is told so in the protocol, in words it can act on.",
+        Step::Refused,
+    ),
+    (
+        "Somebody comes without a good token",
+        "Plain HTTP, because a client's library would hide the answer.",
+        Step::BadTokens,
+    ),
+    (
+        "Alice exports the customers",
+        "The rule `support-exports-masked` allows it, and masks what detectors find.",
+        Step::Redacted,
+    ),
+    (
+        "A rule is added while Alice works",
+        "`chancery apply -f tests/demo/change.yaml`: nobody writes notes for now.",
+        Step::Change,
+    ),
+    (
+        "What the record says about all of this",
+        "`chancery audit search`",
+        Step::Record,
+    ),
+];
+
+impl Step {
+    pub(super) async fn take(
+        self,
+        scene: &mut Scene,
+        report: &mut Report<'_>,
+    ) -> Result<(), LabError> {
+        match self {
+            Self::List => list(scene, report).await,
+            Self::Allowed => allowed(scene, report).await,
+            Self::Refused => refused(scene, report).await,
+            Self::BadTokens => bad_tokens(scene, report).await,
+            Self::Redacted => redacted(scene, report).await,
+            Self::Change => change(scene, report).await,
+            Self::Record => record(scene, report).await,
+        }
+    }
+}
+
+async fn list(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabError> {
+    let direct = client::connect(&scene.server.url(), Era::Auto, None).await?;
+    let offered = tool_names(&direct).await?;
+    drop(direct.cancel().await);
+    let seen = tool_names(&scene.session).await?;
+    report.fact("server offers", &offered.join("  "));
+    report.fact("Alice sees", &seen.join("  "));
+    let hidden: Vec<_> = offered.iter().filter(|name| !seen.contains(name)).collect();
+    report.check(
+        hidden == ["delete_note"],
+        "`delete_note` is hidden from her, and nothing else",
+    );
+    Ok(())
+}
+
+async fn allowed(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabError> {
+    let arguments = json!({ "id": "welcome" });
+    report.fact("calls", &format!("get_note {arguments}"));
+    let answer = call(scene, "get_note", arguments).await?;
+    report.fact("gets", &said(&answer));
+    report.check(
+        answer.is_ok_and(|result| result.is_error != Some(true)),
+        "the call went through",
+    );
+    let headers = scene.server.received().all();
+    let told = headers
+        .iter()
+        .any(|request| request.header("authorization").is_some());
+    report.check(!told, "her token stayed in Envoy: the server never saw it");
+    Ok(())
+}
+
+async fn refused(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabError> {
+    let arguments = json!({ "id": "welcome" });
+    report.fact("calls", &format!("delete_note {arguments}"));
+    let answer = call(scene, "delete_note", arguments).await?;
+    report.fact("gets", &said(&answer));
+    let code = answer.err().map(|error| error.code.0);
+    report.check(
+        code == Some(-31403),
+        "refused as a JSON-RPC error with code -31403",
+    );
+    let reached = scene.server.received().called_tools();
+    report.check(
+        !reached.iter().any(|tool| tool == "delete_note"),
+        "the server never saw the call",
+    );
+    let next = call(scene, "get_note", json!({ "id": "welcome" })).await?;
+    report.check(
+        next.is_ok(),
+        "her session goes on: the note can still be read",
+    );
+    Ok(())
+}
+
+async fn bad_tokens(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabError> {
+    let (user, groups) = Scene::alice_is();
+    let message = json!({
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": { "name": "get_note", "arguments": { "id": "welcome" } },
+    });
+    let before = scene.server.received().all().len();
+    let mut all_refused = true;
+    for (label, flaw) in [
+        ("no token", None),
+        ("expired", Some(Flaw::Expired)),
+        ("other audience", Some(Flaw::WrongAudience)),
+        ("changed", Some(Flaw::Tampered)),
+        ("`alg` none", Some(Flaw::AlgorithmNone)),
+    ] {
+        let token = flaw
+            .map(|flaw| scene.identities.flawed(flaw, user, &groups))
+            .transpose()?;
+        let response = scene.post(token.as_deref(), &message).await?;
+        let challenge = response.headers().get("www-authenticate");
+        let challenge = challenge
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("no challenge");
+        report.fact(
+            label,
+            &format!("HTTP {}  {challenge}", response.status().as_u16()),
+        );
+        all_refused &= response.status() == 401 && challenge.starts_with("Bearer");
+    }
+    report.check(
+        all_refused,
+        "all are answered 401, with what to do about it",
+    );
+    let after = scene.server.received().all().len();
+    report.check(before == after, "none of them reached the server");
+    Ok(())
+}
+
+async fn redacted(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabError> {
+    let direct = client::connect(&scene.server.url(), Era::Auto, None).await?;
+    let original = direct
+        .call_tool(CallToolRequestParams::new("export_customers"))
+        .await;
+    drop(direct.cancel().await);
+    let answer = call(scene, "export_customers", json!({})).await?;
+    report.fact("server says", &said(&surfaced(original)?));
+    report.fact("Alice gets", &said(&answer));
+    let text = answer
+        .ok()
+        .map(|result| json!(result).to_string())
+        .unwrap_or_default();
+    let values = samples();
+    let secrets = [
+        &values.email,
+        &values.payment_card,
+        &values.aws_access_key,
+        &values.github_token,
+    ];
+    report.check(
+        !text.is_empty() && secrets.iter().all(|secret| !text.contains(*secret)),
+        "the address, the card and both keys are masked, in text and in structured content",
+    );
+    report.check(text.contains("Grace"), "the rest is as the server wrote it");
+    Ok(())
+}
+
+async fn change(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabError> {
+    let (envoy, version) = (scene.stack.envoy.id(), published(scene).await?);
+    let before = call(scene, "create_note", json!({ "id": "a", "text": "first" })).await?;
+    report.fact("before", &format!("create_note: {}", said(&before)));
+
+    let control_plane = &scene.stack.control_plane;
+    let mut client = InstanceServiceClient::new(control_plane.connect().await?);
+    let start = Instant::now();
+    let path = artifacts::root().join("tests/demo/change.yaml");
+    let applied = control_plane.apply_path(&path).await?;
+    let returned = start.elapsed();
+    let instances = wait::until_closely(
+        "all instances to enforce the rule",
+        wait::PATIENCE,
+        async || {
+            let response = client
+                .list_instances(ListInstancesRequest::default())
+                .await?
+                .into_inner();
+            let is_newer = response
+                .published
+                .as_ref()
+                .is_some_and(|now| now.version > version);
+            let live = response
+                .instances
+                .iter()
+                .filter(|instance| instance.live)
+                .count();
+            Ok::<_, ControlPlaneError>((is_newer && response.converged).then_some(live))
+        },
+    )
+    .await?;
+    let enforced = start.elapsed();
+
+    report.fact("apply", &applied);
+    let after = call(scene, "create_note", json!({ "id": "b", "text": "second" })).await?;
+    report.fact("after", &format!("create_note: {}", said(&after)));
+    report.check(
+        before.is_ok() && after.is_err(),
+        "what was allowed is refused, in the same session",
+    );
+    report.check(
+        enforced < IN_TIME,
+        &format!(
+            "enforced by all {instances} instances {} ms after `apply` began ({} ms of that its own)",
+            enforced.as_millis(),
+            returned.as_millis(),
+        ),
+    );
+    report.check(envoy == scene.stack.envoy.id(), "nothing was restarted");
+    Ok(())
+}
+
+async fn record(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabError> {
+    let control_plane = &scene.stack.control_plane;
+    let wanted = [
+        (
+            "alice's note",
+            Verdict::Allow,
+            "get_note",
+            "the note she read",
+        ),
+        (
+            "",
+            Verdict::Deny,
+            "delete_note",
+            "the deletion she was refused",
+        ),
+        (
+            "",
+            Verdict::Deny,
+            "get_note",
+            "the calls without a good token",
+        ),
+        ("", Verdict::Allow, "export_customers", "the export"),
+        (
+            "",
+            Verdict::Deny,
+            "create_note",
+            "the note that the new rule refused",
+        ),
+    ];
+    let records = control_plane
+        .records_until(
+            "the record to hold the tour",
+            RecordFilter::default(),
+            |records| {
+                wanted
+                    .iter()
+                    .all(|(_, verdict, tool, _)| decided(records, *verdict, tool).is_some())
+            },
+        )
+        .await?;
+    report.output(&control_plane.succeed(&["audit", "search"]).await?);
+    for (_, verdict, tool, what) in wanted {
+        report.check(
+            decided(&records, verdict, tool).is_some(),
+            &format!("it has {what}"),
+        );
+    }
+    let everything = format!("{records:?}");
+    let email = format!("{:?}", samples().email.as_bytes());
+    let found = records.iter().any(|record| match &record.entry.event {
+        Some(Event::Outcome(outcome)) => !outcome.findings.is_empty(),
+        _ => false,
+    });
+    report.check(found, "it says that something was masked, and where");
+    let email = email.trim_matches(['[', ']']);
+    report.check(
+        !everything.contains(email),
+        "it does not hold what was masked",
+    );
+    Ok(())
+}
+
+fn decided<'a>(records: &'a [Recorded], verdict: Verdict, tool: &str) -> Option<&'a Decision> {
+    records.iter().find_map(|record| match &record.entry.event {
+        Some(Event::Decision(decision)) => {
+            (decision.verdict() == verdict && decision.capability == tool).then_some(decision)
+        }
+        _ => None,
+    })
+}
+
+async fn published(scene: &Scene) -> Result<u64, LabError> {
+    let channel = scene.stack.control_plane.connect().await?;
+    let request = ListInstancesRequest::default();
+    let response = InstanceServiceClient::new(channel)
+        .list_instances(request)
+        .await;
+    let published = response
+        .map_err(ControlPlaneError::from)?
+        .into_inner()
+        .published;
+    Ok(published.map_or(0, |snapshot| snapshot.version))
+}
+
+async fn tool_names(session: &client::Session) -> Result<Vec<String>, LabError> {
+    let mut names = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = session
+            .list_tools(Some(PaginatedRequestParams::default().with_cursor(cursor)))
+            .await
+            .map_err(Box::new)?;
+        names.extend(page.tools.into_iter().map(|tool| tool.name.into_owned()));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            names.sort();
+            return Ok(names);
+        }
+    }
+}
+
+/// A call by Alice: the result, or the error that her client shows.
+async fn call(scene: &Scene, tool: &'static str, arguments: Value) -> Result<Answer, LabError> {
+    let mut request = CallToolRequestParams::new(tool);
+    if let Value::Object(arguments) = arguments {
+        request = request.with_arguments(arguments);
+    }
+    surfaced(scene.session.call_tool(request).await)
+}
+
+type Answer = Result<CallToolResult, ErrorData>;
+
+fn surfaced(answer: Result<CallToolResult, ServiceError>) -> Result<Answer, LabError> {
+    match answer {
+        Ok(result) => Ok(Ok(result)),
+        Err(ServiceError::McpError(error)) => Ok(Err(error)),
+        Err(error) => Err(Box::new(error).into()),
+    }
+}
+
+/// An answer as a person reads it.
+fn said(answer: &Answer) -> String {
+    match answer {
+        Ok(result) => {
+            let texts = result
+                .content
+                .iter()
+                .filter_map(|content| content.as_text());
+            texts
+                .map(|text| text.text.as_str())
+                .collect::<Vec<_>>()
+                .join("\n")
+        }
+        Err(error) => {
+            let member = |name| error.data.as_ref()?.get(name)?.as_str();
+            let next = member("next").unwrap_or_default();
+            let decision = member("decision").unwrap_or("none");
+            format!(
+                "error {}: {}\n{next}\ndecision {decision}",
+                error.code.0, error.message
+            )
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The engine, driven directly.
+
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chancery_engine::{
+    exchange::{
+        BodyStep, Context, Exchange, HeadStep, Headers, Judged, RequestHead, ResponseHead,
+        ResponseStep, STRIPPED_HEADERS, Unmatched,
+    },
+    id::{DecisionId, Time},
+    limits::Limits,
+    policy::Policy,
+    refusal::Reply,
+    snapshot::{self, InvalidSnapshot},
+    token::{Algorithm, SignatureCheck, TokenCache},
+};
+use jsonwebtoken::DecodingKey;
+use spki::{SubjectPublicKeyInfoRef, der::Decode as _};
+
+use super::Snapshot;
+use crate::case::{Case, Forwarded, Observed};
+
+/// The engine with a policy.
+#[derive(Debug)]
+pub struct Native {
+    policy: Arc<Policy>,
+    tokens: TokenCache,
+    now: Time,
+}
+
+impl Native {
+    /// Compiles a snapshot. `now` is the time of every request.
+    ///
+    /// # Errors
+    /// Where it does not compile.
+    pub fn new(snapshot: &Snapshot, now: Time) -> Result<Self, InvalidSnapshot> {
+        let sections = snapshot.sections.iter().map(|section| &**section);
+        let policy = Arc::new(snapshot::compile(&snapshot.manifest, sections)?);
+        Ok(Self { policy, tokens: TokenCache::new((1, 2), 64), now })
+    }
+
+    /// Runs a case with its token, if it has one.
+    pub fn run(&mut self, case: &Case, token: Option<&str>) -> Observed {
+        let request = &case.request;
+        let body = request.bytes();
+        let mut headers: Vec<(String, Vec<u8>)> = request
+            .headers()
+            .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
+            .collect();
+        headers.extend(
+            token.map(|token| ("authorization".to_owned(), format!("Bearer {token}").into_bytes())),
+        );
+        let context = Context {
+            policy: Some(Arc::clone(&self.policy)),
+            limits: Limits::DEFAULT,
+            unmatched: Unmatched::Refuse,
+            decision_id: DecisionId::new([7; 16]),
+            now: self.now,
+        };
+        let head = RequestHead {
+            method: request.method.as_bytes(),
+            authority: request.host.as_bytes(),
+            path: request.path.as_bytes(),
+            headers: Headers::new(&headers),
+            cluster: &request.cluster,
+            route_server: None,
+            source: None,
+            // Clients that have nothing to send say so in the head, but for POST.
+            ends: body.is_empty() && request.method != "POST",
+        };
+        let (mut exchange, mut step) = Exchange::open(context, &head, &self.tokens);
+        while let HeadStep::Verify(check) = &step {
+            step = exchange.verified(is_valid(check), &mut self.tokens);
+        }
+        let sent = match step {
+            HeadStep::Reply(reply) => Err(reply),
+            HeadStep::Pass | HeadStep::Forward | HeadStep::Verify(_) => Ok(body),
+            HeadStep::AwaitBody => match exchange.body(&body) {
+                BodyStep::Reply(reply) => Err(reply),
+                BodyStep::Forward(rewritten) => Ok(rewritten.map_or(body, String::into_bytes)),
+            },
+        };
+        let mut observed = match sent {
+            Err(reply) => replied(reply),
+            Ok(body) => {
+                headers.retain(|(name, _)| !STRIPPED_HEADERS.contains(&&**name));
+                let mut observed = self.answer(case, &mut exchange);
+                observed.forwarded = Some(Forwarded { headers: text(&headers), body });
+                observed
+            }
+        };
+        exchange.close(self.now);
+        observed.entries = exchange.take_entries().into_iter().map(Into::into).collect();
+        observed
+    }
+
+    fn answer(&self, case: &Case, exchange: &mut Exchange) -> Observed {
+        let answer = &case.upstream;
+        let body = answer.bytes();
+        let headers: Vec<(String, Vec<u8>)> =
+            answer.headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+        let head = ResponseHead {
+            status: answer.status,
+            headers: Headers::new(&headers),
+            ends: body.is_empty(),
+        };
+        let passed = |body| Observed {
+            status: answer.status,
+            headers: text(&headers),
+            body,
+            ..Observed::default()
+        };
+        match exchange.response_head(&head, self.now) {
+            ResponseStep::Pass => passed(body),
+            ResponseStep::Reply(reply) => replied(reply),
+            ResponseStep::Hold => match exchange.response_body(&body, self.now) {
+                Judged::Unchanged => passed(body),
+                Judged::Rewritten(text) => passed(text.into_bytes()),
+                Judged::Reply(reply) => replied(reply),
+            },
+            ResponseStep::Stream => passed(exchange.response_chunk(&body, true, self.now)),
+        }
+    }
+}
+
+fn replied(reply: Reply) -> Observed {
+    let headers = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Observed { status: reply.status, headers, body: reply.body.into_bytes(), ..Observed::default() }
+}
+
+fn text(headers: &[(String, Vec<u8>)]) -> Vec<(String, String)> {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    headers.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+/// Checks a signature as every native driver of the engine does.
+fn is_valid(check: &SignatureCheck) -> bool {
+    let inner = || {
+        let info = SubjectPublicKeyInfoRef::from_der(&check.public_key).ok()?;
+        Some(info.subject_public_key.raw_bytes().to_vec())
+    };
+    let (key, algorithm) = match check.algorithm {
+        Algorithm::Rs256 => {
+            (inner().map(|der| DecodingKey::from_rsa_der(&der)), jsonwebtoken::Algorithm::RS256)
+        }
+        Algorithm::Es256 => {
+            (inner().map(|der| DecodingKey::from_ec_der(&der)), jsonwebtoken::Algorithm::ES256)
+        }
+        Algorithm::EdDsa => {
+            (Some(DecodingKey::from_ed_der(&check.public_key)), jsonwebtoken::Algorithm::EdDSA)
+        }
+    };
+    let signature = URL_SAFE_NO_PAD.encode(&check.signature);
+    key.is_some_and(|key| {
+        jsonwebtoken::crypto::verify(&signature, &check.message, &key, algorithm).unwrap_or(false)
+    })
+}

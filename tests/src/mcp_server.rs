@@ -1,0 +1,96 @@
+//! Upstreams: an MCP server to govern, and an HTTP server that says what a test tells it to.
+//!
+//! Both keep what reached them, so that a test can tell what was forwarded and what was not.
+
+mod notes;
+mod received;
+mod scripted;
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use rmcp::transport::streamable_http_server::{
+    StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+pub use notes::{Samples, samples};
+pub use received::{Received, ReceivedRequest};
+pub use scripted::{Gate, Part, Reply, ScriptedServer};
+
+/// The path of the MCP endpoint.
+pub const PATH: &str = "/mcp";
+
+/// A server could not listen.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on 127.0.0.1: {0}")]
+pub struct ListenError(#[from] std::io::Error);
+
+/// A running MCP server of notes and customers, in both eras of the protocol.
+///
+/// Dropping it ends it.
+#[derive(Debug)]
+pub struct McpServer {
+    served: Served,
+}
+
+impl McpServer {
+    /// Starts it on a free port of 127.0.0.1.
+    pub async fn start() -> Result<Self, ListenError> {
+        let notes = notes::Notes::default();
+        let service = StreamableHttpService::new(
+            move || Ok(notes.clone()),
+            LocalSessionManager::default().into(),
+            // It is reached through a proxy, under any name.
+            StreamableHttpServerConfig::default().disable_allowed_hosts(),
+        );
+        Ok(Self {
+            served: Served::start(Router::new().nest_service(PATH, service)).await?,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.served.address
+    }
+
+    /// Its endpoint.
+    pub fn url(&self) -> String {
+        format!("http://{}{PATH}", self.served.address)
+    }
+
+    /// What reached it.
+    pub fn received(&self) -> &Received {
+        &self.served.received
+    }
+}
+
+/// A router on a free port, behind a layer that keeps what comes in.
+#[derive(Debug)]
+struct Served {
+    address: SocketAddr,
+    received: Received,
+    task: JoinHandle<()>,
+}
+
+impl Served {
+    async fn start(router: Router) -> Result<Self, ListenError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let received = Received::default();
+        let router = received.layered(router);
+        // It fails where accepting does, after which tests see refused connections.
+        let task = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
+        Ok(Self {
+            address,
+            received,
+            task,
+        })
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
