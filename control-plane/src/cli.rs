@@ -41,6 +41,7 @@ use std::{
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub use self::batch::{UnreadableDocuments, read_documents};
 use self::{
     connect::Address,
     console::Console,

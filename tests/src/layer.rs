@@ -1,10 +1,12 @@
 //! The layers that run the case table.
 
+mod envoy;
 mod native;
 mod wasm;
 
+pub use envoy::{RealEnvoy, RealEnvoyError};
 pub use native::Native;
-pub use wasm::{Wasm, WasmError};
+pub use wasm::{CONTROL_PLANE, Wasm, WasmError, plugin, request};
 
 /// A snapshot as it goes over the wire.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 //!
 //! - [`wasm_host`]: the filter in wasmtime, without Envoy.
 //! - [`envoy`], [`control_plane`], [`mcp_server`], [`client`], [`identity`]: the real parts.
-//! - [`case`], [`layer`]: the case table and the layers that run it.
+//! - [`case`], [`fixture`], [`layer`]: the case table, its policy and the layers that run it.
 //! - [`lab`]: the parts put together, as `chancery-lab` runs them.
 
 pub mod artifacts;
@@ -10,6 +10,7 @@ pub mod case;
 pub mod client;
 pub mod control_plane;
 pub mod envoy;
+pub mod fixture;
 pub mod identity;
 pub mod lab;
 pub mod layer;

@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, path::PathBuf};
 
+use chancery_proto::admin::v1 as admin;
+
 use super::{
     check::{self, Finding},
     document::{API_VERSION, Document},
@@ -29,6 +31,23 @@ pub(crate) struct Item {
     node: Node,
 }
 
+/// Documents that are not what they should be: every problem, one line each.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct UnreadableDocuments(Vec<Problem>);
+
+/// Reads resource documents as `apply` does, without a control plane. `sources` are files and
+/// folders; what names no organization or workspace is in `default`.
+///
+/// # Errors
+/// Where any of them is not what it should be.
+pub fn read_documents(sources: &[PathBuf]) -> Result<Vec<admin::Resource>, UnreadableDocuments> {
+    let scope = Scope::default();
+    let (texts, problems) = files::read(sources);
+    let batch = Batch::of(&texts, problems, &scope).map_err(UnreadableDocuments)?;
+    Ok(batch.items.iter().map(|item| item.document.to_message(&scope)).collect())
+}
+
 impl Batch {
     /// Reads everything that `sources` name.
     pub(crate) fn read(
@@ -36,17 +55,27 @@ impl Batch {
         scope: &Scope,
         consequence: &'static str,
     ) -> Result<Self, Failure> {
-        let (texts, mut problems) = files::read(sources);
+        let (texts, problems) = files::read(sources);
+        Self::of(&texts, problems, scope)
+            .map_err(|problems| Failure::Invalid { problems, consequence })
+    }
+
+    /// Reads texts; `problems` are those that are known already.
+    pub(crate) fn of(
+        texts: &[Text],
+        mut problems: Vec<Problem>,
+        scope: &Scope,
+    ) -> Result<Self, Vec<Problem>> {
         let mut items = Vec::new();
         for text in texts {
-            read_text(&text, scope, &mut items, &mut problems);
+            read_text(text, scope, &mut items, &mut problems);
         }
         find_repeated(&items, &mut problems);
         if problems.is_empty() {
             return Ok(Self { items });
         }
         problems.sort();
-        Err(Failure::Invalid { problems, consequence })
+        Err(problems)
     }
 }
 

@@ -270,6 +270,11 @@ fn quote_hint(schema: &Json, value: &Value) -> Option<String> {
     match value {
         Value::Bool(value) if wants_text => Some(format!("quote it: \"{value}\"")),
         Value::Number(value) if wants_text => Some(format!("quote it: \"{value}\"")),
+        Value::Text(text) if types(schema) == ["boolean"] => match text.to_lowercase().as_str() {
+            "yes" | "y" | "on" | "true" => Some("did you mean `true`?".to_owned()),
+            "no" | "n" | "off" | "false" => Some("did you mean `false`?".to_owned()),
+            _ => None,
+        },
         Value::Text(text) if types(schema) == ["array"] => {
             Some(format!("a list of one is written [{}]", excerpt(text)))
         }

@@ -76,6 +76,12 @@ pub(crate) struct Scope {
     pub(crate) workspace: String,
 }
 
+impl Default for Scope {
+    fn default() -> Self {
+        Self { organization: Self::DEFAULT.to_owned(), workspace: Self::DEFAULT.to_owned() }
+    }
+}
+
 impl Scope {
     /// What a document means that leaves both out.
     pub(crate) const DEFAULT: &'static str = "default";

@@ -338,4 +338,51 @@ mod tests {
         );
         assert_eq!(filters.unwrap().as_array().unwrap().len(), 1);
     }
+
+    /// What is patched in, without what has to differ from site to site.
+    fn alike(mut value: Value) -> Value {
+        for pointer in [
+            "/type",
+            "/typed_config/config/vm_config/code/local/filename",
+            "/typed_config/config/configuration/value",
+            "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address",
+        ] {
+            value.pointer_mut(pointer).map(Value::take);
+        }
+        value
+    }
+
+    fn manifest(path: &str) -> Value {
+        let text = std::fs::read_to_string(artifacts::root().join("envoy").join(path)).unwrap();
+        serde_saphyr::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn the_manifests_hold_what_the_shipped_file_holds() {
+        let shipped = shipped().unwrap();
+        let manager = &shipped["static_resources"]["listeners"][0]["filter_chains"][0]["filters"]
+            [0]["typed_config"];
+        let filter = alike(manager["http_filters"][0].clone());
+        let cluster = alike(shipped["static_resources"]["clusters"][1].clone());
+
+        let istio = manifest("istio/envoyfilter.yaml");
+        let patches = &istio["spec"]["configPatches"];
+        assert_eq!(alike(patches[0]["patch"]["value"].clone()), cluster);
+        assert_eq!(alike(patches[2]["patch"]["value"].clone()), filter);
+        let merged = patches[1]["patch"]["value"]["typed_config"]
+            .as_object()
+            .unwrap();
+        for (name, value) in merged {
+            assert_eq!(value, &manager[name], "{name}");
+        }
+
+        let gateway = manifest("gateway/envoypatchpolicy.yaml");
+        let patches = &gateway["spec"]["jsonPatches"];
+        assert_eq!(alike(patches[0]["operation"]["value"].clone()), cluster);
+        assert_eq!(alike(patches[1]["operation"]["value"].clone()), filter);
+        assert_eq!(
+            patches[2]["operation"]["value"],
+            manager["stream_idle_timeout"]
+        );
+    }
 }

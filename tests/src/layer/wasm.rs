@@ -57,9 +57,22 @@ impl Wasm {
     /// # Errors
     /// Where the module does not start.
     pub fn start(module: &Path, start_unix_ms: u64) -> Result<Self, WasmError> {
+        let max_memory_bytes = NodeConfig::default().max_memory_bytes;
+        Self::start_with_memory(module, start_unix_ms, max_memory_bytes)
+    }
+
+    /// Starts a node whose VMs have no more memory than this.
+    ///
+    /// # Errors
+    /// Where the module does not start.
+    pub fn start_with_memory(
+        module: &Path,
+        start_unix_ms: u64,
+        max_memory_bytes: usize,
+    ) -> Result<Self, WasmError> {
         let module = Module::load(module)?;
-        let config =
-            NodeConfig { start_unix_ns: start_unix_ms * 1_000_000, ..NodeConfig::default() };
+        let start_unix_ns = start_unix_ms * 1_000_000;
+        let config = NodeConfig { start_unix_ns, max_memory_bytes, ..NodeConfig::default() };
         let node = Node::new(&module, config);
         node.set_cluster(CONTROL_PLANE, Cluster::Up);
         let vm = node.start_vm(&[plugin("{}")])?;

@@ -3,7 +3,7 @@
 use super::super::console::{Console, Style};
 
 const INDENT: usize = 4;
-const LABEL_WIDTH: usize = 14;
+const LABEL_WIDTH: usize = 16;
 
 /// Prints facts and claims, and keeps whether all claims held.
 pub(super) struct Report<'a> {

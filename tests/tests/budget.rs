@@ -1,0 +1,117 @@
+//! What each kind of message costs the filter, in wasmtime fuel: counted, so the same everywhere.
+//!
+//! `tests/budget.json` holds the accepted figures. More than 10 % above one fails; to accept a
+//! rise, run with `CHANCERY_BUDGET=write` and argue it in the commit.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use chancery_tests::{
+    artifacts,
+    fixture::Fixture,
+    layer::Wasm,
+    wasm_host::{RequestSpec, UpstreamResponse},
+};
+
+/// Most percent above the accepted figure.
+const TOLERANCE_PERCENT: u64 = 10;
+
+struct Message {
+    name: String,
+    body: String,
+    answer: String,
+}
+
+fn call(tool: &str, size: usize) -> Message {
+    let frame = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{{"text":""}}}}}}"#
+    );
+    let words = "lorem ipsum dolor sit amet ".repeat(size / 27 + 1);
+    let text = &words[..size.saturating_sub(frame.len())];
+    let body = frame.replace(r#""text":"""#, &format!(r#""text":"{text}""#));
+    let answer = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"result":{{"content":[{{"type":"text","text":"{text}"}}]}}}}"#
+    );
+    let kind = if tool == "get_note" { "allow" } else { "refuse" };
+    let label = if size < 1024 { format!("{size} B") } else { format!("{} KB", size / 1024) };
+    Message { name: format!("{kind} {label}"), body, answer }
+}
+
+fn list(count: usize) -> Message {
+    let mut tools = String::new();
+    for index in 0..count {
+        let name = if index % 2 == 0 { format!("a{index}_note") } else { format!("hidden{index}") };
+        let _ = write!(
+            tools,
+            r#"{{"name":"{name}","description":"Does one thing and does it well.","inputSchema":{{"type":"object","properties":{{"id":{{"type":"string","description":"Which one."}},"limit":{{"type":"integer","minimum":1}}}},"required":["id"]}}}},"#
+        );
+    }
+    tools.pop();
+    Message {
+        name: format!("tools/list of {count}"),
+        body: r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#.to_owned(),
+        answer: format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{tools}]}}}}"#),
+    }
+}
+
+fn request(message: &Message, token: &str) -> RequestSpec {
+    RequestSpec::post("notes.test", "/mcp", &*message.body)
+        .header("authorization", format!("Bearer {token}"))
+        .property(&["xds", "cluster_name"], "notes")
+}
+
+#[test]
+fn no_message_costs_more_than_its_budget() {
+    let fixture = Fixture::new().unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let mut wasm = Wasm::start(&artifacts::filter().unwrap(), now.try_into().unwrap()).unwrap();
+    wasm.push(&fixture.snapshot(1).unwrap()).unwrap();
+    let token = fixture.token("alice").unwrap();
+    let sizes = [300, 4 << 10, 64 << 10];
+    let messages = sizes
+        .map(|size| call("get_note", size))
+        .into_iter()
+        .chain(sizes.map(|size| call("export_customers", size)))
+        .chain([list(20), list(500)]);
+
+    let mut found = BTreeMap::new();
+    for message in messages {
+        let mut fuel = 0;
+        // The first verifies and caches the token and grows the heap; what counts is the rest.
+        for _ in 0..3 {
+            let spec = request(&message, &token);
+            let answer = message.answer.clone();
+            let outcome =
+                wasm.vm.request(wasm.root, spec, |_| UpstreamResponse::json(answer)).unwrap();
+            assert_eq!(outcome.status(), 200, "{}", message.name);
+            fuel = outcome.details().fuel;
+            wasm.tick().unwrap();
+            wasm.take_entries().unwrap();
+        }
+        found.insert(message.name, fuel);
+    }
+
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("budget.json");
+    if std::env::var("CHANCERY_BUDGET").as_deref() == Ok("write") {
+        fs::write(&path, serde_json::to_string_pretty(&found).unwrap() + "\n").unwrap();
+    }
+    let accepted: BTreeMap<String, u64> =
+        serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let mut over = Vec::new();
+    println!("{:<22} {:>12} {:>12} {:>7}", "message", "fuel", "accepted", "change");
+    for (name, fuel) in &found {
+        let limit = accepted.get(name).copied().unwrap_or(0);
+        let change = (*fuel as f64 / limit.max(1) as f64 - 1.0) * 100.0;
+        println!("{name:<22} {fuel:>12} {limit:>12} {change:>+6.1}%");
+        if *fuel * 100 > limit * (100 + TOLERANCE_PERCENT) {
+            over.push(format!("{name}: {fuel} fuel, accepted are {limit} and {TOLERANCE_PERCENT} %"));
+        }
+    }
+    assert!(over.is_empty(), "{}", over.join("\n"));
+    assert_eq!(found.len(), accepted.len(), "budget.json names other messages than are measured");
+}
