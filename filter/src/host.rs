@@ -79,10 +79,11 @@ const DECISION_PROPERTY: &str = "chancery_decision";
 
 /// Makes the decision's property one that the access log can show.
 pub(crate) fn declare_decision_property() {
-    // envoy.source.extensions.common.wasm.DeclarePropertyArguments: name, type string, span filter chain.
+    // envoy.source.extensions.common.wasm.DeclarePropertyArguments: 1 name, 2 readonly (left out:
+    // writing a read-only property twice traps), 3 type string, 5 span of the downstream request.
     let mut arguments = vec![0x0A, u8::try_from(DECISION_PROPERTY.len()).unwrap_or(0)];
     arguments.extend_from_slice(DECISION_PROPERTY.as_bytes());
-    arguments.extend_from_slice(&[0x10, 1, 0x28, 1]);
+    arguments.extend_from_slice(&[0x18, 1, 0x28, 1]);
     ignore(hostcalls::call_foreign_function("declare_property", Some(&arguments)));
 }
 

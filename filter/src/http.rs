@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use chancery_engine::{
-    entry::Event,
+    entry::{Direction, Event},
     exchange::{
         BodyStep, Context as Judging, Exchange, HeadStep, Headers, Judged, RequestHead,
         ResponseHead, ResponseStep, STRIPPED_HEADERS,
@@ -71,20 +71,17 @@ impl Http {
     fn flush(&mut self) {
         let Some(exchange) = &mut self.exchange else { return };
         let entries = exchange.take_entries();
+        let id = exchange.decision_id();
         for entry in &entries {
-            if let Event::Decision(decision) = &entry.event {
-                let id = exchange.decision_id();
-                let metric = match decision.verdict {
-                    Verdict::Allow => {
-                        host::set_decision_property(&format!("allow {id}"));
-                        metrics().allowed
-                    }
-                    Verdict::Deny(reason) => {
-                        host::set_decision_property(&format!("deny {} {id}", reason.as_str()));
-                        metrics().refused
-                    }
-                };
-                host::increment(metric);
+            let Event::Decision(decision) = &entry.event else { continue };
+            let (word, metric) = match decision.verdict {
+                Verdict::Allow => ("allow", metrics().allowed),
+                Verdict::Deny(reason) => (reason.as_str(), metrics().refused),
+            };
+            host::increment(metric);
+            // The access log has one line for the request; what streams back has entries only.
+            if decision.direction == Direction::ToServer {
+                host::set_decision_property(&format!("{word} {id}"));
             }
         }
         if !entries.is_empty() {

@@ -12,7 +12,6 @@ mod metric;
 mod root;
 mod signature;
 
-#[expect(missing_docs, reason = "the macro writes the exported entry point without any")]
 mod entry_point {
     use super::root::Root;
 

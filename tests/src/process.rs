@@ -207,7 +207,7 @@ fn open_log(path: &Path) -> io::Result<File> {
 /// Reads from a pipe that only we hold: it ends when we do, however that happens.
 fn watchdog(group: u32) -> io::Result<Child> {
     Command::new("sh")
-        .args(["-c", "read -r _; kill -9 -- \"-$0\"", &group.to_string()])
+        .args(["-c", "read -r _; kill -9 \"-$0\"", &group.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -219,5 +219,44 @@ fn signal_group(child: &Child, signal: Signal) {
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         // It fails where the group has ended already, which is what is wanted.
         kill_process_group(pid, signal).unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sleeper(folder: &Path) -> Process {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo asleep; sleep 1000; true"]);
+        Process::start("sleeper", command, &folder.join("log")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_it_writes_can_be_waited_for_and_its_end_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = sleeper(folder.path());
+        let asleep = async |process: &Process| process.log().contains("asleep").then_some(());
+        process.until("it to sleep", asleep).await.unwrap();
+        process.check().unwrap();
+        process.kill();
+        let error = process.check().unwrap_err().to_string();
+        assert!(
+            error.contains("sleeper ended") && error.contains("asleep"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn it_ends_when_we_are_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = sleeper(folder.path());
+        // The kernel closes the pipe of a process that was killed, as here.
+        drop(process.watchdog.stdin.take());
+        wait::until("its end", PATIENCE, async || {
+            Ok::<_, TimedOut>(process.ended().unwrap().map(|_| ()))
+        })
+        .await
+        .unwrap();
     }
 }

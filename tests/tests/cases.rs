@@ -70,8 +70,10 @@ async fn envoy() {
     let mut report = Report::default();
     for case in case::all().unwrap() {
         let token = case.request.token.as_deref().map(|name| fixture.token(name).unwrap());
-        let observed = envoy.run(&case, token.as_deref()).await.unwrap();
-        report.add(&case, &observed);
+        match envoy.run(&case, token.as_deref()).await {
+            Ok(observed) => report.add(&case, &observed),
+            Err(error) => report.differences.push(format!("{}\n    {error}", case.name)),
+        }
     }
     report.finish();
 }

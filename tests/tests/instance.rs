@@ -138,6 +138,7 @@ fn a_section_that_is_not_its_digest_is_refused() {
 fn a_new_vm_takes_up_the_last_good_snapshot() {
     let (mut wasm, fixture) = (start(), Fixture::new().unwrap());
     wasm.push(&fixture.snapshot(3).unwrap()).unwrap();
+    wasm.take_requests();
     wasm.reload().unwrap();
     // No tick has passed, so the new VM has no stream yet.
     assert_eq!(run(&mut wasm, &fixture, &allowed()), 200);

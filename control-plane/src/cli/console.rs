@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::{self, Write},
+    io::Write,
 };
 
 use serde::Serialize;

@@ -118,8 +118,8 @@ impl Exchange {
             Some(_) | None => Ok(ResponseStep::Hold),
         }
         .inspect(|step| {
-            if let (ResponseStep::Hold, Some(kind)) = (step, content_type) {
-                self.stream.is_closed = !is_json(kind);
+            if let ResponseStep::Hold = step {
+                self.stream.is_closed = !content_type.is_some_and(is_json);
             }
         })
     }

@@ -1,0 +1,300 @@
+//! The command line against a control plane, both as processes.
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        io::{BufRead as _, BufReader, Write as _},
+        path::PathBuf,
+        process::{Child, Command, Stdio},
+    };
+
+    use tempfile::TempDir;
+
+    const PROGRAM: &str = env!("CARGO_BIN_EXE_chancery");
+
+    const POLICY: &str = "\
+apiVersion: chancery.dev/v1
+kind: Server
+metadata: {name: notes}
+spec:
+  endpoints: [{cluster: upstream, path: /mcp}]
+  tools: [{name: read_note, inputSchema: {type: object}}]
+---
+apiVersion: chancery.dev/v1
+kind: Rule
+metadata: {name: dev-reads}
+spec:
+  description: They need to.
+  effect: allow
+  subjects: {groups: [dev]}
+  servers: [notes]
+  tools: [\"read_*\"]
+";
+
+    /// A control plane and files to give it.
+    struct Site {
+        server: Child,
+        url: String,
+        folder: TempDir,
+    }
+
+    /// What a command did.
+    struct Done {
+        code: i32,
+        out: String,
+        err: String,
+    }
+
+    impl Site {
+        fn start() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let mut server = Command::new(PROGRAM)
+                .args(["serve", "--listen", "127.0.0.1:0", "--insecure-development"])
+                .arg("--data-dir")
+                .arg(folder.path().join("data"))
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let mut line = String::new();
+            BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+            let address = line.trim().rsplit(' ').next().unwrap();
+            Self { url: format!("http://{address}"), server, folder }
+        }
+
+        fn run(&self, arguments: &[&str]) -> Done {
+            self.run_with(arguments, "")
+        }
+
+        fn run_with(&self, arguments: &[&str], input: &str) -> Done {
+            let mut command = Command::new(PROGRAM);
+            command.args(arguments).env("CHANCERY_SERVER", &self.url).current_dir(&self.folder);
+            finish(command, input)
+        }
+
+        fn write(&self, file: &str, text: &str) -> PathBuf {
+            let path = self.folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            path
+        }
+    }
+
+    impl Drop for Site {
+        fn drop(&mut self) {
+            self.server.kill().unwrap();
+            self.server.wait().unwrap();
+        }
+    }
+
+    fn finish(mut command: Command, input: &str) -> Done {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        Done {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    fn check(done: &Done, code: i32, out: &str, err: &str) {
+        assert_eq!((done.code, &*done.out, &*done.err), (code, out, err));
+    }
+
+    /// The place of a snapshot's name, which differs from run to run.
+    fn without_epoch(text: &str) -> String {
+        let Some((before, after)) = text.split_once("snapshot ") else { return text.to_owned() };
+        let (_, after) = after.split_once('.').unwrap();
+        format!("{before}snapshot EPOCH.{after}")
+    }
+
+    #[test]
+    fn apply_says_what_became_of_each() {
+        let site = Site::start();
+        site.write("policy.yaml", POLICY);
+        let dry = site.run(&["apply", "-f", "policy.yaml", "--dry-run"]);
+        check(
+            &dry,
+            0,
+            "server/notes created (dry run)\nrule/dev-reads created (dry run)\n\
+             nothing was changed: this was a dry run\n",
+            "",
+        );
+        let first = site.run(&["apply", "-f", "policy.yaml"]);
+        assert_eq!((first.code, &*first.err), (0, ""));
+        let out = without_epoch(&first.out);
+        let (out, version) = out.rsplit_once("EPOCH.").unwrap();
+        assert_eq!(out, "server/notes created\nrule/dev-reads created\nsnapshot ");
+        assert!(version.ends_with(" published\n"), "{version}");
+        let again = site.run(&["apply", "-f", "policy.yaml"]);
+        let unchanged = "server/notes unchanged\nrule/dev-reads unchanged\nnothing changed\n";
+        check(&again, 0, unchanged, "");
+        let changed = site.run_with(&["apply", "-f", "-"], &POLICY.replace("read_*", "get_*"));
+        assert!(
+            changed.out.starts_with("server/notes unchanged\nrule/dev-reads updated\nsnapshot "),
+            "{}",
+            changed.out
+        );
+    }
+
+    #[test]
+    fn what_the_control_plane_finds_wrong_is_shown_where_it_was_written() {
+        let site = Site::start();
+        site.write("policy/server.yaml", POLICY.split("---\n").next().unwrap());
+        let wrong = POLICY.split("---\n").nth(1).unwrap().replace("[notes]", "[notes, nots]");
+        site.write("policy/more/rule.yml", &wrong);
+        let done = site.run(&["apply", "-f", "policy"]);
+        assert_eq!((done.code, &*done.out), (2, ""));
+        let (first, rest) = done.err.split_once('\n').unwrap();
+        assert!(first.starts_with("policy/more/rule.yml:8:20: spec.servers[1]: found "), "{first}");
+        assert_eq!(rest, "error: 1 problem, nothing was applied\n");
+        check(&site.run(&["get", "servers", "-o", "name"]), 0, "", "");
+    }
+
+    #[test]
+    fn what_is_stored_can_be_shown_compared_and_applied_again() {
+        let site = Site::start();
+        site.write("policy.yaml", POLICY);
+        let new = site.run(&["diff", "-f", "policy.yaml"]);
+        assert_eq!((new.code, &*new.err), (1, ""));
+        assert!(new.out.starts_with("--- /dev/null\n+++ server/notes (policy.yaml:1:1)\n"));
+        assert_eq!(site.run(&["apply", "-f", "policy.yaml"]).code, 0);
+        check(&site.run(&["diff", "-f", "policy.yaml"]), 0, "", "");
+
+        let stored = site.run(&["get", "rules", "-o", "yaml"]);
+        assert!(stored.out.contains("  name: dev-reads\n"), "{}", stored.out);
+        let again = site.run_with(&["apply", "-f", "-"], &stored.out);
+        check(&again, 0, "rule/dev-reads unchanged\nnothing changed\n", "");
+        let json = site.run(&["get", "server", "notes", "-o", "json"]);
+        let again = site.run_with(&["apply", "-f", "-"], &json.out);
+        check(&again, 0, "server/notes unchanged\nnothing changed\n", "");
+        check(&site.run(&["get", "rule", "-o", "name"]), 0, "rule/dev-reads\n", "");
+
+        let changed = POLICY.replace("read_*", "get_*");
+        let differs = site.run_with(&["diff", "-f", "-"], &changed);
+        assert_eq!(differs.code, 1);
+        assert!(differs.out.contains("-  - read_*\n+  - get_*\n"), "{}", differs.out);
+        let table = site.run(&["get", "rules"]);
+        let row: Vec<&str> = table.out.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!(row.get(..6), Some(&["dev-reads", "allow", "group:dev", "notes", "read_*", "-"][..]));
+    }
+
+    #[test]
+    fn deletes_in_an_order_that_works() {
+        let site = Site::start();
+        site.write("policy.yaml", POLICY);
+        assert_eq!(site.run(&["apply", "-f", "policy.yaml"]).code, 0);
+        let in_use = site.run(&["delete", "server", "notes"]);
+        assert_eq!((in_use.code, &*in_use.out), (5, ""), "{}", in_use.err);
+        let dry = site.run(&["delete", "rule", "dev-reads", "--dry-run"]);
+        check(&dry, 0, "rule/dev-reads deleted (dry run)\n", "");
+        let all = site.run(&["delete", "-f", "policy.yaml"]);
+        check(&all, 0, "rule/dev-reads deleted\nserver/notes deleted\n", "");
+        let gone = site.run(&["delete", "rule", "dev-reads"]);
+        check(&gone, 3, "", "error: rule/dev-reads not found\n");
+        assert_eq!(site.run(&["get", "rule", "dev-reads"]).code, 3);
+        check(&site.run(&["get", "rules"]), 0, "", "no rules found\n");
+    }
+
+    #[test]
+    fn the_record_shows_what_administrators_did() {
+        let site = Site::start();
+        site.write("policy.yaml", POLICY);
+        assert_eq!(site.run(&["apply", "-f", "policy.yaml"]).code, 0);
+        let tail = site.run(&["audit", "tail", "--follow=false", "-o", "json"]);
+        assert_eq!((tail.code, &*tail.err), (0, ""));
+        let entries: Vec<serde_json::Value> =
+            tail.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let changes: Vec<&str> = entries
+            .iter()
+            .filter_map(|entry| entry["entry"]["admin_change"]["resource"].as_str())
+            .collect();
+        assert!(
+            changes.contains(&"organizations/default/workspaces/default/servers/notes"),
+            "{}",
+            tail.out
+        );
+        let table = site.run(&["audit", "search", "--since", "1h", "--limit", "1"]);
+        assert_eq!(table.out.lines().count(), 2, "{}", table.out);
+        check(&site.run(&["audit", "search", "--user", "nobody"]), 0, "", "");
+        assert_eq!(site.run(&["audit", "search", "--decision", "zz"]).code, 2);
+    }
+
+    #[test]
+    fn nodes_are_waited_for_no_longer_than_asked() {
+        let site = Site::start();
+        let listed = site.run(&["nodes"]);
+        assert_eq!((listed.code, &*listed.out), (0, ""));
+        assert!(listed.err.starts_with("no instance has connected\n"), "{}", listed.err);
+        let json = site.run(&["nodes", "-o", "json"]);
+        let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+        assert_eq!(json["instances"], serde_json::json!([]));
+        let waited = site.run(&["nodes", "--wait", "--timeout", "1ms"]);
+        check(
+            &waited,
+            6,
+            "",
+            "error: not converged after 1ms: 0 of 1 instances are live\n",
+        );
+    }
+
+    #[test]
+    fn an_address_where_nobody_is() {
+        // Port 1 on loopback: reserved and never ours.
+        let mut command = Command::new(PROGRAM);
+        command.args(["get", "rules", "--server", "http://127.0.0.1:1"]);
+        check(
+            &finish(command, ""),
+            6,
+            "",
+            "error: cannot reach the control plane at http://127.0.0.1:1 (from --server): \
+             connection refused\nIs it running there? Check --server.\n",
+        );
+        let mut command = Command::new(PROGRAM);
+        command.args(["nodes"]).env("CHANCERY_SERVER", "localhost:7400");
+        let done = finish(command, "");
+        assert_eq!(done.code, 2);
+        assert!(done.err.contains("(from CHANCERY_SERVER): expected http://HOST:PORT"));
+    }
+
+    #[test]
+    fn wrong_usage_is_said_before_anything_is_tried() {
+        for arguments in [
+            &["get", "things"][..],
+            &["apply"],
+            &["delete"],
+            &["delete", "rule"],
+            &["nodes", "--timeout", "1s"],
+            &["nodes", "-o", "name"],
+            &["apply", "-f", "nowhere.yaml"],
+            &["serve", "--data-dir", "/nonexistent/x"],
+        ] {
+            let mut command = Command::new(PROGRAM);
+            command.args(arguments).env_remove("CHANCERY_SERVER");
+            let done = finish(command, "");
+            assert_eq!(done.code, 2, "{arguments:?}: {}", done.err);
+            assert_eq!(done.out, "", "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn schemas_and_completions_are_printed() {
+        for (argument, title) in [("server", "Server"), ("rule", "Rule"), ("idp", "IdentityProvider")]
+        {
+            let mut command = Command::new(PROGRAM);
+            command.args(["schema", argument]);
+            let schema: serde_json::Value = serde_json::from_str(&finish(command, "").out).unwrap();
+            assert_eq!(schema["title"], title);
+        }
+        let mut command = Command::new(PROGRAM);
+        command.args(["completion", "bash"]);
+        assert!(finish(command, "").out.contains("_chancery"));
+    }
+}
