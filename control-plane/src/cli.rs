@@ -65,8 +65,13 @@ struct Cli {
 #[command(next_help_heading = "Global options")]
 struct GlobalArgs {
     /// Where the control plane is
-    #[arg(long, global = true, value_name = "URL", env = "CHANCERY_SERVER",
-          default_value = "http://127.0.0.1:7400")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "CHANCERY_SERVER",
+        default_value = "http://127.0.0.1:7400"
+    )]
     server: String,
     /// How results are written; `name` is for get, and table where left out
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
@@ -190,10 +195,18 @@ fn start(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> Exit {
 }
 
 async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> Exit {
-    let GlobalArgs { server, output, organization, workspace } = cli.global;
+    let GlobalArgs {
+        server,
+        output,
+        organization,
+        workspace,
+    } = cli.global;
     let context = Context {
         address: Address::new(server, matches.value_source("server")),
-        scope: Scope { organization, workspace },
+        scope: Scope {
+            organization,
+            workspace,
+        },
         output,
     };
     let done = match cli.command {
@@ -235,4 +248,3 @@ fn fail(failure: &Failure, console: &mut Console<'_>) -> Exit {
     }
     exit
 }
-

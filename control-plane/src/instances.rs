@@ -48,7 +48,11 @@ impl Instances {
             ..Instance::default()
         };
         let source = (hello.node_id.clone(), hello.instance_id.clone());
-        let row = Row { instance, heard: Instant::now(), has_stream: true };
+        let row = Row {
+            instance,
+            heard: Instant::now(),
+            has_stream: true,
+        };
         let mut rows = self.rows();
         rows.retain(|_, row| row.has_stream || row.heard.elapsed() < SHOWN_FOR);
         rows.insert(source, row);
@@ -85,9 +89,17 @@ impl Instances {
 
     /// Whether every live instance enforces a snapshot, and there is one.
     pub fn converged(&self, published: Option<(u64, u64)>) -> bool {
-        let live: Vec<_> = self.list().into_iter().filter(|instance| instance.live).collect();
+        let live: Vec<_> = self
+            .list()
+            .into_iter()
+            .filter(|instance| instance.live)
+            .collect();
         let applies = |instance: &Instance| {
-            instance.applied.as_ref().map(|applied| (applied.epoch, applied.version)) == published
+            instance
+                .applied
+                .as_ref()
+                .map(|applied| (applied.epoch, applied.version))
+                == published
         };
         published.is_some() && !live.is_empty() && live.iter().all(applies)
     }

@@ -9,8 +9,7 @@ mod segment;
 
 use std::{
     collections::BTreeMap,
-    fs,
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, RwLock, mpsc},
     thread,
@@ -83,8 +82,9 @@ impl Ledger {
         let mut segments = Vec::new();
         for path in segment::paths(folder)? {
             let segment = Segment::scan(&path, |record| {
-                let height: &mut u64 =
-                    heights.entry((record.node_id, record.instance_id)).or_default();
+                let height: &mut u64 = heights
+                    .entry((record.node_id, record.instance_id))
+                    .or_default();
                 *height = (*height).max(record.sequence);
             })?;
             segments.push(segment);
@@ -92,7 +92,10 @@ impl Ledger {
         let torn: u64 = segments.iter().map(|segment| segment.torn_bytes).sum();
         let mut writer = Writer::open(folder, segments.last())?;
         if torn > 0 {
-            tracing::warn!(torn_bytes = torn, "cut off what a crash left at the end of the log");
+            tracing::warn!(
+                torn_bytes = torn,
+                "cut off what a crash left at the end of the log"
+            );
             let own = (String::new(), Vec::new());
             let sequence = heights.get(&own).copied().unwrap_or(0).saturating_add(1);
             let entry = gap(&own, "torn_tail", 0);
@@ -106,9 +109,24 @@ impl Ledger {
         let (queue, appends) = mpsc::channel();
         let (length_sender, length) = watch::channel(length);
         let shared = Arc::clone(&segments);
-        let run = move || Appender { writer, heights, segments: shared, length: length_sender }.run(&appends);
-        thread::Builder::new().name("ledger".to_owned()).spawn(run).map_err(io_error(folder))?;
-        Ok(Self { queue, segments, length })
+        let run = move || {
+            Appender {
+                writer,
+                heights,
+                segments: shared,
+                length: length_sender,
+            }
+            .run(&appends)
+        };
+        thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(run)
+            .map_err(io_error(folder))?;
+        Ok(Self {
+            queue,
+            segments,
+            length,
+        })
     }
 
     /// Appends a batch. The answer, once all of it is durable, is the highest sequence in it.
@@ -127,7 +145,11 @@ impl Ledger {
         let (done, answer) = oneshot::channel();
         // A writer that is gone drops `done`, which the answer says.
         drop(self.queue.send(Append { batch, done }));
-        async { answer.await.unwrap_or_else(|_closed| Err(Arc::new(LedgerError::Closed))) }
+        async {
+            answer
+                .await
+                .unwrap_or_else(|_closed| Err(Arc::new(LedgerError::Closed)))
+        }
     }
 
     /// Records something that the control plane itself knows.
@@ -142,7 +164,10 @@ impl Ledger {
             event: Some(event),
         };
         // Its own entries have no sequence of their own: the appender counts them.
-        let batch = Batch { source: own(), entries: vec![(0, entry.encode_to_vec())] };
+        let batch = Batch {
+            source: own(),
+            entries: vec![(0, entry.encode_to_vec())],
+        };
         self.append(batch).await
     }
 
@@ -150,7 +175,11 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Self::append`].
-    pub async fn note_lost(&self, source: &Source, after_sequence: u64) -> Result<u64, Arc<LedgerError>> {
+    pub async fn note_lost(
+        &self,
+        source: &Source,
+        after_sequence: u64,
+    ) -> Result<u64, Arc<LedgerError>> {
         self.note(entry::Event::Gap(Gap {
             reason: "instance_lost".to_owned(),
             count: 0,
@@ -180,7 +209,13 @@ fn gap(source: &Source, reason: &str, after_sequence: u64) -> Vec<u8> {
         instance_id: source.1.clone(),
     };
     let event = Some(entry::Event::Gap(gap));
-    Entry { schema_version: 1, time: Some(now()), decision_id: Vec::new(), event }.encode_to_vec()
+    Entry {
+        schema_version: 1,
+        time: Some(now()),
+        decision_id: Vec::new(),
+        event,
+    }
+    .encode_to_vec()
 }
 
 fn record(source: &Source, sequence: u64, entry: Vec<u8>) -> Record {
@@ -216,7 +251,10 @@ impl Appender {
             let mut group = vec![first];
             group.extend(queue.try_iter().take(MAX_GROUP));
             let before = self.heights.clone();
-            let written = group.iter().map(|append| self.write(&append.batch)).collect();
+            let written = group
+                .iter()
+                .map(|append| self.write(&append.batch))
+                .collect();
             let committed: Result<Vec<u64>, LedgerError> = written;
             let committed = committed.and_then(|heights| self.writer.commit().map(|()| heights));
             match committed {
@@ -244,19 +282,31 @@ impl Appender {
         let is_own = batch.source == own();
         let height = self.heights.entry(batch.source.clone()).or_default();
         for (sequence, entry) in &batch.entries {
-            let sequence = if is_own { height.saturating_add(1) } else { *sequence };
+            let sequence = if is_own {
+                height.saturating_add(1)
+            } else {
+                *sequence
+            };
             if sequence > *height {
-                self.writer.append(&record(&batch.source, sequence, entry.clone()))?;
+                self.writer
+                    .append(&record(&batch.source, sequence, entry.clone()))?;
                 *height = sequence;
             }
         }
-        Ok(batch.entries.last().map_or(*height, |(sequence, _)| *sequence))
+        Ok(batch
+            .entries
+            .last()
+            .map_or(*height, |(sequence, _)| *sequence))
     }
 
     fn publish(&mut self) {
-        let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut segments = self
+            .segments
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         self.writer.publish(&mut segments);
-        self.length.send_replace(segments.last().map_or(0, Segment::end));
+        self.length
+            .send_replace(segments.last().map_or(0, Segment::end));
     }
 }
 

@@ -110,7 +110,10 @@ impl Registry {
     /// Where it cannot be read.
     pub fn open(store: Store) -> Result<Self, RegistryError> {
         let resources = store.resources()?;
-        let keyed = resources.into_iter().map(|r| ((r.kind(), r.name().to_owned()), r)).collect();
+        let keyed = resources
+            .into_iter()
+            .map(|r| ((r.kind(), r.name().to_owned()), r))
+            .collect();
         let published = store.newest_snapshot()?.map(Arc::new);
         Ok(Self {
             store,
@@ -127,7 +130,11 @@ impl Registry {
     /// The resources of a kind, in the order of their names.
     pub fn list(&self, kind: Kind) -> Vec<Resource> {
         let resources = self.current();
-        resources.values().filter(|resource| resource.kind() == kind).cloned().collect()
+        resources
+            .values()
+            .filter(|resource| resource.kind() == kind)
+            .cloned()
+            .collect()
     }
 
     /// One resource.
@@ -136,7 +143,9 @@ impl Registry {
     /// Where there is none of that name.
     pub fn find(&self, kind: Kind, name: &str) -> Result<Resource, RegistryError> {
         let found = self.current().get(&(kind, name.to_owned())).cloned();
-        found.ok_or_else(|| RegistryError::NotFound { name: name.to_owned() })
+        found.ok_or_else(|| RegistryError::NotFound {
+            name: name.to_owned(),
+        })
     }
 
     /// The newest snapshot as filters with these features get it.
@@ -144,14 +153,21 @@ impl Registry {
     /// # Errors
     /// Where it cannot be made.
     pub fn snapshot_for(&self, features: Features<'_>) -> Result<Option<Snapshot>, RegistryError> {
-        let Some(newest) = self.published.borrow().clone() else { return Ok(None) };
+        let Some(newest) = self.published.borrow().clone() else {
+            return Ok(None);
+        };
         let resources: Vec<_> = self.current().values().cloned().collect();
         let version = (newest.epoch, newest.version);
         Ok(Some(snapshot::build(&resources, version, now(), features)?))
     }
 
     fn current(&self) -> Arc<Resources> {
-        Arc::clone(&self.resources.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(
+            &self
+                .resources
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// Makes all changes and publishes one snapshot, or changes nothing. Blocks on the store.
@@ -164,7 +180,10 @@ impl Registry {
         validate_only: bool,
     ) -> Result<(Vec<Done>, Option<Arc<Snapshot>>), RegistryError> {
         // Held to the end: changes are made one after another.
-        let mut resources = self.resources.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut resources = self
+            .resources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let mut candidate = Resources::clone(&resources);
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
         refuse_repeats(&names)?;
@@ -177,14 +196,21 @@ impl Registry {
         if !has_changed {
             return Ok((done, self.published.borrow().clone()));
         }
-        let version = self.published.borrow().as_ref().map_or(0, |newest| newest.version);
+        let version = self
+            .published
+            .borrow()
+            .as_ref()
+            .map_or(0, |newest| newest.version);
         let all: Vec<_> = candidate.values().cloned().collect();
         let version = (self.store.epoch(), version.saturating_add(1));
         let snapshot = snapshot::build(&all, version, now(), None)?;
         if validate_only {
             return Ok((done, self.published.borrow().clone()));
         }
-        let mut transaction = Transaction { snapshot: Some(&snapshot), ..Transaction::default() };
+        let mut transaction = Transaction {
+            snapshot: Some(&snapshot),
+            ..Transaction::default()
+        };
         for (done, (kind, name)) in done.iter().zip(&names) {
             match done {
                 Done::Created(resource) | Done::Updated(resource) => transaction.put.push(resource),
@@ -207,7 +233,11 @@ impl Wish {
             Self::Apply(resource) | Self::Create(resource) | Self::Update(resource) => {
                 resource.name()
             }
-            Self::Delete { kind: _, name, etag: _ } => name,
+            Self::Delete {
+                kind: _,
+                name,
+                etag: _,
+            } => name,
         }
     }
 
@@ -216,7 +246,11 @@ impl Wish {
             Self::Apply(resource) | Self::Create(resource) | Self::Update(resource) => {
                 (resource.kind(), resource.name().to_owned())
             }
-            Self::Delete { kind, name, etag: _ } => (*kind, name.clone()),
+            Self::Delete {
+                kind,
+                name,
+                etag: _,
+            } => (*kind, name.clone()),
         }
     }
 }
@@ -224,12 +258,22 @@ impl Wish {
 fn refuse_repeats(names: &[(Kind, String)]) -> Result<(), RegistryError> {
     let mut repeats = Vec::new();
     for (position, (kind, name)) in names.iter().enumerate() {
-        let earlier = names.iter().take(position).any(|key| key == &(*kind, name.clone()));
+        let earlier = names
+            .iter()
+            .take(position)
+            .any(|key| key == &(*kind, name.clone()));
         if earlier {
-            repeats.push((position, invalid("name", format!("`{name}` twice"), "each name once")));
+            repeats.push((
+                position,
+                invalid("name", format!("`{name}` twice"), "each name once"),
+            ));
         }
     }
-    if repeats.is_empty() { Ok(()) } else { Err(RegistryError::Invalid(repeats)) }
+    if repeats.is_empty() {
+        Ok(())
+    } else {
+        Err(RegistryError::Invalid(repeats))
+    }
 }
 
 fn fulfil(candidate: &mut Resources, wish: Wish) -> Result<Done, RegistryError> {
@@ -241,7 +285,14 @@ fn fulfil(candidate: &mut Resources, wish: Wish) -> Result<Done, RegistryError> 
         (Wish::Update(_) | Wish::Delete { .. }, None) => {
             return Err(RegistryError::NotFound { name });
         }
-        (Wish::Delete { kind: _, name, etag }, Some(stored)) => {
+        (
+            Wish::Delete {
+                kind: _,
+                name,
+                etag,
+            },
+            Some(stored),
+        ) => {
             check_etag(&name, stored, &etag)?;
             candidate.remove(&key);
             return Ok(Done::Deleted);
@@ -283,7 +334,9 @@ fn check_etag(name: &str, stored: &Resource, given: &str) -> Result<(), Registry
 fn check(candidate: &Resources, changed: &[(Kind, String)]) -> Result<(), RegistryError> {
     let mut problems = Vec::new();
     for (position, key) in changed.iter().enumerate() {
-        let Some(resource) = candidate.get(key) else { continue };
+        let Some(resource) = candidate.get(key) else {
+            continue;
+        };
         match resource.to_policy() {
             Err(error) => problems.push((position, error)),
             Ok(part) => check_against_others(candidate, key, &part, position, &mut problems),
@@ -297,7 +350,10 @@ fn check(candidate: &Resources, changed: &[(Kind, String)]) -> Result<(), Regist
         if let (Kind::Server, true) = (kind, is_gone)
             && let Some(rule) = rule_naming(candidate, name)
         {
-            return Err(RegistryError::InUse { name: name.clone(), by: rule.to_owned() });
+            return Err(RegistryError::InUse {
+                name: name.clone(),
+                by: rule.to_owned(),
+            });
         }
     }
     Ok(())
@@ -310,7 +366,12 @@ fn check_against_others(
     position: usize,
     problems: &mut Vec<(usize, Invalid)>,
 ) {
-    let others = || candidate.iter().filter(|(other, _)| *other != key).map(|(_, resource)| resource);
+    let others = || {
+        candidate
+            .iter()
+            .filter(|(other, _)| *other != key)
+            .map(|(_, resource)| resource)
+    };
     match part {
         PolicyPart::Rule(rule) => {
             for (index, pattern) in rule.servers.iter().enumerate() {
@@ -332,10 +393,21 @@ fn check_against_others(
                     Resource::Rule(_) | Resource::IdentityProvider(_) => false,
                 };
                 if let Some(other) = others().find(|other| claims(other)) {
-                    let host = if endpoint.host.is_empty() { "any host" } else { &endpoint.host };
-                    let found = format!("{host} and `{}`, which `{}` has", endpoint.path, other.name());
+                    let host = if endpoint.host.is_empty() {
+                        "any host"
+                    } else {
+                        &endpoint.host
+                    };
+                    let found = format!(
+                        "{host} and `{}`, which `{}` has",
+                        endpoint.path,
+                        other.name()
+                    );
                     let field = format!("endpoints[{index}].path");
-                    problems.push((position, invalid(field, found, "a host and path of its own")));
+                    problems.push((
+                        position,
+                        invalid(field, found, "a host and path of its own"),
+                    ));
                 }
             }
         }
@@ -367,8 +439,9 @@ fn has_server(resources: &Resources, rule: &str, id: &str) -> bool {
 }
 
 fn known_servers(resources: &Resources, rule: &str) -> String {
-    let ids: Vec<_> =
-        servers_beside(resources, rule).map(|server| format!("`{}`", server.id())).collect();
+    let ids: Vec<_> = servers_beside(resources, rule)
+        .map(|server| format!("`{}`", server.id()))
+        .collect();
     match &*ids {
         [] => "the id of a registered server, and there is none yet".to_owned(),
         ids => format!("the id of a registered server: {}", ids.join(", ")),
@@ -392,12 +465,18 @@ fn invalid(
     found: impl Into<String>,
     expected: impl Into<String>,
 ) -> Invalid {
-    Invalid { field: field.into(), found: found.into(), expected: expected.into() }
+    Invalid {
+        field: field.into(),
+        found: found.into(),
+        expected: expected.into(),
+    }
 }
 
 /// The time as protobuf has it.
 pub fn now() -> prost_types::Timestamp {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     prost_types::Timestamp {
         seconds: i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX),
         nanos: i32::try_from(elapsed.subsec_nanos()).unwrap_or(0),

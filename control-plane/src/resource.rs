@@ -5,7 +5,9 @@
 
 pub mod jwks;
 
-use chancery_engine::{rule::Rule as EngineRule, server::Server as EngineServer, token, wire::Invalid};
+use chancery_engine::{
+    rule::Rule as EngineRule, server::Server as EngineServer, token, wire::Invalid,
+};
 use chancery_proto::{
     admin::v1::{self as admin, resource::Kind as AnyKind},
     policy::v1 as policy,
@@ -57,7 +59,11 @@ impl TryFrom<admin::Resource> for Resource {
             Some(AnyKind::Server(server)) => Ok(Self::Server(server)),
             Some(AnyKind::Rule(rule)) => Ok(Self::Rule(rule)),
             Some(AnyKind::IdentityProvider(provider)) => Ok(Self::IdentityProvider(provider)),
-            None => Err(invalid("kind", "nothing", "a server, a rule or an identity provider")),
+            None => Err(invalid(
+                "kind",
+                "nothing",
+                "a server, a rule or an identity provider",
+            )),
         }
     }
 }
@@ -109,7 +115,9 @@ impl Resource {
     /// The organization it belongs to, `organizations/{o}`.
     pub fn organization(&self) -> &str {
         let second_slash = self.name().match_indices('/').nth(1);
-        second_slash.and_then(|(at, _)| self.name().get(..at)).unwrap_or_default()
+        second_slash
+            .and_then(|(at, _)| self.name().get(..at))
+            .unwrap_or_default()
     }
 
     /// When it was created, if it is stored.
@@ -156,7 +164,11 @@ impl Resource {
     /// The etag of its content (AIP-154): the same content has the same.
     pub fn content_etag(&self) -> String {
         let digest = Sha256::digest(self.bare().encode());
-        let short = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
+        let short = digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>();
         format!("\"{short}\"")
     }
 
@@ -175,7 +187,9 @@ impl Resource {
     /// Where they are not of that kind.
     pub fn decode(kind: Kind, bytes: &[u8]) -> Result<Self, prost::DecodeError> {
         Ok(match kind {
-            Kind::IdentityProvider => Self::IdentityProvider(admin::IdentityProvider::decode(bytes)?),
+            Kind::IdentityProvider => {
+                Self::IdentityProvider(admin::IdentityProvider::decode(bytes)?)
+            }
             Kind::Rule => Self::Rule(admin::Rule::decode(bytes)?),
             Kind::Server => Self::Server(admin::Server::decode(bytes)?),
         })
@@ -211,7 +225,11 @@ fn invalid(
     found: impl Into<String>,
     expected: impl Into<String>,
 ) -> Invalid {
-    Invalid { field: field.into(), found: found.into(), expected: expected.into() }
+    Invalid {
+        field: field.into(),
+        found: found.into(),
+        expected: expected.into(),
+    }
 }
 
 fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
@@ -241,17 +259,29 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         Ok(_) | Err(_) => *on_denied,
     };
     let endpoints = endpoints.clone();
-    Ok(policy::Server { name: name.clone(), endpoints, authentication, on_denied })
+    Ok(policy::Server {
+        name: name.clone(),
+        endpoints,
+        authentication,
+        on_denied,
+    })
 }
 
 fn check_definition(tool: &admin::ToolDefinition) -> Result<(), (String, &'static str)> {
-    let value: serde_json::Value = serde_json::from_str(&tool.definition)
-        .map_err(|error| (format!("no JSON: {error}"), "a tool's definition as in tools/list"))?;
+    let value: serde_json::Value = serde_json::from_str(&tool.definition).map_err(|error| {
+        (
+            format!("no JSON: {error}"),
+            "a tool's definition as in tools/list",
+        )
+    })?;
     let name = value.get("name").and_then(serde_json::Value::as_str);
     if name == Some(&*tool.name) && !tool.name.is_empty() {
         return Ok(());
     }
-    Err((format!("name {name:?}"), "an object whose `name` is the tool's name"))
+    Err((
+        format!("name {name:?}"),
+        "an object whose `name` is the tool's name",
+    ))
 }
 
 fn policy_rule(rule: &admin::Rule) -> policy::Rule {
@@ -269,7 +299,16 @@ fn policy_rule(rule: &admin::Rule) -> policy::Rule {
         resources,
         obligations,
     } = rule.clone();
-    policy::Rule { name, effect, subjects, servers, tools, prompts, resources, obligations }
+    policy::Rule {
+        name,
+        effect,
+        subjects,
+        servers,
+        tools,
+        prompts,
+        resources,
+        obligations,
+    }
 }
 
 fn policy_identity_provider(
@@ -326,7 +365,10 @@ fn claim_path(text: &str) -> Option<policy::ClaimPath> {
             (key, after)
         } else {
             let bracket = rest.strip_prefix('[')?;
-            let quote = bracket.chars().next().filter(|quote| ['\'', '"'].contains(quote))?;
+            let quote = bracket
+                .chars()
+                .next()
+                .filter(|quote| ['\'', '"'].contains(quote))?;
             let (key, after) = bracket.get(1..)?.split_once(quote)?;
             if key.contains('\\') {
                 return None;
@@ -339,7 +381,11 @@ fn claim_path(text: &str) -> Option<policy::ClaimPath> {
         keys.push(key.to_owned());
         rest = after;
     }
-    if keys.is_empty() { None } else { Some(policy::ClaimPath { keys }) }
+    if keys.is_empty() {
+        None
+    } else {
+        Some(policy::ClaimPath { keys })
+    }
 }
 
 #[cfg(test)]
@@ -351,7 +397,10 @@ mod tests {
         let cases = [
             ("$.sub", Some(vec!["sub"])),
             ("$.realm_access.roles", Some(vec!["realm_access", "roles"])),
-            ("$['https://x.example/groups']", Some(vec!["https://x.example/groups"])),
+            (
+                "$['https://x.example/groups']",
+                Some(vec!["https://x.example/groups"]),
+            ),
             ("$.a[\"b\"].c", Some(vec!["a", "b", "c"])),
             ("$", None),
             ("sub", None),

@@ -52,16 +52,22 @@ pub struct ServeOptions {
 #[non_exhaustive]
 pub enum ServeError {
     /// Callers cannot be authenticated yet.
-    #[error("callers are not authenticated yet: run with `--insecure-development`, on loopback, and nowhere else")]
+    #[error(
+        "callers are not authenticated yet: run with `--insecure-development`, on loopback, and nowhere else"
+    )]
     NoAuthentication,
     /// Development mode is for this machine alone.
-    #[error("`--insecure-development` listens on loopback only, not on {listen}: use 127.0.0.1 or [::1]")]
+    #[error(
+        "`--insecure-development` listens on loopback only, not on {listen}: use 127.0.0.1 or [::1]"
+    )]
     NotLoopback {
         /// What was asked for.
         listen: SocketAddr,
     },
     /// Another control plane has it.
-    #[error("{path} is in use by another control plane: stop that one, or use another `--data-dir`")]
+    #[error(
+        "{path} is in use by another control plane: stop that one, or use another `--data-dir`"
+    )]
     InUse {
         /// The folder.
         path: PathBuf,
@@ -102,7 +108,11 @@ const WARNING: &str = "\
 /// # Errors
 /// Where it cannot start, or the listener fails.
 pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
-    let ServeOptions { data_dir, listen, insecure_development } = options;
+    let ServeOptions {
+        data_dir,
+        listen,
+        insecure_development,
+    } = options;
     if !insecure_development {
         return Err(ServeError::NoAuthentication);
     }
@@ -118,7 +128,9 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .build_v1()?;
-    health.set_serving::<NodeServiceServer<ControlPlane>>().await;
+    health
+        .set_serving::<NodeServiceServer<ControlPlane>>()
+        .await;
     let mut routes = Routes::builder();
     routes
         .add_service(health_service)
@@ -134,8 +146,12 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .route("/healthz", get(|| async { "ok\n" }))
         .merge(routes.routes().prepare().into_axum_router());
 
-    let listener = TcpListener::bind(listen).await.map_err(io(format!("listening on {listen}")))?;
-    let address = listener.local_addr().map_err(io(format!("listening on {listen}")))?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(io(format!("listening on {listen}")))?;
+    let address = listener
+        .local_addr()
+        .map_err(io(format!("listening on {listen}")))?;
     let mut stdout = io::stdout();
     writeln!(stdout, "chancery: listening on {address}")
         .and_then(|()| stdout.flush())
@@ -143,10 +159,14 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let stopped = async move {
         until_told_to_stop().await;
         tracing::info!("draining");
-        health.set_not_serving::<NodeServiceServer<ControlPlane>>().await;
+        health
+            .set_not_serving::<NodeServiceServer<ControlPlane>>()
+            .await;
         drain.send_replace(true);
     };
-    serve(listener, app, stopped).await.map_err(io(format!("serving on {address}")))
+    serve(listener, app, stopped)
+        .await
+        .map_err(io(format!("serving on {address}")))
 }
 
 /// Serves until told to stop, and then for as long as streams may take to end.
@@ -174,7 +194,9 @@ async fn serve(
 
 /// Opens everything in the data folder. The log ends, flushed, with the last that holds it.
 fn open(data_dir: &Path, draining: watch::Receiver<bool>) -> Result<ControlPlane, ServeError> {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let store = Store::open(&data_dir.join("store.sqlite"), elapsed.as_secs())?;
     Ok(ControlPlane {
         registry: Arc::new(Registry::open(store)?),
@@ -187,12 +209,17 @@ fn open(data_dir: &Path, draining: watch::Receiver<bool>) -> Result<ControlPlane
 /// Makes sure of being the only one; the lock ends with the process, however it ends.
 fn lock(data_dir: &Path) -> Result<File, ServeError> {
     let path = data_dir.join("lock");
-    let io = |error| ServeError::Io { what: data_dir.display().to_string(), error };
+    let io = |error| ServeError::Io {
+        what: data_dir.display().to_string(),
+        error,
+    };
     fs::create_dir_all(data_dir).map_err(io)?;
     let file = File::create(&path).map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(ServeError::InUse { path: data_dir.to_owned() }),
+        Err(TryLockError::WouldBlock) => Err(ServeError::InUse {
+            path: data_dir.to_owned(),
+        }),
         Err(TryLockError::Error(error)) => Err(io(error)),
     }
 }

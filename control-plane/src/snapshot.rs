@@ -51,7 +51,10 @@ pub fn build(
     create_time: prost_types::Timestamp,
     features: Features<'_>,
 ) -> Result<Snapshot, BuildError> {
-    let mut builder = Builder { features, ..Builder::default() };
+    let mut builder = Builder {
+        features,
+        ..Builder::default()
+    };
     for resource in resources {
         let part = resource.to_policy().map_err(|error| BuildError::Resource {
             name: resource.name().to_owned(),
@@ -60,10 +63,12 @@ pub fn build(
         builder.add(resource.organization(), part);
     }
     let (sections, warnings) = builder.finish();
-    let references = sections.iter().map(|(digest, bytes)| policy::SectionReference {
-        digest: digest.to_vec(),
-        size_bytes: bytes.len().try_into().unwrap_or(u64::MAX),
-    });
+    let references = sections
+        .iter()
+        .map(|(digest, bytes)| policy::SectionReference {
+            digest: digest.to_vec(),
+            size_bytes: bytes.len().try_into().unwrap_or(u64::MAX),
+        });
     let manifest = policy::Manifest {
         epoch,
         version,
@@ -72,7 +77,13 @@ pub fn build(
     };
     let manifest = manifest.encode_to_vec();
     compile(&manifest, sections.values())?;
-    Ok(Snapshot { epoch, version, manifest, sections, warnings })
+    Ok(Snapshot {
+        epoch,
+        version,
+        manifest,
+        sections,
+        warnings,
+    })
 }
 
 /// Why no snapshot can be made.
@@ -103,7 +114,8 @@ struct Builder<'f> {
 
 impl Builder<'_> {
     fn has(&self, feature: &str) -> bool {
-        self.features.is_none_or(|features| features.contains(feature))
+        self.features
+            .is_none_or(|features| features.contains(feature))
     }
 
     fn add(&mut self, organization: &str, part: PolicyPart) {
@@ -115,7 +127,10 @@ impl Builder<'_> {
                 self.rules.entry(organization).or_default().push(rule);
             }
             PolicyPart::IdentityProvider(provider) => {
-                self.providers.entry(organization).or_default().push(provider);
+                self.providers
+                    .entry(organization)
+                    .or_default()
+                    .push(provider);
             }
         }
     }
@@ -130,13 +145,20 @@ impl Builder<'_> {
             "{} denies here, because this filter lacks `{REDACT_FEATURE}`",
             rule.name
         ));
-        policy::Rule { effect: policy::Effect::Deny.into(), obligations: None, ..rule }
+        policy::Rule {
+            effect: policy::Effect::Deny.into(),
+            obligations: None,
+            ..rule
+        }
     }
 
     fn finish(mut self) -> (BTreeMap<[u8; 32], Vec<u8>>, Vec<String>) {
         let mut sections = Vec::new();
         let section = |features: &[&str], content| policy::Section {
-            required_features: features.iter().map(|feature| (*feature).to_owned()).collect(),
+            required_features: features
+                .iter()
+                .map(|feature| (*feature).to_owned())
+                .collect(),
             content: Some(content),
         };
         for server in std::mem::take(&mut self.servers) {
@@ -146,23 +168,33 @@ impl Builder<'_> {
             for (name, mut rules) in std::mem::take(&mut self.rules) {
                 rules.sort_by(|a, b| a.name.cmp(&b.name));
                 let redacts = rules.iter().any(|rule| rule.obligations.is_some());
-                let features: &[_] =
-                    if redacts { &[REDACT_FEATURE, RULES_FEATURE] } else { &[RULES_FEATURE] };
+                let features: &[_] = if redacts {
+                    &[REDACT_FEATURE, RULES_FEATURE]
+                } else {
+                    &[RULES_FEATURE]
+                };
                 let set = policy::RuleSet { name, rules };
                 sections.push(section(features, policy::section::Content::RuleSet(set)));
             }
         } else {
-            self.warnings.push(format!("everything is denied: this filter lacks `{RULES_FEATURE}`"));
+            self.warnings.push(format!(
+                "everything is denied: this filter lacks `{RULES_FEATURE}`"
+            ));
         }
         if self.has(JWT_FEATURE) {
             for (name, mut identity_providers) in std::mem::take(&mut self.providers) {
                 identity_providers.sort_by(|a, b| a.name.cmp(&b.name));
-                let set = policy::IdentityProviderSet { name, identity_providers };
+                let set = policy::IdentityProviderSet {
+                    name,
+                    identity_providers,
+                };
                 let content = policy::section::Content::IdentityProviderSet(set);
                 sections.push(section(&[JWT_FEATURE], content));
             }
         } else {
-            self.warnings.push(format!("no token is accepted: this filter lacks `{JWT_FEATURE}`"));
+            self.warnings.push(format!(
+                "no token is accepted: this filter lacks `{JWT_FEATURE}`"
+            ));
         }
         let digested = |section: policy::Section| {
             let bytes = section.encode_to_vec();

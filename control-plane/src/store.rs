@@ -47,7 +47,9 @@ pub enum StoreError {
     #[error("the store: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// A store of a newer control plane.
-    #[error("the store has schema version {found}, this control plane knows up to {SCHEMA_VERSION}; start the newer one")]
+    #[error(
+        "the store has schema version {found}, this control plane knows up to {SCHEMA_VERSION}; start the newer one"
+    )]
     Newer {
         /// What it has.
         found: i64,
@@ -100,7 +102,10 @@ impl Store {
             transaction.commit()?;
         }
         let epoch: i64 = connection.query_row("SELECT epoch FROM store", [], |row| row.get(0))?;
-        Ok(Self { connection: Mutex::new(connection), epoch: epoch.unsigned_abs() })
+        Ok(Self {
+            connection: Mutex::new(connection),
+            epoch: epoch.unsigned_abs(),
+        })
     }
 
     /// When the store was made, in seconds since the Unix epoch: the first half of a version.
@@ -110,7 +115,9 @@ impl Store {
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
         // A panic inside a transaction has rolled it back; the connection is as good as before.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Every resource.
@@ -148,7 +155,9 @@ impl Store {
                 |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)),
             )
             .optional()?;
-        let Some((version, manifest)) = newest else { return Ok(None) };
+        let Some((version, manifest)) = newest else {
+            return Ok(None);
+        };
         let mut statement = connection.prepare(
             "SELECT digest, content FROM sections JOIN snapshot_sections USING (digest) WHERE version = ?1",
         )?;
@@ -181,7 +190,11 @@ impl Store {
         for resource in &change.put {
             transaction.execute(
                 "INSERT OR REPLACE INTO resources (kind, name, content) VALUES (?1, ?2, ?3)",
-                params![resource.kind().collection(), resource.name(), resource.encode()],
+                params![
+                    resource.kind().collection(),
+                    resource.name(),
+                    resource.encode()
+                ],
             )?;
         }
         for (kind, name) in &change.delete {

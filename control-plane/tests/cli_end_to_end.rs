@@ -58,9 +58,15 @@ spec:
                 .spawn()
                 .unwrap();
             let mut line = String::new();
-            BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+            BufReader::new(server.stdout.take().unwrap())
+                .read_line(&mut line)
+                .unwrap();
             let address = line.trim().rsplit(' ').next().unwrap();
-            Self { url: format!("http://{address}"), server, folder }
+            Self {
+                url: format!("http://{address}"),
+                server,
+                folder,
+            }
         }
 
         fn run(&self, arguments: &[&str]) -> Done {
@@ -69,7 +75,10 @@ spec:
 
         fn run_with(&self, arguments: &[&str], input: &str) -> Done {
             let mut command = Command::new(PROGRAM);
-            command.args(arguments).env("CHANCERY_SERVER", &self.url).current_dir(&self.folder);
+            command
+                .args(arguments)
+                .env("CHANCERY_SERVER", &self.url)
+                .current_dir(&self.folder);
             finish(command, input)
         }
 
@@ -95,7 +104,12 @@ spec:
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .unwrap();
         let output = child.wait_with_output().unwrap();
         Done {
             code: output.status.code().unwrap(),
@@ -110,7 +124,9 @@ spec:
 
     /// The place of a snapshot's name, which differs from run to run.
     fn without_epoch(text: &str) -> String {
-        let Some((before, after)) = text.split_once("snapshot ") else { return text.to_owned() };
+        let Some((before, after)) = text.split_once("snapshot ") else {
+            return text.to_owned();
+        };
         let (_, after) = after.split_once('.').unwrap();
         format!("{before}snapshot EPOCH.{after}")
     }
@@ -131,14 +147,19 @@ spec:
         assert_eq!((first.code, &*first.err), (0, ""));
         let out = without_epoch(&first.out);
         let (out, version) = out.rsplit_once("EPOCH.").unwrap();
-        assert_eq!(out, "server/notes created\nrule/dev-reads created\nsnapshot ");
+        assert_eq!(
+            out,
+            "server/notes created\nrule/dev-reads created\nsnapshot "
+        );
         assert!(version.ends_with(" published\n"), "{version}");
         let again = site.run(&["apply", "-f", "policy.yaml"]);
         let unchanged = "server/notes unchanged\nrule/dev-reads unchanged\nnothing changed\n";
         check(&again, 0, unchanged, "");
         let changed = site.run_with(&["apply", "-f", "-"], &POLICY.replace("read_*", "get_*"));
         assert!(
-            changed.out.starts_with("server/notes unchanged\nrule/dev-reads updated\nsnapshot "),
+            changed
+                .out
+                .starts_with("server/notes unchanged\nrule/dev-reads updated\nsnapshot "),
             "{}",
             changed.out
         );
@@ -148,12 +169,19 @@ spec:
     fn what_the_control_plane_finds_wrong_is_shown_where_it_was_written() {
         let site = Site::start();
         site.write("policy/server.yaml", POLICY.split("---\n").next().unwrap());
-        let wrong = POLICY.split("---\n").nth(1).unwrap().replace("[notes]", "[notes, nots]");
+        let wrong = POLICY
+            .split("---\n")
+            .nth(1)
+            .unwrap()
+            .replace("[notes]", "[notes, nots]");
         site.write("policy/more/rule.yml", &wrong);
         let done = site.run(&["apply", "-f", "policy"]);
         assert_eq!((done.code, &*done.out), (2, ""));
         let (first, rest) = done.err.split_once('\n').unwrap();
-        assert!(first.starts_with("policy/more/rule.yml:8:20: spec.servers[1]: found "), "{first}");
+        assert!(
+            first.starts_with("policy/more/rule.yml:8:20: spec.servers[1]: found "),
+            "{first}"
+        );
         assert_eq!(rest, "error: 1 problem, nothing was applied\n");
         check(&site.run(&["get", "servers", "-o", "name"]), 0, "", "");
     }
@@ -164,7 +192,10 @@ spec:
         site.write("policy.yaml", POLICY);
         let new = site.run(&["diff", "-f", "policy.yaml"]);
         assert_eq!((new.code, &*new.err), (1, ""));
-        assert!(new.out.starts_with("--- /dev/null\n+++ server/notes (policy.yaml:1:1)\n"));
+        assert!(
+            new.out
+                .starts_with("--- /dev/null\n+++ server/notes (policy.yaml:1:1)\n")
+        );
         assert_eq!(site.run(&["apply", "-f", "policy.yaml"]).code, 0);
         check(&site.run(&["diff", "-f", "policy.yaml"]), 0, "", "");
 
@@ -175,15 +206,33 @@ spec:
         let json = site.run(&["get", "server", "notes", "-o", "json"]);
         let again = site.run_with(&["apply", "-f", "-"], &json.out);
         check(&again, 0, "server/notes unchanged\nnothing changed\n", "");
-        check(&site.run(&["get", "rule", "-o", "name"]), 0, "rule/dev-reads\n", "");
+        check(
+            &site.run(&["get", "rule", "-o", "name"]),
+            0,
+            "rule/dev-reads\n",
+            "",
+        );
 
         let changed = POLICY.replace("read_*", "get_*");
         let differs = site.run_with(&["diff", "-f", "-"], &changed);
         assert_eq!(differs.code, 1);
-        assert!(differs.out.contains("-  - read_*\n+  - get_*\n"), "{}", differs.out);
+        assert!(
+            differs.out.contains("-  - read_*\n+  - get_*\n"),
+            "{}",
+            differs.out
+        );
         let table = site.run(&["get", "rules"]);
-        let row: Vec<&str> = table.out.lines().last().unwrap().split_whitespace().collect();
-        assert_eq!(row.get(..6), Some(&["dev-reads", "allow", "group:dev", "notes", "read_*", "-"][..]));
+        let row: Vec<&str> = table
+            .out
+            .lines()
+            .last()
+            .unwrap()
+            .split_whitespace()
+            .collect();
+        assert_eq!(
+            row.get(..6),
+            Some(&["dev-reads", "allow", "group:dev", "notes", "read_*", "-"][..])
+        );
     }
 
     #[test]
@@ -196,7 +245,12 @@ spec:
         let dry = site.run(&["delete", "rule", "dev-reads", "--dry-run"]);
         check(&dry, 0, "rule/dev-reads deleted (dry run)\n", "");
         let all = site.run(&["delete", "-f", "policy.yaml"]);
-        check(&all, 0, "rule/dev-reads deleted\nserver/notes deleted\n", "");
+        check(
+            &all,
+            0,
+            "rule/dev-reads deleted\nserver/notes deleted\n",
+            "",
+        );
         let gone = site.run(&["delete", "rule", "dev-reads"]);
         check(&gone, 3, "", "error: rule/dev-reads not found\n");
         assert_eq!(site.run(&["get", "rule", "dev-reads"]).code, 3);
@@ -210,8 +264,11 @@ spec:
         assert_eq!(site.run(&["apply", "-f", "policy.yaml"]).code, 0);
         let tail = site.run(&["audit", "tail", "--follow=false", "-o", "json"]);
         assert_eq!((tail.code, &*tail.err), (0, ""));
-        let entries: Vec<serde_json::Value> =
-            tail.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let entries: Vec<serde_json::Value> = tail
+            .out
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
         let changes: Vec<&str> = entries
             .iter()
             .filter_map(|entry| entry["entry"]["admin_change"]["resource"].as_str())
@@ -223,7 +280,12 @@ spec:
         );
         let table = site.run(&["audit", "search", "--since", "1h", "--limit", "1"]);
         assert_eq!(table.out.lines().count(), 2, "{}", table.out);
-        check(&site.run(&["audit", "search", "--user", "nobody"]), 0, "", "");
+        check(
+            &site.run(&["audit", "search", "--user", "nobody"]),
+            0,
+            "",
+            "",
+        );
         assert_eq!(site.run(&["audit", "search", "--decision", "zz"]).code, 2);
     }
 
@@ -232,7 +294,11 @@ spec:
         let site = Site::start();
         let listed = site.run(&["nodes"]);
         assert_eq!((listed.code, &*listed.out), (0, ""));
-        assert!(listed.err.starts_with("no instance has connected\n"), "{}", listed.err);
+        assert!(
+            listed.err.starts_with("no instance has connected\n"),
+            "{}",
+            listed.err
+        );
         let json = site.run(&["nodes", "-o", "json"]);
         let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
         assert_eq!(json["instances"], serde_json::json!([]));
@@ -258,10 +324,15 @@ spec:
              connection refused\nIs it running there? Check --server.\n",
         );
         let mut command = Command::new(PROGRAM);
-        command.args(["nodes"]).env("CHANCERY_SERVER", "localhost:7400");
+        command
+            .args(["nodes"])
+            .env("CHANCERY_SERVER", "localhost:7400");
         let done = finish(command, "");
         assert_eq!(done.code, 2);
-        assert!(done.err.contains("(from CHANCERY_SERVER): expected http://HOST:PORT"));
+        assert!(
+            done.err
+                .contains("(from CHANCERY_SERVER): expected http://HOST:PORT")
+        );
     }
 
     #[test]
@@ -286,8 +357,11 @@ spec:
 
     #[test]
     fn schemas_and_completions_are_printed() {
-        for (argument, title) in [("server", "Server"), ("rule", "Rule"), ("idp", "IdentityProvider")]
-        {
+        for (argument, title) in [
+            ("server", "Server"),
+            ("rule", "Rule"),
+            ("idp", "IdentityProvider"),
+        ] {
             let mut command = Command::new(PROGRAM);
             command.args(["schema", argument]);
             let schema: serde_json::Value = serde_json::from_str(&finish(command, "").out).unwrap();

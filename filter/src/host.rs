@@ -23,7 +23,9 @@ pub(crate) fn log(level: LogLevel, message: &str) {
 }
 
 pub(crate) fn now() -> Time {
-    let since_epoch = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
+    let since_epoch = hostcalls::get_current_time()
+        .ok()
+        .and_then(|now| now.duration_since(UNIX_EPOCH).ok());
     let milliseconds = since_epoch.map_or(0, |elapsed| elapsed.as_millis());
     Time::from_unix_ms(u64::try_from(milliseconds).unwrap_or(u64::MAX))
 }
@@ -37,11 +39,17 @@ pub(crate) fn response_headers() -> Pairs {
 }
 
 pub(crate) fn remove_request_header(name: &str) {
-    ignore(hostcalls::remove_map_value(MapType::HttpRequestHeaders, name));
+    ignore(hostcalls::remove_map_value(
+        MapType::HttpRequestHeaders,
+        name,
+    ));
 }
 
 pub(crate) fn remove_response_header(name: &str) {
-    ignore(hostcalls::remove_map_value(MapType::HttpResponseHeaders, name));
+    ignore(hostcalls::remove_map_value(
+        MapType::HttpResponseHeaders,
+        name,
+    ));
 }
 
 /// The whole buffered body; `None` where the host does not give all of it.
@@ -49,7 +57,10 @@ pub(crate) fn body(buffer: BufferType, size: usize) -> Option<Vec<u8>> {
     if size == 0 {
         return Some(Vec::new());
     }
-    hostcalls::get_buffer(buffer, 0, size).ok().flatten().filter(|bytes| bytes.len() == size)
+    hostcalls::get_buffer(buffer, 0, size)
+        .ok()
+        .flatten()
+        .filter(|bytes| bytes.len() == size)
 }
 
 /// Replaces the whole buffered body. Any other range but a prefix or suffix is refused by the host.
@@ -58,7 +69,10 @@ pub(crate) fn replace_body(buffer: BufferType, size: usize, with: &[u8]) -> bool
 }
 
 pub(crate) fn plugin_configuration(size: usize) -> Vec<u8> {
-    hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default()
+    hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size)
+        .ok()
+        .flatten()
+        .unwrap_or_default()
 }
 
 /// Answers in the server's place. Whether the host took it.
@@ -71,7 +85,9 @@ pub(crate) fn reply(reply: &Reply) -> bool {
 /// A property as text; `None` where it is not there or not text.
 pub(crate) fn property(path: &[&str]) -> Option<String> {
     let bytes = hostcalls::get_property(path.to_vec()).ok().flatten()?;
-    String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
+    String::from_utf8(bytes)
+        .ok()
+        .filter(|text| !text.is_empty())
 }
 
 /// The name under which the access log finds the decision: `%FILTER_STATE(wasm.chancery_decision:PLAIN)%`.
@@ -84,20 +100,30 @@ pub(crate) fn declare_decision_property() {
     let mut arguments = vec![0x0A, u8::try_from(DECISION_PROPERTY.len()).unwrap_or(0)];
     arguments.extend_from_slice(DECISION_PROPERTY.as_bytes());
     arguments.extend_from_slice(&[0x18, 1, 0x28, 1]);
-    ignore(hostcalls::call_foreign_function("declare_property", Some(&arguments)));
+    ignore(hostcalls::call_foreign_function(
+        "declare_property",
+        Some(&arguments),
+    ));
 }
 
 pub(crate) fn set_decision_property(value: &str) {
-    ignore(hostcalls::set_property(vec![DECISION_PROPERTY], Some(value.as_bytes())));
+    ignore(hostcalls::set_property(
+        vec![DECISION_PROPERTY],
+        Some(value.as_bytes()),
+    ));
 }
 
 /// A function of Envoy's own; `None` where this host lacks it or it fails.
 pub(crate) fn foreign(name: &str, arguments: &[u8]) -> Option<Vec<u8>> {
-    hostcalls::call_foreign_function(name, Some(arguments)).ok().flatten()
+    hostcalls::call_foreign_function(name, Some(arguments))
+        .ok()
+        .flatten()
 }
 
 pub(crate) fn shared(key: &str) -> Option<Vec<u8>> {
-    hostcalls::get_shared_data(key).ok().and_then(|(value, _)| value)
+    hostcalls::get_shared_data(key)
+        .ok()
+        .and_then(|(value, _)| value)
 }
 
 pub(crate) fn set_shared(key: &str, value: &[u8]) -> bool {
@@ -110,7 +136,13 @@ pub(crate) fn set_tick_period(period: Duration) {
 
 /// Opens the stream to the control plane. The token says nothing about whether anyone is there.
 pub(crate) fn open_stream(cluster: &str) -> Option<u32> {
-    hostcalls::open_grpc_stream(cluster, "chancery.node.v1.NodeService", "Connect", Vec::new()).ok()
+    hostcalls::open_grpc_stream(
+        cluster,
+        "chancery.node.v1.NodeService",
+        "Connect",
+        Vec::new(),
+    )
+    .ok()
 }
 
 /// Whether the stream still takes messages.
@@ -123,7 +155,9 @@ pub(crate) fn close_stream(stream: u32) {
 }
 
 pub(crate) fn stream_message(size: usize) -> Option<Vec<u8>> {
-    hostcalls::get_buffer(BufferType::GrpcReceiveBuffer, 0, size).ok().flatten()
+    hostcalls::get_buffer(BufferType::GrpcReceiveBuffer, 0, size)
+        .ok()
+        .flatten()
 }
 
 pub(crate) fn define_counter(name: &str) -> Option<u32> {

@@ -6,12 +6,12 @@
 use std::rc::Rc;
 
 use chancery_engine::{
+    decide::Verdict,
     entry::{Direction, Event},
     exchange::{
         BodyStep, Context as Judging, Exchange, HeadStep, Headers, Judged, RequestHead,
         ResponseHead, ResponseStep, STRIPPED_HEADERS,
     },
-    decide::Verdict,
     reason::Reason,
     refusal::Reply,
 };
@@ -46,7 +46,12 @@ enum Phase {
 
 impl Http {
     pub(crate) fn new(config: Option<Rc<Config>>) -> Self {
-        Self { config, exchange: None, phase: Phase::HoldRequest, held_bytes: 0 }
+        Self {
+            config,
+            exchange: None,
+            phase: Phase::HoldRequest,
+            held_bytes: 0,
+        }
     }
 
     fn reply(&mut self, reply: &Reply) -> Action {
@@ -54,7 +59,10 @@ impl Http {
         self.flush();
         if !host::reply(reply) {
             // Nothing may go on: a paused request is ended by the proxy's own timeouts.
-            host::log(proxy_wasm::types::LogLevel::Error, "chancery: the host took no reply");
+            host::log(
+                proxy_wasm::types::LogLevel::Error,
+                "chancery: the host took no reply",
+            );
         }
         Action::Pause
     }
@@ -69,11 +77,15 @@ impl Http {
 
     /// Hands over the entries made so far.
     fn flush(&mut self) {
-        let Some(exchange) = &mut self.exchange else { return };
+        let Some(exchange) = &mut self.exchange else {
+            return;
+        };
         let entries = exchange.take_entries();
         let id = exchange.decision_id();
         for entry in &entries {
-            let Event::Decision(decision) = &entry.event else { continue };
+            let Event::Decision(decision) = &entry.event else {
+                continue;
+            };
             let (word, metric) = match decision.verdict {
                 Verdict::Allow => ("allow", metrics().allowed),
                 Verdict::Deny(reason) => (reason.as_str(), metrics().refused),
@@ -102,13 +114,24 @@ impl Http {
 
     fn open(&mut self, ends: bool) -> Action {
         // Without a configuration there is no context, and nothing goes on.
-        let Some(judging) = self.judging() else { return Action::Pause };
+        let Some(judging) = self.judging() else {
+            return Action::Pause;
+        };
         let headers = host::request_headers();
         let find = |name: &str| {
-            headers.iter().find(|(key, _)| key == name).map_or(&[][..], |(_, value)| value)
+            headers
+                .iter()
+                .find(|(key, _)| key == name)
+                .map_or(&[][..], |(_, value)| value)
         };
         let cluster = host::property(&["xds", "cluster_name"]).unwrap_or_default();
-        let metadata = ["xds", "route_metadata", "filter_metadata", "chancery", "server"];
+        let metadata = [
+            "xds",
+            "route_metadata",
+            "filter_metadata",
+            "chancery",
+            "server",
+        ];
         let route_server = host::property(&metadata);
         let source = host::property(&["source", "address"]);
         let head = RequestHead {
@@ -122,11 +145,15 @@ impl Http {
             ends,
         };
         let opened = instance::with(|instance| Exchange::open(judging, &head, &instance.tokens));
-        let Some((mut exchange, mut step)) = opened else { return Action::Pause };
+        let Some((mut exchange, mut step)) = opened else {
+            return Action::Pause;
+        };
         while let HeadStep::Verify(check) = &step {
             let is_valid = signature::is_valid(check);
             let next = instance::with(|instance| exchange.verified(is_valid, &mut instance.tokens));
-            let Some(next) = next else { return Action::Pause };
+            let Some(next) = next else {
+                return Action::Pause;
+            };
             step = next;
         }
         self.exchange = Some(exchange);
@@ -157,7 +184,9 @@ impl Http {
         let Some(body) = host::body(BufferType::HttpRequestBody, size) else {
             return self.fail(Reason::Misconfigured);
         };
-        let Some(exchange) = &mut self.exchange else { return Action::Pause };
+        let Some(exchange) = &mut self.exchange else {
+            return Action::Pause;
+        };
         match exchange.body(&body) {
             BodyStep::Reply(reply) => self.reply(&reply),
             BodyStep::Forward(None) => self.forward(),
@@ -177,7 +206,9 @@ impl Http {
         let Some(body) = host::body(BufferType::HttpResponseBody, size) else {
             return self.fail(Reason::UnreadableResponse);
         };
-        let Some(exchange) = &mut self.exchange else { return Action::Pause };
+        let Some(exchange) = &mut self.exchange else {
+            return Action::Pause;
+        };
         match exchange.response_body(&body, host::now()) {
             Judged::Unchanged => {}
             Judged::Reply(reply) => return self.reply(&reply),
@@ -199,7 +230,10 @@ impl Http {
             return Err(too_large);
         }
         let more = size.saturating_sub(self.held_bytes);
-        let max_held = self.config.as_ref().map_or(0, |config| config.limits.max_held_bytes);
+        let max_held = self
+            .config
+            .as_ref()
+            .map_or(0, |config| config.limits.max_held_bytes);
         if instance::with(|instance| instance.hold(more, max_held)) != Some(true) {
             return Err(Reason::Overloaded);
         }
@@ -216,9 +250,12 @@ impl Http {
         let Some(chunk) = host::body(BufferType::HttpResponseBody, size) else {
             return Action::Pause;
         };
-        let Some(exchange) = &mut self.exchange else { return Action::Pause };
+        let Some(exchange) = &mut self.exchange else {
+            return Action::Pause;
+        };
         let delivered = exchange.response_chunk(&chunk, ends, host::now());
-        if delivered != chunk && !host::replace_body(BufferType::HttpResponseBody, size, &delivered) {
+        if delivered != chunk && !host::replace_body(BufferType::HttpResponseBody, size, &delivered)
+        {
             return Action::Pause;
         }
         self.flush();
@@ -239,7 +276,10 @@ impl HttpContext for Http {
             }
             Phase::HoldRequest => {}
         }
-        let max_bytes = self.config.as_ref().map_or(0, |config| config.limits.max_body_bytes);
+        let max_bytes = self
+            .config
+            .as_ref()
+            .map_or(0, |config| config.limits.max_body_bytes);
         match self.hold(size, max_bytes, Reason::BodyTooLarge) {
             Err(reason) => self.fail(reason),
             Ok(()) if ends => {
@@ -270,7 +310,9 @@ impl HttpContext for Http {
             Phase::HoldRequest => return Action::Continue,
             Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => {}
         }
-        let Some(exchange) = &mut self.exchange else { return Action::Continue };
+        let Some(exchange) = &mut self.exchange else {
+            return Action::Continue;
+        };
         let headers = host::response_headers();
         let status = headers.iter().find(|(name, _)| name == ":status");
         let status = status.and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok());

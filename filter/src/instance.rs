@@ -74,21 +74,29 @@ impl Instance {
             labels: config.labels.clone(),
             filter_version: VERSION.to_owned(),
         };
-        let token_key = (u64::from_le_bytes(host::random()?), u64::from_le_bytes(host::random()?));
+        let token_key = (
+            u64::from_le_bytes(host::random()?),
+            u64::from_le_bytes(host::random()?),
+        );
         let mut instance = Self {
             link: Link::new(identity, config.limits),
             policy: None,
             tokens: TokenCache::new(token_key, config.limits.max_cached_tokens),
             owner: None,
             held_bytes: 0,
-            ids: DecisionIds { key: host::random()?, counter: 0 },
+            ids: DecisionIds {
+                key: host::random()?,
+                counter: 0,
+            },
         };
         instance.restore();
         Some(instance)
     }
 
     fn restore(&mut self) {
-        let Some(stored) = host::shared(SNAPSHOT_KEY) else { return };
+        let Some(stored) = host::shared(SNAPSHOT_KEY) else {
+            return;
+        };
         match self.link.restore(&stored) {
             Ok(policy) => self.policy = policy,
             Err(error) => {
@@ -157,7 +165,11 @@ impl Instance {
 
     /// A root context is done: its stream ends, and the next one to tick takes over.
     pub(crate) fn leave(&mut self, context_id: u32, now: Time) {
-        if self.owner.as_ref().is_none_or(|owner| owner.context_id != context_id) {
+        if self
+            .owner
+            .as_ref()
+            .is_none_or(|owner| owner.context_id != context_id)
+        {
             return;
         }
         let commands = self.link.goodbye();
@@ -169,7 +181,9 @@ impl Instance {
     }
 
     fn is_own(&self, stream: u32) -> bool {
-        self.owner.as_ref().is_some_and(|owner| owner.stream == Some(stream))
+        self.owner
+            .as_ref()
+            .is_some_and(|owner| owner.stream == Some(stream))
     }
 
     fn lose_stream(&mut self, now: Time) {
@@ -221,11 +235,17 @@ impl Instance {
         self.policy = Some(policy);
         self.tokens.clear();
         if !host::set_shared(SNAPSHOT_KEY, stored) {
-            host::log(LogLevel::Warn, "chancery: cannot keep the snapshot for the next VM");
+            host::log(
+                LogLevel::Warn,
+                "chancery: cannot keep the snapshot for the next VM",
+            );
         }
         host::record(metrics().snapshot_version, version.version);
         host::record(metrics().snapshot_applied_seconds, now.unix_ms() / 1_000);
-        let message = format!("chancery: enforcing snapshot {}.{}", version.epoch, version.version);
+        let message = format!(
+            "chancery: enforcing snapshot {}.{}",
+            version.epoch, version.version
+        );
         host::log(LogLevel::Info, &message);
     }
 }

@@ -19,7 +19,10 @@ pub(crate) struct Root {
 
 impl Root {
     pub(crate) fn new(context_id: u32) -> Self {
-        Self { context_id, config: None }
+        Self {
+            context_id,
+            config: None,
+        }
     }
 }
 

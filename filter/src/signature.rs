@@ -52,7 +52,9 @@ fn verify_by_host(check: &SignatureCheck, signature: Vec<u8>) -> Option<bool> {
         text: check.message.clone(),
     };
     let outcome = host::foreign("verify_signature", &arguments.encode_to_vec())?;
-    Outcome::decode(&*outcome).ok().map(|outcome| outcome.result)
+    Outcome::decode(&*outcome)
+        .ok()
+        .map(|outcome| outcome.result)
 }
 
 fn verify_here(check: &SignatureCheck) -> bool {
@@ -61,15 +63,18 @@ fn verify_here(check: &SignatureCheck) -> bool {
         Some(info.subject_public_key.raw_bytes().to_vec())
     };
     let (key, algorithm) = match check.algorithm {
-        Algorithm::Rs256 => {
-            (inner().map(|der| DecodingKey::from_rsa_der(&der)), jsonwebtoken::Algorithm::RS256)
-        }
-        Algorithm::Es256 => {
-            (inner().map(|der| DecodingKey::from_ec_der(&der)), jsonwebtoken::Algorithm::ES256)
-        }
-        Algorithm::EdDsa => {
-            (Some(DecodingKey::from_ed_der(&check.public_key)), jsonwebtoken::Algorithm::EdDSA)
-        }
+        Algorithm::Rs256 => (
+            inner().map(|der| DecodingKey::from_rsa_der(&der)),
+            jsonwebtoken::Algorithm::RS256,
+        ),
+        Algorithm::Es256 => (
+            inner().map(|der| DecodingKey::from_ec_der(&der)),
+            jsonwebtoken::Algorithm::ES256,
+        ),
+        Algorithm::EdDsa => (
+            Some(DecodingKey::from_ed_der(&check.public_key)),
+            jsonwebtoken::Algorithm::EdDSA,
+        ),
     };
     let Some(key) = key else { return false };
     let signature = URL_SAFE_NO_PAD.encode(&check.signature);

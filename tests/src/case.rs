@@ -78,8 +78,14 @@ impl Request {
 
     /// All headers but the token.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        let extra = self.extra_headers.iter().map(|(name, value)| (&**name, &**value));
-        self.headers.iter().map(|(name, value)| (&**name, &**value)).chain(extra)
+        let extra = self
+            .extra_headers
+            .iter()
+            .map(|(name, value)| (&**name, &**value));
+        self.headers
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .chain(extra)
     }
 }
 
@@ -106,7 +112,8 @@ impl Answer {
 /// real ones.
 fn sample_secrets(text: &str) -> String {
     let github = format!("ghp_{}", "a1B2".repeat(9));
-    text.replace("SPLIT_AWS", &format!("AKIA{}", "IOSFODNN7EXAMPLE")).replace("SPLIT_GH", &github)
+    text.replace("SPLIT_AWS", &format!("AKIA{}", "IOSFODNN7EXAMPLE"))
+        .replace("SPLIT_GH", &github)
 }
 
 /// What must come of a case. What is left out does not matter.
@@ -246,12 +253,17 @@ pub enum CaseError {
 /// Where a file cannot be read.
 pub fn all() -> Result<Vec<Case>, CaseError> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-    let file_error =
-        |path: &Path| { let path = path.display().to_string(); move |error| CaseError::File { path, error } };
+    let file_error = |path: &Path| {
+        let path = path.display().to_string();
+        move |error| CaseError::File { path, error }
+    };
     let mut paths = Vec::new();
     for entry in fs::read_dir(&folder).map_err(file_error(&folder))? {
         let path = entry.map_err(file_error(&folder))?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
             paths.push(path);
         }
     }
@@ -259,10 +271,20 @@ pub fn all() -> Result<Vec<Case>, CaseError> {
     let mut cases = Vec::new();
     for path in paths {
         let text = fs::read(&path).map_err(file_error(&path))?;
-        let rows: Vec<Case> = serde_json::from_slice(&text)
-            .map_err(|error| CaseError::Content { path: path.display().to_string(), error })?;
-        let file = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        cases.extend(rows.into_iter().map(|row| Case { name: format!("{file}: {}", row.name), ..row }));
+        let rows: Vec<Case> =
+            serde_json::from_slice(&text).map_err(|error| CaseError::Content {
+                path: path.display().to_string(),
+                error,
+            })?;
+        let file = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        cases.extend(rows.into_iter().map(|row| Case {
+            name: format!("{file}: {}", row.name),
+            ..row
+        }));
     }
     Ok(cases)
 }

@@ -83,12 +83,19 @@ impl Fixture {
     ///
     /// # Errors
     /// Where it cannot be made.
-    pub fn snapshot_for(&self, version: u64, features: Features<'_>) -> Result<Snapshot, FixtureError> {
+    pub fn snapshot_for(
+        &self,
+        version: u64,
+        features: Features<'_>,
+    ) -> Result<Snapshot, FixtureError> {
         let messages = cli::read_documents(&[self.folder()])?;
         let resources: Result<Vec<_>, _> = messages.into_iter().map(Resource::try_from).collect();
         let time = prost_types::Timestamp::default();
         let built = snapshot::build(&resources?, (1, version), time, features)?;
-        Ok(Snapshot { manifest: built.manifest, sections: built.sections.into_values().collect() })
+        Ok(Snapshot {
+            manifest: built.manifest,
+            sections: built.sections.into_values().collect(),
+        })
     }
 
     /// A token by the name that cases use.

@@ -37,15 +37,31 @@ fn call(tool: &str, size: usize) -> Message {
     let answer = format!(
         r#"{{"jsonrpc":"2.0","id":1,"result":{{"content":[{{"type":"text","text":"{text}"}}]}}}}"#
     );
-    let kind = if tool == "get_note" { "allow" } else { "refuse" };
-    let label = if size < 1024 { format!("{size} B") } else { format!("{} KB", size / 1024) };
-    Message { name: format!("{kind} {label}"), body, answer }
+    let kind = if tool == "get_note" {
+        "allow"
+    } else {
+        "refuse"
+    };
+    let label = if size < 1024 {
+        format!("{size} B")
+    } else {
+        format!("{} KB", size / 1024)
+    };
+    Message {
+        name: format!("{kind} {label}"),
+        body,
+        answer,
+    }
 }
 
 fn list(count: usize) -> Message {
     let mut tools = String::new();
     for index in 0..count {
-        let name = if index % 2 == 0 { format!("a{index}_note") } else { format!("hidden{index}") };
+        let name = if index % 2 == 0 {
+            format!("a{index}_note")
+        } else {
+            format!("hidden{index}")
+        };
         let _ = write!(
             tools,
             r#"{{"name":"{name}","description":"Does one thing and does it well.","inputSchema":{{"type":"object","properties":{{"id":{{"type":"string","description":"Which one."}},"limit":{{"type":"integer","minimum":1}}}},"required":["id"]}}}},"#
@@ -68,7 +84,10 @@ fn request(message: &Message, token: &str) -> RequestSpec {
 #[test]
 fn no_message_costs_more_than_its_budget() {
     let fixture = Fixture::new().unwrap();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_millis();
     let mut wasm = Wasm::start(&artifacts::filter().unwrap(), now.try_into().unwrap()).unwrap();
     wasm.push(&fixture.snapshot(1).unwrap()).unwrap();
     let token = fixture.token("alice").unwrap();
@@ -86,8 +105,10 @@ fn no_message_costs_more_than_its_budget() {
         for _ in 0..3 {
             let spec = request(&message, &token);
             let answer = message.answer.clone();
-            let outcome =
-                wasm.vm.request(wasm.root, spec, |_| UpstreamResponse::json(answer)).unwrap();
+            let outcome = wasm
+                .vm
+                .request(wasm.root, spec, |_| UpstreamResponse::json(answer))
+                .unwrap();
             assert_eq!(outcome.status(), 200, "{}", message.name);
             fuel = outcome.details().fuel;
             wasm.tick().unwrap();
@@ -103,15 +124,24 @@ fn no_message_costs_more_than_its_budget() {
     let accepted: BTreeMap<String, u64> =
         serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     let mut over = Vec::new();
-    println!("{:<22} {:>12} {:>12} {:>7}", "message", "fuel", "accepted", "change");
+    println!(
+        "{:<22} {:>12} {:>12} {:>7}",
+        "message", "fuel", "accepted", "change"
+    );
     for (name, fuel) in &found {
         let limit = accepted.get(name).copied().unwrap_or(0);
         let change = (*fuel as f64 / limit.max(1) as f64 - 1.0) * 100.0;
         println!("{name:<22} {fuel:>12} {limit:>12} {change:>+6.1}%");
         if *fuel * 100 > limit * (100 + TOLERANCE_PERCENT) {
-            over.push(format!("{name}: {fuel} fuel, accepted are {limit} and {TOLERANCE_PERCENT} %"));
+            over.push(format!(
+                "{name}: {fuel} fuel, accepted are {limit} and {TOLERANCE_PERCENT} %"
+            ));
         }
     }
     assert!(over.is_empty(), "{}", over.join("\n"));
-    assert_eq!(found.len(), accepted.len(), "budget.json names other messages than are measured");
+    assert_eq!(
+        found.len(),
+        accepted.len(),
+        "budget.json names other messages than are measured"
+    );
 }

@@ -26,12 +26,20 @@ impl Report {
     fn add(&mut self, case: &Case, observed: &Observed) {
         self.cases += 1;
         let found = check(case, observed);
-        self.differences.extend(found.into_iter().map(|line| format!("{}\n    {line}", case.name)));
+        self.differences.extend(
+            found
+                .into_iter()
+                .map(|line| format!("{}\n    {line}", case.name)),
+        );
     }
 
     fn finish(self) {
         assert!(self.cases > 80, "the table has only {} cases", self.cases);
-        assert!(self.differences.is_empty(), "\n{}", self.differences.join("\n"));
+        assert!(
+            self.differences.is_empty(),
+            "\n{}",
+            self.differences.join("\n")
+        );
     }
 }
 
@@ -42,7 +50,11 @@ fn native() {
     let mut native = Native::new(&fixture.snapshot(1).unwrap(), now).unwrap();
     let mut report = Report::default();
     for case in case::all().unwrap() {
-        let token = case.request.token.as_deref().map(|name| fixture.token(name).unwrap());
+        let token = case
+            .request
+            .token
+            .as_deref()
+            .map(|name| fixture.token(name).unwrap());
         let observed = native.run(&case, token.as_deref());
         report.add(&case, &observed);
     }
@@ -56,7 +68,11 @@ fn wasmtime() {
     wasm.push(&fixture.snapshot(1).unwrap()).unwrap();
     let mut report = Report::default();
     for case in case::all().unwrap() {
-        let token = case.request.token.as_deref().map(|name| fixture.token(name).unwrap());
+        let token = case
+            .request
+            .token
+            .as_deref()
+            .map(|name| fixture.token(name).unwrap());
         let observed = wasm.run(&case, token.as_deref()).unwrap();
         report.add(&case, &observed);
     }
@@ -69,10 +85,16 @@ async fn envoy() {
     let mut envoy = RealEnvoy::start(&fixture.folder(), 1).await.unwrap();
     let mut report = Report::default();
     for case in case::all().unwrap() {
-        let token = case.request.token.as_deref().map(|name| fixture.token(name).unwrap());
+        let token = case
+            .request
+            .token
+            .as_deref()
+            .map(|name| fixture.token(name).unwrap());
         match envoy.run(&case, token.as_deref()).await {
             Ok(observed) => report.add(&case, &observed),
-            Err(error) => report.differences.push(format!("{}\n    {error}", case.name)),
+            Err(error) => report
+                .differences
+                .push(format!("{}\n    {error}", case.name)),
         }
     }
     report.finish();

@@ -21,7 +21,12 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 fn now_unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_millis()
+        .try_into()
+        .unwrap()
 }
 
 fn start() -> Wasm {
@@ -29,7 +34,11 @@ fn start() -> Wasm {
 }
 
 fn find(name: &str) -> Case {
-    case::all().unwrap().into_iter().find(|case| case.name == name).unwrap()
+    case::all()
+        .unwrap()
+        .into_iter()
+        .find(|case| case.name == name)
+        .unwrap()
 }
 
 fn allowed() -> Case {
@@ -37,7 +46,11 @@ fn allowed() -> Case {
 }
 
 fn run(wasm: &mut Wasm, fixture: &Fixture, case: &Case) -> u16 {
-    let token = case.request.token.as_deref().map(|name| fixture.token(name).unwrap());
+    let token = case
+        .request
+        .token
+        .as_deref()
+        .map(|name| fixture.token(name).unwrap());
     wasm.run(case, token.as_deref()).unwrap().status
 }
 
@@ -67,7 +80,10 @@ fn with_section(snapshot: &Snapshot, section: &policy::Section) -> Snapshot {
     });
     let mut sections = snapshot.sections.clone();
     sections.push(bytes);
-    Snapshot { manifest: manifest.encode_to_vec(), sections }
+    Snapshot {
+        manifest: manifest.encode_to_vec(),
+        sections,
+    }
 }
 
 #[test]
@@ -96,18 +112,33 @@ fn keeps_the_good_snapshot_when_a_bad_one_comes() {
     let no_content = policy::Section::default();
     let newer = fixture.snapshot(6).unwrap();
     let mut swapped = newer.clone();
-    swapped.sections.iter_mut().for_each(|section| section.reverse());
+    swapped
+        .sections
+        .iter_mut()
+        .for_each(|section| section.reverse());
     let bad = [
         (with_section(&newer, &unknown_feature), "time-travel.v9"),
-        (with_section(&newer, &no_content), "no content that is known"),
-        (Snapshot { manifest: vec![0xFF; 9], sections: vec![] }, "manifest"),
+        (
+            with_section(&newer, &no_content),
+            "no content that is known",
+        ),
+        (
+            Snapshot {
+                manifest: vec![0xFF; 9],
+                sections: vec![],
+            },
+            "manifest",
+        ),
         (fixture.snapshot(5).unwrap(), "not newer"),
         (fixture.snapshot(4).unwrap(), "not newer"),
     ];
     for (snapshot, reason) in bad {
         wasm.push(&snapshot).unwrap();
         let nacks = nacks(&mut wasm);
-        assert!(nacks.iter().any(|nack| nack.contains(reason)), "{reason}: {nacks:?}");
+        assert!(
+            nacks.iter().any(|nack| nack.contains(reason)),
+            "{reason}: {nacks:?}"
+        );
         assert_eq!(run(&mut wasm, &fixture, &allowed()), 200);
     }
     wasm.push(&newer).unwrap();
@@ -118,17 +149,22 @@ fn keeps_the_good_snapshot_when_a_bad_one_comes() {
 fn a_section_that_is_not_its_digest_is_refused() {
     let (mut wasm, fixture) = (start(), Fixture::new().unwrap());
     let snapshot = fixture.snapshot(1).unwrap();
-    let manifest =
-        policy::SignedManifest { manifest: snapshot.manifest.clone(), signatures: vec![] };
-    wasm.say(connect_response::Message::Manifest(manifest)).unwrap();
+    let manifest = policy::SignedManifest {
+        manifest: snapshot.manifest.clone(),
+        signatures: vec![],
+    };
+    wasm.say(connect_response::Message::Manifest(manifest))
+        .unwrap();
     let section = snapshot.sections.first().unwrap();
     let mut altered = section.clone();
     altered[10] ^= 1;
-    wasm.say(connect_response::Message::SectionChunk(chancery_proto::node::v1::SectionChunk {
-        digest: Sha256::digest(section).to_vec(),
-        offset_bytes: 0,
-        data: altered.into(),
-    }))
+    wasm.say(connect_response::Message::SectionChunk(
+        chancery_proto::node::v1::SectionChunk {
+            digest: Sha256::digest(section).to_vec(),
+            offset_bytes: 0,
+            data: altered.into(),
+        },
+    ))
     .unwrap();
     assert!(nacks(&mut wasm)[0].contains("holds something else"));
     assert_eq!(run(&mut wasm, &fixture, &allowed()), 503);
@@ -141,12 +177,30 @@ fn a_new_vm_takes_up_the_last_good_snapshot() {
     wasm.take_requests();
     wasm.reload().unwrap();
     // No tick has passed, so the new VM has no stream yet.
-    assert_eq!(run(&mut wasm, &fixture, &allowed()), 200);
-    let hello = wasm.take_requests().into_iter().find_map(|message| match message {
-        Message::Hello(hello) => Some(hello),
-        _ => None,
-    });
-    assert_eq!(hello.and_then(|hello| hello.applied).map(|applied| applied.version), Some(3));
+    let request =
+        chancery_tests::layer::request(&allowed(), Some(&fixture.token("alice").unwrap()));
+    let answer = |_: &_| UpstreamResponse::json(r#"{"jsonrpc":"2.0","id":"a-1","result":{}}"#);
+    assert_eq!(
+        wasm.vm
+            .request(wasm.root, request, answer)
+            .unwrap()
+            .status(),
+        200
+    );
+    wasm.tick().unwrap();
+    let hello = wasm
+        .take_requests()
+        .into_iter()
+        .find_map(|message| match message {
+            Message::Hello(hello) => Some(hello),
+            _ => None,
+        });
+    assert_eq!(
+        hello
+            .and_then(|hello| hello.applied)
+            .map(|applied| applied.version),
+        Some(3)
+    );
 }
 
 #[test]
@@ -162,8 +216,10 @@ fn a_trap_refuses_and_the_next_vm_enforces() {
     limited.push(&fixture.snapshot(1).unwrap()).unwrap();
     let mut statuses = Vec::new();
     for _ in 0..4 {
-        case.request.body =
-            format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{{\"a\":[{}0]}}}}", "0,".repeat(90_000));
+        case.request.body = format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{{\"a\":[{}0]}}}}",
+            "0,".repeat(90_000)
+        );
         let observed = limited.run(&case, Some(&token));
         statuses.push(observed.as_ref().map(|observed| observed.status).ok());
         if limited.vm.failure().is_some() {
@@ -173,7 +229,10 @@ fn a_trap_refuses_and_the_next_vm_enforces() {
     assert!(limited.vm.failure().is_some(), "no trap: {statuses:?}");
     limited.reload().unwrap();
     assert_eq!(run(&mut limited, &fixture, &allowed()), 200);
-    assert_eq!(run(&mut limited, &fixture, &find("rules: deny wins over allow")), 200);
+    assert_eq!(
+        run(&mut limited, &fixture, &find("rules: deny wins over allow")),
+        200
+    );
 }
 
 #[test]
@@ -192,10 +251,22 @@ fn the_oldest_root_owns_the_stream_and_hands_it_over() {
         chancery_tests::layer::request(&case, Some(&fixture.token("alice").unwrap()))
     };
     let answer = || UpstreamResponse::json(r#"{"jsonrpc":"2.0","id":"a-1","result":{}}"#);
-    assert_eq!(wasm.vm.request(second, request(), |_| answer()).unwrap().status(), 200);
+    assert_eq!(
+        wasm.vm
+            .request(second, request(), |_| answer())
+            .unwrap()
+            .status(),
+        200
+    );
     let mut long = request();
     long.chunks = vec![vec![b' '; 2049]];
-    assert_eq!(wasm.vm.request(second, long, |_| answer()).unwrap().status(), 413);
+    assert_eq!(
+        wasm.vm
+            .request(second, long, |_| answer())
+            .unwrap()
+            .status(),
+        413
+    );
 
     wasm.vm.drop_root(wasm.root).unwrap();
     wasm.root = second;
@@ -203,8 +274,17 @@ fn the_oldest_root_owns_the_stream_and_hands_it_over() {
         wasm.tick().unwrap();
     }
     let streams = wasm.vm.open_grpc_streams();
-    assert_eq!(streams.iter().map(|stream| stream.root).collect::<Vec<_>>(), [second]);
-    assert_eq!(wasm.vm.request(second, request(), |_| answer()).unwrap().status(), 200);
+    assert_eq!(
+        streams.iter().map(|stream| stream.root).collect::<Vec<_>>(),
+        [second]
+    );
+    assert_eq!(
+        wasm.vm
+            .request(second, request(), |_| answer())
+            .unwrap()
+            .status(),
+        200
+    );
 }
 
 #[test]
@@ -214,10 +294,14 @@ fn a_canary_opens_nothing_and_refuses_a_bad_configuration() {
     assert!(canary.result.is_ok());
     assert!(canary.grpc_streams.is_empty());
     let mut bad = plugin("{}");
-    bad.configuration = br#"{"control_plane_cluster":"c","node_id":"n","unmached":"pass"}"#.to_vec();
+    bad.configuration =
+        br#"{"control_plane_cluster":"c","node_id":"n","unmached":"pass"}"#.to_vec();
     assert!(wasm.node.canary(&bad).unwrap().result.is_err());
     let logs = wasm.node.logs();
-    assert!(logs.iter().any(|log| log.text.contains("unmached")), "{logs:?}");
+    assert!(
+        logs.iter().any(|log| log.text.contains("unmached")),
+        "{logs:?}"
+    );
 }
 
 #[test]
@@ -225,10 +309,20 @@ fn header_bytes_that_are_no_text_do_not_trap() {
     let (mut wasm, fixture) = (start(), Fixture::new().unwrap());
     wasm.push(&fixture.snapshot(1).unwrap()).unwrap();
     let token = fixture.token("alice").unwrap();
-    for name in ["x-request-id", "mcp-session-id", "mcp-name", "authorization", "content-type", ":path"] {
+    for name in [
+        "x-request-id",
+        "mcp-session-id",
+        "mcp-name",
+        "authorization",
+        "content-type",
+        ":path",
+    ] {
         let mut spec = chancery_tests::layer::request(&allowed(), Some(&token));
         spec.headers.set(name, b"\xFF\xFE");
-        let outcome = wasm.vm.request(wasm.root, spec, |_| UpstreamResponse::status(202)).unwrap();
+        let outcome = wasm
+            .vm
+            .request(wasm.root, spec, |_| UpstreamResponse::status(202))
+            .unwrap();
         assert!(outcome.status() < 500, "{name}: {}", outcome.status());
         assert!(wasm.vm.failure().is_none(), "{name}");
     }
@@ -243,15 +337,26 @@ fn a_body_that_ends_in_trailers_is_judged() {
         let mut spec = chancery_tests::layer::request(case, Some(&token));
         spec.headers.remove("content-length");
         spec.trailers = Some([("x-checksum", "1")].into());
-        RequestSpec { http2: true, ..spec }
+        RequestSpec {
+            http2: true,
+            ..spec
+        }
     };
-    let outcome = wasm.vm.request(wasm.root, request(&find("rules: deny wins over allow")), |_| {
-        UpstreamResponse::json("{}")
-    });
+    let outcome = wasm.vm.request(
+        wasm.root,
+        request(&find("rules: deny wins over allow")),
+        |_| UpstreamResponse::json("{}"),
+    );
     assert!(outcome.unwrap().forwarded().is_none());
     let answer = |_: &_| UpstreamResponse::json(r#"{"jsonrpc":"2.0","id":"a-1","result":{}}"#);
-    let outcome = wasm.vm.request(wasm.root, request(&allowed()), answer).unwrap();
-    assert_eq!(outcome.forwarded().unwrap().body(), allowed().request.bytes());
+    let outcome = wasm
+        .vm
+        .request(wasm.root, request(&allowed()), answer)
+        .unwrap();
+    assert_eq!(
+        outcome.forwarded().unwrap().body(),
+        allowed().request.bytes()
+    );
 }
 
 #[test]
@@ -265,21 +370,27 @@ fn entries_are_sent_again_until_they_are_acknowledged() {
     wasm.vm.request(wasm.root, spec, answer).unwrap();
     wasm.tick().unwrap();
     let sequences = |wasm: &mut Wasm| -> Vec<u64> {
-        let batches = wasm.take_requests().into_iter().filter_map(|message| match message {
-            Message::Entries(batch) => Some(batch.entries),
-            _ => None,
-        });
+        let batches = wasm
+            .take_requests()
+            .into_iter()
+            .filter_map(|message| match message {
+                Message::Entries(batch) => Some(batch.entries),
+                _ => None,
+            });
         batches.flatten().map(|entry| entry.sequence).collect()
     };
     assert_eq!(sequences(&mut wasm), [1, 2]);
     // The control plane dies before it has acknowledged.
-    wasm.vm.grpc_close(wasm.stream().unwrap(), 14, "gone").unwrap();
+    wasm.vm
+        .grpc_close(wasm.stream().unwrap(), 14, "gone")
+        .unwrap();
     for _ in 0..10 {
         wasm.tick().unwrap();
     }
     assert_eq!(sequences(&mut wasm), [1, 2]);
     let ack = chancery_proto::node::v1::EntriesAck { sequence: 2 };
-    wasm.say(connect_response::Message::EntriesAck(ack)).unwrap();
+    wasm.say(connect_response::Message::EntriesAck(ack))
+        .unwrap();
     wasm.vm.grpc_close(wasm.stream().unwrap(), 0, "").unwrap();
     for _ in 0..10 {
         wasm.tick().unwrap();
@@ -290,7 +401,9 @@ fn entries_are_sent_again_until_they_are_acknowledged() {
 #[test]
 fn comes_back_to_a_control_plane_that_was_not_there() {
     let (mut wasm, fixture) = (start(), Fixture::new().unwrap());
-    wasm.vm.grpc_close(wasm.stream().unwrap(), 14, "refused").unwrap();
+    wasm.vm
+        .grpc_close(wasm.stream().unwrap(), 14, "refused")
+        .unwrap();
     wasm.node.set_cluster("chancery", Cluster::Refused);
     for _ in 0..40 {
         wasm.tick().unwrap();
@@ -307,11 +420,14 @@ fn comes_back_to_a_control_plane_that_was_not_there() {
 fn a_filter_without_a_feature_is_sent_a_deny_in_its_place() {
     let (mut wasm, fixture) = (start(), Fixture::new().unwrap());
     let features: BTreeSet<String> = ["jwt.v1", "rules.v1"].map(str::to_owned).into();
-    wasm.push(&fixture.snapshot_for(1, Some(&features)).unwrap()).unwrap();
+    wasm.push(&fixture.snapshot_for(1, Some(&features)).unwrap())
+        .unwrap();
     let masked = find("redaction: a result is masked, all else stays");
     let token = fixture.token("sue").unwrap();
     let observed = wasm.run(&masked, Some(&token)).unwrap();
     assert!(observed.forwarded.is_none());
-    let Some(Event::Decision(decision)) = &observed.entries[0].event else { panic!() };
+    let Some(Event::Decision(decision)) = &observed.entries[0].event else {
+        panic!()
+    };
     assert_eq!(decision.reason, "denied_by_rule");
 }

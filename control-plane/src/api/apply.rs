@@ -1,8 +1,6 @@
 //! Many resources at once, or none.
 
-use chancery_proto::admin::v1::{
-    self as admin, Change, apply_service_server::ApplyService,
-};
+use chancery_proto::admin::v1::{self as admin, Change, apply_service_server::ApplyService};
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -20,7 +18,10 @@ impl ApplyService for ControlPlane {
         &self,
         request: Request<admin::ApplyResourcesRequest>,
     ) -> Result<Response<admin::ApplyResourcesResponse>, Status> {
-        let admin::ApplyResourcesRequest { resources, validate_only } = request.into_inner();
+        let admin::ApplyResourcesRequest {
+            resources,
+            validate_only,
+        } = request.into_inner();
         let (mut wishes, mut problems) = (Vec::new(), Vec::new());
         for (position, message) in resources.into_iter().enumerate() {
             match Resource::try_from(message) {
@@ -29,10 +30,14 @@ impl ApplyService for ControlPlane {
             }
         }
         if !problems.is_empty() {
-            return Err(error::registry(&RegistryError::Invalid(problems), Naming::Batch));
+            return Err(error::registry(
+                &RegistryError::Invalid(problems),
+                Naming::Batch,
+            ));
         }
-        let (done, snapshot) =
-            self.change("ApplyResources", wishes, validate_only, Naming::Batch).await?;
+        let (done, snapshot) = self
+            .change("ApplyResources", wishes, validate_only, Naming::Batch)
+            .await?;
         let applied = |done| {
             let (resource, change) = match done {
                 Done::Created(resource) => (resource, Change::Created),

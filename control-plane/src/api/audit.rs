@@ -22,7 +22,11 @@ impl AuditService for ControlPlane {
         &self,
         request: Request<SearchRecordsRequest>,
     ) -> Result<Response<SearchRecordsResponse>, Status> {
-        let SearchRecordsRequest { filter, page_size, page_token } = request.into_inner();
+        let SearchRecordsRequest {
+            filter,
+            page_size,
+            page_token,
+        } = request.into_inner();
         let filter = read_filter(filter)?;
         let size = page::size(page_size)?;
         let before = match &*page::read_token(&page_token)? {
@@ -37,7 +41,10 @@ impl AuditService for ControlPlane {
         let found = found.map_err(|error| error::ledger(&error))?;
         Ok(Response::new(SearchRecordsResponse {
             records: found.records.into_iter().map(positioned).collect(),
-            next_page_token: found.next.map(|next| page::token(&next.to_string())).unwrap_or_default(),
+            next_page_token: found
+                .next
+                .map(|next| page::token(&next.to_string()))
+                .unwrap_or_default(),
         }))
     }
 
@@ -75,7 +82,9 @@ async fn follow(
             let found = tokio::task::spawn_blocking(move || ledger.range(&filter, from, to)).await;
             let Ok(Ok(found)) = found else { return };
             for record in found {
-                let response = TailRecordsResponse { record: Some(positioned(record)) };
+                let response = TailRecordsResponse {
+                    record: Some(positioned(record)),
+                };
                 if sender.send(Ok(response)).await.is_err() {
                     return;
                 }
@@ -94,11 +103,18 @@ fn read_filter(filter: Option<RecordFilter>) -> Result<Filter, Status> {
     let filter = filter.unwrap_or_default();
     let given = filter.decision_id.clone();
     Filter::new(filter).ok_or_else(|| {
-        error::invalid_argument("filter.decision_id", &format!("`{given}`"), "32 hexadecimal digits")
+        error::invalid_argument(
+            "filter.decision_id",
+            &format!("`{given}`"),
+            "32 hexadecimal digits",
+        )
     })
 }
 
 fn positioned(found: Positioned) -> PositionedRecord {
     let Positioned { position, record } = found;
-    PositionedRecord { position, record: Some(record) }
+    PositionedRecord {
+        position,
+        record: Some(record),
+    }
 }

@@ -31,10 +31,17 @@ fn violations(problems: impl IntoIterator<Item = (String, Invalid)>) -> Status {
         ..FieldViolation::default()
     };
     let violations: Vec<_> = problems.into_iter().map(violation).collect();
-    let summary: Vec<_> =
-        violations.iter().map(|v| format!("{}: {}", v.field, v.description)).collect();
+    let summary: Vec<_> = violations
+        .iter()
+        .map(|v| format!("{}: {}", v.field, v.description))
+        .collect();
     let details = ErrorDetails::with_bad_request(violations);
-    status(Code::InvalidArgument, "INVALID_RESOURCE", summary.join("; "), details)
+    status(
+        Code::InvalidArgument,
+        "INVALID_RESOURCE",
+        summary.join("; "),
+        details,
+    )
 }
 
 /// How the fields of a wish are named to its caller.
@@ -59,9 +66,11 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
     let message = error.to_string();
     let mut details = ErrorDetails::new();
     match error {
-        RegistryError::Invalid(problems) => violations(problems.iter().map(|(position, invalid)| {
-            (naming.field(*position, &invalid.field), invalid.clone())
-        })),
+        RegistryError::Invalid(problems) => {
+            violations(problems.iter().map(|(position, invalid)| {
+                (naming.field(*position, &invalid.field), invalid.clone())
+            }))
+        }
         RegistryError::NotFound { name } => {
             details.set_resource_info("resource", name, "", "there is none of this name");
             status(Code::NotFound, "NOT_FOUND", message, details)
@@ -70,16 +79,17 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
             details.set_resource_info("resource", name, "", "the name is taken");
             status(Code::AlreadyExists, "ALREADY_EXISTS", message, details)
         }
-        RegistryError::Conflict { .. } => {
-            status(Code::Aborted, "ETAG_MISMATCH", message, details)
-        }
+        RegistryError::Conflict { .. } => status(Code::Aborted, "ETAG_MISMATCH", message, details),
         RegistryError::InUse { name, by } => {
             details.add_precondition_failure_violation("IN_USE", name, format!("named by {by}"));
             status(Code::FailedPrecondition, "IN_USE", message, details)
         }
-        RegistryError::Build(_) => {
-            status(Code::FailedPrecondition, "SNAPSHOT_REFUSED", message, details)
-        }
+        RegistryError::Build(_) => status(
+            Code::FailedPrecondition,
+            "SNAPSHOT_REFUSED",
+            message,
+            details,
+        ),
         RegistryError::Store(_) => {
             tracing::error!(error = %message, "the store failed");
             status(Code::Internal, "STORE_FAILED", message, details)
@@ -89,10 +99,20 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
 
 pub(super) fn ledger(error: &LedgerError) -> Status {
     tracing::error!(%error, "the log failed");
-    status(Code::Unavailable, "LOG_FAILED", error.to_string(), ErrorDetails::new())
+    status(
+        Code::Unavailable,
+        "LOG_FAILED",
+        error.to_string(),
+        ErrorDetails::new(),
+    )
 }
 
 /// A task of ours that did not end as it should.
 pub(super) fn task(error: &tokio::task::JoinError) -> Status {
-    status(Code::Internal, "TASK_FAILED", error.to_string(), ErrorDetails::new())
+    status(
+        Code::Internal,
+        "TASK_FAILED",
+        error.to_string(),
+        ErrorDetails::new(),
+    )
 }

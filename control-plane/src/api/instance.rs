@@ -17,15 +17,24 @@ impl InstanceService for ControlPlane {
         &self,
         request: Request<ListInstancesRequest>,
     ) -> Result<Response<ListInstancesResponse>, Status> {
-        let ListInstancesRequest { page_size, page_token } = request.into_inner();
+        let ListInstancesRequest {
+            page_size,
+            page_token,
+        } = request.into_inner();
         let key = |instance: &Instance| {
-            let id: String = instance.instance_id.iter().map(|byte| format!("{byte:02x}")).collect();
+            let id: String = instance
+                .instance_id
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
             format!("{}/{id}", instance.node_id)
         };
         let (instances, next_page_token) =
             page::cut(self.instances.list(), key, page_size, &page_token)?;
         let published = self.registry.published().borrow().clone();
-        let version = published.as_ref().map(|snapshot| (snapshot.epoch, snapshot.version));
+        let version = published
+            .as_ref()
+            .map(|snapshot| (snapshot.epoch, snapshot.version));
         Ok(Response::new(ListInstancesResponse {
             instances,
             next_page_token,

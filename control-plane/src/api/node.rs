@@ -31,7 +31,8 @@ type Out = mpsc::Sender<Result<ConnectResponse, Status>>;
 
 #[tonic::async_trait]
 impl NodeService for ControlPlane {
-    type ConnectStream = Pin<Box<dyn Stream<Item = Result<ConnectResponse, Status>> + Send + 'static>>;
+    type ConnectStream =
+        Pin<Box<dyn Stream<Item = Result<ConnectResponse, Status>> + Send + 'static>>;
 
     async fn connect(
         &self,
@@ -77,7 +78,9 @@ impl Session {
         let mut session = Self {
             features: instances::features(&hello),
             held: hello.held_sections.into_iter().collect(),
-            offered: hello.applied.map(|applied| (applied.epoch, applied.version)),
+            offered: hello
+                .applied
+                .map(|applied| (applied.epoch, applied.version)),
             control_plane,
             source,
             out: out.clone(),
@@ -114,7 +117,9 @@ impl Session {
         &mut self,
         published: &mut watch::Receiver<Option<Arc<Snapshot>>>,
     ) -> Result<(), Status> {
-        let Some(newest) = published.borrow_and_update().clone() else { return Ok(()) };
+        let Some(newest) = published.borrow_and_update().clone() else {
+            return Ok(());
+        };
         let version = (newest.epoch, newest.version);
         if self.offered.is_some_and(|offered| offered >= version) {
             return Ok(());
@@ -122,9 +127,15 @@ impl Session {
         let snapshot = self.tailored(newest).await?;
         self.offered = Some(version);
         let warnings = snapshot.warnings.clone();
-        self.control_plane.instances.heard(&self.source, |instance| instance.warnings = warnings);
-        let manifest = SignedManifest { manifest: snapshot.manifest.clone(), signatures: Vec::new() };
-        self.say(connect_response::Message::Manifest(manifest)).await?;
+        self.control_plane
+            .instances
+            .heard(&self.source, |instance| instance.warnings = warnings);
+        let manifest = SignedManifest {
+            manifest: snapshot.manifest.clone(),
+            signatures: Vec::new(),
+        };
+        self.say(connect_response::Message::Manifest(manifest))
+            .await?;
         for (digest, section) in &snapshot.sections {
             if !self.held.insert(digest.to_vec()) {
                 continue;
@@ -136,7 +147,8 @@ impl Session {
                     offset_bytes: u64::try_from(offset).unwrap_or(u64::MAX),
                     data: data.to_vec().into(),
                 };
-                self.say(connect_response::Message::SectionChunk(chunk)).await?;
+                self.say(connect_response::Message::SectionChunk(chunk))
+                    .await?;
             }
         }
         Ok(())
@@ -145,7 +157,10 @@ impl Session {
     /// The snapshot as this instance can honour it.
     async fn tailored(&self, newest: Arc<Snapshot>) -> Result<Arc<Snapshot>, Status> {
         use chancery_engine::snapshot::FEATURES;
-        if FEATURES.iter().all(|feature| self.features.contains(*feature)) {
+        if FEATURES
+            .iter()
+            .all(|feature| self.features.contains(*feature))
+        {
             return Ok(newest);
         }
         let registry = Arc::clone(&self.control_plane.registry);
@@ -157,8 +172,13 @@ impl Session {
     }
 
     async fn say(&self, message: connect_response::Message) -> Result<(), Status> {
-        let response = ConnectResponse { message: Some(message) };
-        self.out.send(Ok(response)).await.map_err(|_gone| Status::cancelled("the stream is gone"))
+        let response = ConnectResponse {
+            message: Some(message),
+        };
+        self.out
+            .send(Ok(response))
+            .await
+            .map_err(|_gone| Status::cancelled("the stream is gone"))
     }
 
     async fn take(
@@ -213,10 +233,18 @@ impl Session {
 
     /// Appends without holding up the stream; the log keeps the order.
     fn append(&self, batch: node::EntryBatch, highest: Arc<watch::Sender<u64>>) {
-        let entries = batch.entries.into_iter().map(|entry| (entry.sequence, entry.entry));
-        let batch = Batch { source: self.source.clone(), entries: entries.collect() };
-        let (ledger, instances) =
-            (Arc::clone(&self.control_plane.ledger), Arc::clone(&self.control_plane.instances));
+        let entries = batch
+            .entries
+            .into_iter()
+            .map(|entry| (entry.sequence, entry.entry));
+        let batch = Batch {
+            source: self.source.clone(),
+            entries: entries.collect(),
+        };
+        let (ledger, instances) = (
+            Arc::clone(&self.control_plane.ledger),
+            Arc::clone(&self.control_plane.instances),
+        );
         let source = self.source.clone();
         // Queued before this returns, so that batches stay in the order they came in.
         let pending = ledger.enqueue(batch);
@@ -235,11 +263,17 @@ impl Session {
     }
 
     async fn finish(&self, acked: u64) {
-        self.control_plane.instances.disconnected(&self.source, self.said_goodbye);
+        self.control_plane
+            .instances
+            .disconnected(&self.source, self.said_goodbye);
         let is_draining = *self.control_plane.draining.borrow();
         if !self.said_goodbye
             && !is_draining
-            && let Err(error) = self.control_plane.ledger.note_lost(&self.source, acked).await
+            && let Err(error) = self
+                .control_plane
+                .ledger
+                .note_lost(&self.source, acked)
+                .await
         {
             tracing::error!(%error, "a lost instance is not recorded");
         }
@@ -257,7 +291,11 @@ async fn acknowledge(mut highest: watch::Receiver<u64>, out: Out) {
     while highest.changed().await.is_ok() {
         let sequence = *highest.borrow_and_update();
         let ack = connect_response::Message::EntriesAck(node::EntriesAck { sequence });
-        if out.send(Ok(ConnectResponse { message: Some(ack) })).await.is_err() {
+        if out
+            .send(Ok(ConnectResponse { message: Some(ack) }))
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -274,6 +312,8 @@ async fn first_message(incoming: &mut Streaming<ConnectRequest>) -> Result<node:
             }
             Ok(hello)
         }
-        Some(_) | None => Err(Status::invalid_argument("the first message must be a hello")),
+        Some(_) | None => Err(Status::invalid_argument(
+            "the first message must be a hello",
+        )),
     }
 }

@@ -11,7 +11,11 @@ const MAX_SIZE: usize = 1_000;
 /// How many items a page has.
 pub(super) fn size(requested: i32) -> Result<usize, Status> {
     match usize::try_from(requested) {
-        Err(_) => Err(invalid_argument("page_size", &requested.to_string(), "0 or more")),
+        Err(_) => Err(invalid_argument(
+            "page_size",
+            &requested.to_string(),
+            "0 or more",
+        )),
         Ok(0) => Ok(DEFAULT_SIZE),
         Ok(size) => Ok(size.min(MAX_SIZE)),
     }
@@ -25,9 +29,15 @@ pub(super) fn token(after: &str) -> String {
 /// The key that a token stands for.
 pub(super) fn read_token(token: &str) -> Result<String, Status> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok();
-    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
-        invalid_argument("page_token", "an unknown token", "the token of the page before")
-    })
+    bytes
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(|| {
+            invalid_argument(
+                "page_token",
+                "an unknown token",
+                "the token of the page before",
+            )
+        })
 }
 
 /// The page of a sorted list after a token, and the token of the next.
@@ -39,8 +49,14 @@ pub(super) fn cut<T>(
 ) -> Result<(Vec<T>, String), Status> {
     let after = read_token(page_token)?;
     let size = size(page_size)?;
-    let mut rest = items.into_iter().filter(|item| after.is_empty() || key(item) > after);
+    let mut rest = items
+        .into_iter()
+        .filter(|item| after.is_empty() || key(item) > after);
     let page: Vec<_> = rest.by_ref().take(size).collect();
-    let next = if rest.next().is_some() { page.last().map(|last| token(&key(last))) } else { None };
+    let next = if rest.next().is_some() {
+        page.last().map(|last| token(&key(last)))
+    } else {
+        None
+    };
     Ok((page, next.unwrap_or_default()))
 }

@@ -57,14 +57,20 @@ impl ControlPlane {
         match changed {
             Err(error) => {
                 let names = names.join(" ");
-                entries.push(AdminChange { error: error.to_string(), ..change(&names) });
+                entries.push(AdminChange {
+                    error: error.to_string(),
+                    ..change(&names)
+                });
             }
             Ok((done, _)) => {
                 for (done, name) in done.iter().zip(names) {
                     match done {
                         Done::Created(resource) | Done::Updated(resource) => {
                             let etag_after = resource.etag().to_owned();
-                            entries.push(AdminChange { etag_after, ..change(name) });
+                            entries.push(AdminChange {
+                                etag_after,
+                                ..change(name)
+                            });
                         }
                         Done::Deleted => entries.push(change(name)),
                         Done::Unchanged(_) => {}
@@ -87,7 +93,9 @@ impl ControlPlane {
         field: &'static str,
     ) -> Result<Option<Resource>, Status> {
         let naming = Naming::Single(field);
-        let (done, _) = self.change(method, vec![wish], validate_only, naming).await?;
+        let (done, _) = self
+            .change(method, vec![wish], validate_only, naming)
+            .await?;
         Ok(done.into_iter().next().and_then(|done| match done {
             Done::Created(resource) | Done::Updated(resource) | Done::Unchanged(resource) => {
                 Some(resource)
@@ -106,15 +114,25 @@ impl ControlPlane {
         let prefix = format!("{parent}/{}/", kind.collection());
         let mut resources = self.registry.list(kind);
         resources.retain(|resource| resource.name().starts_with(&prefix));
-        page::cut(resources, |resource| resource.name().to_owned(), page_size, page_token)
+        page::cut(
+            resources,
+            |resource| resource.name().to_owned(),
+            page_size,
+            page_token,
+        )
     }
 }
 
 /// Until callers are authenticated, everyone who reaches a development control plane is this one.
 fn development_principal() -> Principal {
-    let user =
-        Attribute { value: "development".to_owned(), provenance: Provenance::Claimed.into() };
-    Principal { user: Some(user), ..Principal::default() }
+    let user = Attribute {
+        value: "development".to_owned(),
+        provenance: Provenance::Claimed.into(),
+    };
+    Principal {
+        user: Some(user),
+        ..Principal::default()
+    }
 }
 
 fn missing(field: &str) -> Status {
@@ -148,7 +166,11 @@ macro_rules! resource_service {
                 &self,
                 request: Request<admin::$ListRequest>,
             ) -> Result<Response<admin::$ListResponse>, Status> {
-                let admin::$ListRequest { parent, page_size, page_token } = request.into_inner();
+                let admin::$ListRequest {
+                    parent,
+                    page_size,
+                    page_token,
+                } = request.into_inner();
                 let (page, next_page_token) =
                     self.page(Kind::$kind, &parent, page_size, &page_token)?;
                 let messages = page.into_iter().filter_map(|resource| match resource {
@@ -156,14 +178,20 @@ macro_rules! resource_service {
                     _ => None,
                 });
                 let $items = messages.collect();
-                Ok(Response::new(admin::$ListResponse { $items, next_page_token }))
+                Ok(Response::new(admin::$ListResponse {
+                    $items,
+                    next_page_token,
+                }))
             }
 
             async fn $create(
                 &self,
                 request: Request<admin::$CreateRequest>,
             ) -> Result<Response<admin::$CreateResponse>, Status> {
-                let admin::$CreateRequest { $field, validate_only } = request.into_inner();
+                let admin::$CreateRequest {
+                    $field,
+                    validate_only,
+                } = request.into_inner();
                 let message = $field.ok_or_else(|| missing(stringify!($field)))?;
                 let wish = Wish::Create(Resource::$kind(message));
                 let (method, field) = (stringify!($CreateRequest), stringify!($field));
@@ -178,7 +206,10 @@ macro_rules! resource_service {
                 &self,
                 request: Request<admin::$UpdateRequest>,
             ) -> Result<Response<admin::$UpdateResponse>, Status> {
-                let admin::$UpdateRequest { $field, validate_only } = request.into_inner();
+                let admin::$UpdateRequest {
+                    $field,
+                    validate_only,
+                } = request.into_inner();
                 let message = $field.ok_or_else(|| missing(stringify!($field)))?;
                 let wish = Wish::Update(Resource::$kind(message));
                 let (method, field) = (stringify!($UpdateRequest), stringify!($field));
@@ -193,8 +224,16 @@ macro_rules! resource_service {
                 &self,
                 request: Request<admin::$DeleteRequest>,
             ) -> Result<Response<admin::$DeleteResponse>, Status> {
-                let admin::$DeleteRequest { name, etag, validate_only } = request.into_inner();
-                let wish = Wish::Delete { kind: Kind::$kind, name, etag };
+                let admin::$DeleteRequest {
+                    name,
+                    etag,
+                    validate_only,
+                } = request.into_inner();
+                let wish = Wish::Delete {
+                    kind: Kind::$kind,
+                    name,
+                    etag,
+                };
                 let (method, field) = (stringify!($DeleteRequest), stringify!($field));
                 self.change_one(method, wish, validate_only, field).await?;
                 Ok(Response::new(admin::$DeleteResponse {}))

@@ -14,8 +14,8 @@ use super::{
     exit::{Exit, Failure},
     name::Name,
     output::Format,
-    visible::visible,
     violation,
+    visible::visible,
 };
 
 const CONSEQUENCE: &str = "nothing was applied";
@@ -48,12 +48,18 @@ pub(crate) async fn run(
     let batch = Batch::read(&args.files, &context.scope, CONSEQUENCE)?;
     let connection = Connection::open(&context.address).await?;
     let request = ApplyResourcesRequest {
-        resources: batch.items.iter().map(|item| item.document.to_message(&context.scope)).collect(),
+        resources: batch
+            .items
+            .iter()
+            .map(|item| item.document.to_message(&context.scope))
+            .collect(),
         validate_only: args.dry_run,
     };
     let mut client = ApplyServiceClient::new(connection.channel.clone())
         .max_decoding_message_size(MAX_ANSWER_BYTES);
-    let answer = connection.answer("apply", client.apply_resources(request)).await;
+    let answer = connection
+        .answer("apply", client.apply_resources(request))
+        .await;
     let response = answer.map_err(|failure| match failure {
         Failure::Refused { status, action } => {
             violation::explain(*status, &batch, &action, CONSEQUENCE)
@@ -85,14 +91,21 @@ fn print(
         let word = console.paint(word, tone);
         console.line(format_args!("{} {word}{suffix}", visible(&name)))?;
     }
-    let changed = response.resources.iter().any(|applied| applied.change() != Change::Unchanged);
-    let ApplyResourcesResponse { snapshot_epoch, snapshot_version, .. } = response;
+    let changed = response
+        .resources
+        .iter()
+        .any(|applied| applied.change() != Change::Unchanged);
+    let ApplyResourcesResponse {
+        snapshot_epoch,
+        snapshot_version,
+        ..
+    } = response;
     match (changed, dry_run) {
         (false, _) => console.line("nothing changed"),
         (true, true) => console.line("nothing was changed: this was a dry run"),
-        (true, false) => {
-            console.line(format_args!("snapshot {snapshot_epoch}.{snapshot_version} published"))
-        }
+        (true, false) => console.line(format_args!(
+            "snapshot {snapshot_epoch}.{snapshot_version} published"
+        )),
     }
 }
 

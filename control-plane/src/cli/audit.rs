@@ -120,7 +120,11 @@ impl FilterArgs {
 
 fn decision_id(text: &str) -> Result<String, &'static str> {
     let is_id = text.len() == 32 && text.chars().all(|c| c.is_ascii_hexdigit());
-    if is_id { Ok(text.to_lowercase()) } else { Err("expected 32 hexadecimal digits") }
+    if is_id {
+        Ok(text.to_lowercase())
+    } else {
+        Err("expected 32 hexadecimal digits")
+    }
 }
 
 pub(crate) async fn run(
@@ -131,16 +135,32 @@ pub(crate) async fn run(
     let format = context.format_of(&[Format::Table, Format::Json, Format::Yaml])?;
     let connection = Connection::open(&context.address).await?;
     match command {
-        AuditCommand::Tail { filter, backlog, follow: true } => {
-            let request = TailRecordsRequest { filter: Some(filter.message()), backlog: *backlog };
+        AuditCommand::Tail {
+            filter,
+            backlog,
+            follow: true,
+        } => {
+            let request = TailRecordsRequest {
+                filter: Some(filter.message()),
+                backlog: *backlog,
+            };
             follow(&connection, request, Writer::new(format), console).await?;
         }
-        AuditCommand::Tail { filter, backlog, follow: false } => {
+        AuditCommand::Tail {
+            filter,
+            backlog,
+            follow: false,
+        } => {
             let mut records = search(&connection, filter.message(), *backlog).await?;
             records.reverse();
             Writer::new(format).write_all(&records, console)?;
         }
-        AuditCommand::Search { filter, since, until, limit } => {
+        AuditCommand::Search {
+            filter,
+            since,
+            until,
+            limit,
+        } => {
             let now = SystemTime::now();
             let filter = RecordFilter {
                 start_time: since.as_ref().map(|when| when.resolve(now)),
@@ -173,7 +193,9 @@ async fn search(
             page_size: i32::try_from(limit.min(MAX_PAGE_SIZE)).unwrap_or(i32::MAX),
             page_token: page_token.clone(),
         };
-        let page = connection.answer("search the record", client.search_records(request)).await?;
+        let page = connection
+            .answer("search the record", client.search_records(request))
+            .await?;
         found.extend(page.records);
         if page.next_page_token.is_empty() || page.next_page_token == page_token {
             break;
@@ -193,7 +215,9 @@ async fn follow(
 ) -> Result<(), Failure> {
     const ACTION: &str = "follow the record";
     let mut client = client(connection);
-    let mut records = connection.answer(ACTION, client.tail_records(request)).await?;
+    let mut records = connection
+        .answer(ACTION, client.tail_records(request))
+        .await?;
     loop {
         let next = tokio::select! {
             next = records.message() => next,
@@ -206,7 +230,9 @@ async fn follow(
                 }
             }
             Ok(None) => {
-                return Err(Failure::TooSlow("the control plane ended the stream".to_owned()));
+                return Err(Failure::TooSlow(
+                    "the control plane ended the stream".to_owned(),
+                ));
             }
             Err(status) => return Err(connection.refused(ACTION, status)),
         }
@@ -222,7 +248,11 @@ struct Writer {
 
 impl Writer {
     fn new(format: Format) -> Self {
-        Self { format, lines: Lines::default(), first: true }
+        Self {
+            format,
+            lines: Lines::default(),
+            first: true,
+        }
     }
 
     fn write_all(

@@ -45,7 +45,11 @@ pub fn read_documents(sources: &[PathBuf]) -> Result<Vec<admin::Resource>, Unrea
     let scope = Scope::default();
     let (texts, problems) = files::read(sources);
     let batch = Batch::of(&texts, problems, &scope).map_err(UnreadableDocuments)?;
-    Ok(batch.items.iter().map(|item| item.document.to_message(&scope)).collect())
+    Ok(batch
+        .items
+        .iter()
+        .map(|item| item.document.to_message(&scope))
+        .collect())
 }
 
 impl Batch {
@@ -56,8 +60,10 @@ impl Batch {
         consequence: &'static str,
     ) -> Result<Self, Failure> {
         let (texts, problems) = files::read(sources);
-        Self::of(&texts, problems, scope)
-            .map_err(|problems| Failure::Invalid { problems, consequence })
+        Self::of(&texts, problems, scope).map_err(|problems| Failure::Invalid {
+            problems,
+            consequence,
+        })
     }
 
     /// Reads texts; `problems` are those that are known already.
@@ -106,7 +112,11 @@ fn name_path() -> Path {
 }
 
 fn field_name(path: &Path) -> String {
-    if path.steps().is_empty() { "document".to_owned() } else { path.to_string() }
+    if path.steps().is_empty() {
+        "document".to_owned()
+    } else {
+        path.to_string()
+    }
 }
 
 fn read_text(text: &Text, scope: &Scope, items: &mut Vec<Item>, problems: &mut Vec<Problem>) {
@@ -120,7 +130,9 @@ fn read_text(text: &Text, scope: &Scope, items: &mut Vec<Item>, problems: &mut V
     let nodes = match Node::read_all(&text.content) {
         Ok(nodes) => nodes,
         Err(Malformed { at, message }) => {
-            let hint = message.contains("tab").then(|| "indent with spaces".to_owned());
+            let hint = message
+                .contains("tab")
+                .then(|| "indent with spaces".to_owned());
             let message = format!("found broken YAML, expected a document: {message}");
             return problems.push(said(at, "document".to_owned(), message, hint));
         }
@@ -138,7 +150,12 @@ fn read_text(text: &Text, scope: &Scope, items: &mut Vec<Item>, problems: &mut V
                 node,
             }),
             Err(findings) => problems.extend(findings.into_iter().map(
-                |Finding { at, path, message, hint }| said(at, field_name(&path), message, hint),
+                |Finding {
+                     at,
+                     path,
+                     message,
+                     hint,
+                 }| said(at, field_name(&path), message, hint),
             )),
         }
     }
@@ -146,8 +163,16 @@ fn read_text(text: &Text, scope: &Scope, items: &mut Vec<Item>, problems: &mut V
 
 fn read_document(node: &Node) -> Result<Document, Vec<Finding>> {
     let Value::Map(_) = &node.value else {
-        let message = format!("found {}, expected a resource document", check::describe(node));
-        return Err(vec![Finding { at: node.at, path: Path::default(), message, hint: None }]);
+        let message = format!(
+            "found {}, expected a resource document",
+            check::describe(node)
+        );
+        return Err(vec![Finding {
+            at: node.at,
+            path: Path::default(),
+            message,
+            hint: None,
+        }]);
     };
     let Some(kind) = known_kind(node) else {
         let mut findings = vec![unknown_kind(node)];
@@ -160,13 +185,20 @@ fn read_document(node: &Node) -> Result<Document, Vec<Finding>> {
     }
     Document::from_json(kind, node.to_json()).map_err(|error| {
         let message = format!("found what the schema allows, and yet: {error}");
-        vec![Finding { at: node.at, path: Path::default(), message, hint: None }]
+        vec![Finding {
+            at: node.at,
+            path: Path::default(),
+            message,
+            hint: None,
+        }]
     })
 }
 
 fn known_kind(node: &Node) -> Option<Kind> {
     let given = node.field("kind")?.value.text()?;
-    Kind::ALL.into_iter().find(|kind| kind.document_kind() == given)
+    Kind::ALL
+        .into_iter()
+        .find(|kind| kind.document_kind() == given)
 }
 
 fn unknown_kind(node: &Node) -> Finding {
@@ -177,8 +209,14 @@ fn unknown_kind(node: &Node) -> Finding {
         Some(entry) => Finding {
             at: entry.value.at,
             path,
-            message: format!("found {}, expected {expected}", check::describe(&entry.value)),
-            hint: entry.value.text().and_then(|given| did_you_mean(given, &known)),
+            message: format!(
+                "found {}, expected {expected}",
+                check::describe(&entry.value)
+            ),
+            hint: entry
+                .value
+                .text()
+                .and_then(|given| did_you_mean(given, &known)),
         },
         None => Finding {
             at: node.at,
@@ -197,7 +235,12 @@ fn wrong_version(node: &Node) -> Option<Finding> {
         None => "nothing".to_owned(),
     };
     let message = format!("found {found}, expected `{API_VERSION}`");
-    Some(Finding { at: node.locate(&path), path, message, hint: None })
+    Some(Finding {
+        at: node.locate(&path),
+        path,
+        message,
+        hint: None,
+    })
 }
 
 fn find_repeated(items: &[Item], problems: &mut Vec<Problem>) {

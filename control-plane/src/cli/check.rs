@@ -24,7 +24,10 @@ pub(crate) struct Finding {
 /// Everything that is wrong with `document`, in no order.
 pub(crate) fn check(document: &Node, schema: &Json) -> Vec<Finding> {
     let definitions = schema.get("$defs").and_then(Json::as_object);
-    let mut checker = Checker { definitions, findings: Vec::new() };
+    let mut checker = Checker {
+        definitions,
+        findings: Vec::new(),
+    };
     checker.node(document, schema, &Path::default());
     checker.findings
 }
@@ -36,7 +39,12 @@ struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     fn say(&mut self, at: Position, path: Path, message: String, hint: Option<String>) {
-        self.findings.push(Finding { at, path, message, hint });
+        self.findings.push(Finding {
+            at,
+            path,
+            message,
+            hint,
+        });
     }
 
     fn resolve(&self, schema: &'a Json) -> &'a Json {
@@ -92,12 +100,16 @@ impl<'a> Checker<'a> {
     fn map(&mut self, node: &Node, entries: &[Entry], schema: &'a Json, path: &Path) {
         let properties = schema.get("properties").and_then(Json::as_object);
         let closed = schema.get("additionalProperties") == Some(&Json::Bool(false));
-        let mut missing: Vec<&str> =
-            required(schema).filter(|field| node.field(field).is_none()).collect();
+        let mut missing: Vec<&str> = required(schema)
+            .filter(|field| node.field(field).is_none())
+            .collect();
         let mut meant = Vec::new();
         for (number, entry) in entries.iter().enumerate() {
             let here = path.field(&entry.key);
-            let before = entries.iter().take(number).find(|before| before.key == entry.key);
+            let before = entries
+                .iter()
+                .take(number)
+                .find(|before| before.key == entry.key);
             if let Some(before) = before {
                 let message = format!(
                     "found `{}` a second time, expected it once; the first is at {}",
@@ -109,9 +121,11 @@ impl<'a> Checker<'a> {
             match properties.and_then(|properties| properties.get(&entry.key)) {
                 Some(property) => self.node(&entry.value, property, &here),
                 None if closed => {
-                    let known = properties.into_iter().flat_map(Map::keys).map(String::as_str);
-                    let known: Vec<&str> =
-                        known.filter(|key| node.field(key).is_none()).collect();
+                    let known = properties
+                        .into_iter()
+                        .flat_map(Map::keys)
+                        .map(String::as_str);
+                    let known: Vec<&str> = known.filter(|key| node.field(key).is_none()).collect();
                     meant.extend(nearest(&entry.key, &known));
                     self.unknown(entry, here, &known);
                 }
@@ -123,7 +137,10 @@ impl<'a> Checker<'a> {
         for field in missing {
             let expected = properties
                 .and_then(|properties| properties.get(field))
-                .map_or_else(|| "a value".to_owned(), |property| expectation(self.resolve(property)));
+                .map_or_else(
+                    || "a value".to_owned(),
+                    |property| expectation(self.resolve(property)),
+                );
             let message = format!("found nothing, expected {expected}");
             self.say(node.at, path.field(field), message, None);
         }
@@ -136,7 +153,10 @@ impl<'a> Checker<'a> {
         } else {
             alternatives(known)
         };
-        let message = format!("found the unknown field `{}`, expected {expected}", entry.key);
+        let message = format!(
+            "found the unknown field `{}`, expected {expected}",
+            entry.key
+        );
         self.say(entry.key_at, path, message, did_you_mean(&entry.key, known));
     }
 
@@ -150,13 +170,15 @@ impl<'a> Checker<'a> {
             .flat_map(required)
             .collect();
         let there = |field: &&str| node.field(field).is_some() || meant.contains(field);
-        let any_is_there =
-            any_of.is_empty() || any_of.iter().any(there);
+        let any_is_there = any_of.is_empty() || any_of.iter().any(there);
         let expected = if !any_is_there {
             alternatives(&any_of)
         } else if node.len() < minimum(schema, "minProperties") {
             let properties = schema.get("properties").and_then(Json::as_object);
-            let known = properties.into_iter().flat_map(Map::keys).map(String::as_str);
+            let known = properties
+                .into_iter()
+                .flat_map(Map::keys)
+                .map(String::as_str);
             alternatives(&known.collect::<Vec<_>>())
         } else {
             return;
@@ -181,7 +203,12 @@ impl<'a> Checker<'a> {
 }
 
 fn required(schema: &Json) -> impl Iterator<Item = &str> {
-    schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str)
+    schema
+        .get("required")
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Json::as_str)
 }
 
 fn minimum(schema: &Json, keyword: &str) -> usize {
@@ -192,7 +219,11 @@ fn minimum(schema: &Json, keyword: &str) -> usize {
 /// The texts that a schema allows; none where it does not list them.
 fn choices(schema: &Json) -> Vec<&str> {
     let one = schema.get("const").into_iter();
-    let several = schema.get("enum").and_then(Json::as_array).into_iter().flatten();
+    let several = schema
+        .get("enum")
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten();
     one.chain(several).filter_map(Json::as_str).collect()
 }
 
@@ -241,7 +272,11 @@ fn expectation(schema: &Json) -> String {
             _ => "a text",
         })
         .collect();
-    if wanted.is_empty() { "a value".to_owned() } else { wanted.join(" or ") }
+    if wanted.is_empty() {
+        "a value".to_owned()
+    } else {
+        wanted.join(" or ")
+    }
 }
 
 /// What is there, for a person.

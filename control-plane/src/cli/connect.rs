@@ -76,9 +76,8 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) async fn open(address: &Address) -> Result<Self, Failure> {
-        let unusable = |reason: &str| {
-            Failure::Usage(format!("cannot use the address {address}: {reason}"))
-        };
+        let unusable =
+            |reason: &str| Failure::Usage(format!("cannot use the address {address}: {reason}"));
         if !address.url.starts_with("http://") {
             return Err(unusable(
                 "expected http://HOST:PORT (an MCP server of the registry is meant by --mcp-server)",
@@ -87,11 +86,17 @@ impl Connection {
         let endpoint = Endpoint::from_shared(address.url.clone())
             .map_err(|error| unusable(&root_cause(&error)))?
             .connect_timeout(CONNECT_TIMEOUT);
-        let channel = endpoint.connect().await.map_err(|error| Failure::Unreachable {
+        let channel = endpoint
+            .connect()
+            .await
+            .map_err(|error| Failure::Unreachable {
+                address: address.clone(),
+                reason: root_cause(&error),
+            })?;
+        Ok(Self {
+            channel,
             address: address.clone(),
-            reason: root_cause(&error),
-        })?;
-        Ok(Self { channel, address: address.clone() })
+        })
     }
 
     /// Waits for the answer to a call; `action` completes "cannot …".
@@ -119,7 +124,10 @@ impl Connection {
                 reason: root_cause(&status),
             };
         }
-        Failure::Refused { action: action.to_owned(), status: Box::new(status) }
+        Failure::Refused {
+            action: action.to_owned(),
+            status: Box::new(status),
+        }
     }
 }
 
@@ -131,5 +139,8 @@ fn root_cause(error: &dyn Error) -> String {
     }
     let message = cause.to_string();
     // "Connection refused (os error 111)"
-    message.split_once(" (os error").map_or(message.as_str(), |(message, _)| message).to_lowercase()
+    message
+        .split_once(" (os error")
+        .map_or(message.as_str(), |(message, _)| message)
+        .to_lowercase()
 }

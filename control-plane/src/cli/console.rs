@@ -1,9 +1,6 @@
 //! Where a command writes: data to one side, talk to the other.
 
-use std::{
-    fmt,
-    io::Write,
-};
+use std::{fmt, io::Write};
 
 use serde::Serialize;
 
@@ -99,6 +96,8 @@ impl<'a> Console<'a> {
 
 impl fmt::Debug for Console<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Console").field("colour", &self.colour).finish_non_exhaustive()
+        f.debug_struct("Console")
+            .field("colour", &self.colour)
+            .finish_non_exhaustive()
     }
 }

@@ -32,7 +32,12 @@ pub(crate) struct DeleteArgs {
     #[arg(requires = "kind")]
     name: Option<String>,
     /// What the documents in a file or folder name; repeatable
-    #[arg(short, long = "filename", value_name = "FILE|DIR|-", conflicts_with = "kind")]
+    #[arg(
+        short,
+        long = "filename",
+        value_name = "FILE|DIR|-",
+        conflicts_with = "kind"
+    )]
     files: Vec<PathBuf>,
     /// Check whether it could be deleted, and keep it
     #[arg(long)]
@@ -63,7 +68,11 @@ pub(crate) async fn run(
             }
             Err(failure @ Failure::Refused { .. }) => {
                 console.talk(format_args!("error: {}", shown(&failure, &name)));
-                exit = if exit == Exit::Success { failure.exit() } else { exit };
+                exit = if exit == Exit::Success {
+                    failure.exit()
+                } else {
+                    exit
+                };
             }
             Err(failure) => return Err(failure),
         }

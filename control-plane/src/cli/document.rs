@@ -76,7 +76,9 @@ impl Document {
 
 /// A stored resource is not what a document can say.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot show `{name}`: its {field} is {found}; is the control plane newer than this program?")]
+#[error(
+    "cannot show `{name}`: its {field} is {found}; is the control plane newer than this program?"
+)]
 pub(crate) struct Unreadable {
     name: String,
     field: &'static str,
@@ -102,7 +104,10 @@ struct WithoutNull;
 impl schemars::transform::Transform for WithoutNull {
     fn transform(&mut self, schema: &mut Schema) {
         schemars::transform::transform_subschemas(self, schema);
-        let only = match schema.get("anyOf").and_then(serde_json::Value::as_array).map(Vec::as_slice)
+        let only = match schema
+            .get("anyOf")
+            .and_then(serde_json::Value::as_array)
+            .map(Vec::as_slice)
         {
             Some([only, null]) if null.get("type").is_some_and(|is| is == "null") => only.clone(),
             _ => serde_json::Value::Null,
@@ -120,7 +125,10 @@ impl schemars::transform::Transform for WithoutNull {
                 schema.insert("type".to_owned(), only);
             }
         }
-        if schema.get("default").is_some_and(serde_json::Value::is_null) {
+        if schema
+            .get("default")
+            .is_some_and(serde_json::Value::is_null)
+        {
             schema.remove("default");
         }
     }
@@ -166,7 +174,10 @@ impl Metadata {
 
     fn parse(name: &str) -> Result<Self, Unreadable> {
         let name = parse_name(name)?;
-        Ok(Self { name: Id(name.id), organization: unless_default(name.organization) })
+        Ok(Self {
+            name: Id(name.id),
+            organization: unless_default(name.organization),
+        })
     }
 }
 

@@ -40,7 +40,10 @@ impl From<Exit> for ExitCode {
 pub(crate) enum Failure {
     /// What was given to it is wrong, in these places.
     #[error("{}", Listed(.problems, .consequence))]
-    Invalid { problems: Vec<Problem>, consequence: &'static str },
+    Invalid {
+        problems: Vec<Problem>,
+        consequence: &'static str,
+    },
     /// What was asked for makes no sense.
     #[error("{0}")]
     Usage(String),
@@ -73,10 +76,9 @@ impl Failure {
             Self::Refused { status, .. } => of_code(status.code()),
             // Whoever read the output has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
-            Self::Unreachable { .. }
-            | Self::TooSlow(_)
-            | Self::Nonsense(_)
-            | Self::Output(_) => Exit::Unavailable,
+            Self::Unreachable { .. } | Self::TooSlow(_) | Self::Nonsense(_) | Self::Output(_) => {
+                Exit::Unavailable
+            }
         }
     }
 }
@@ -120,7 +122,11 @@ struct Listed<'a>(&'a [Problem], &'a str);
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(problems, consequence) = self;
-        let noun = if problems.len() == 1 { "problem" } else { "problems" };
+        let noun = if problems.len() == 1 {
+            "problem"
+        } else {
+            "problems"
+        };
         write!(f, "{} {noun}, {consequence}", problems.len())
     }
 }

@@ -59,7 +59,9 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         if entry.file_type()?.is_dir() {
             walk(&path, files)?;
         } else if path.is_file()
-            && path.extension().is_some_and(|is| ENDINGS.iter().any(|ending| is == *ending))
+            && path
+                .extension()
+                .is_some_and(|is| ENDINGS.iter().any(|ending| is == *ending))
         {
             files.push(path);
         }
@@ -71,11 +73,17 @@ fn read_one(path: &Path) -> Result<Text, Problem> {
     let (file, bytes) = if path == Path::new("-") {
         ("<stdin>".to_owned(), limited(io::stdin().lock()))
     } else {
-        (path.display().to_string(), fs::File::open(path).and_then(limited))
+        (
+            path.display().to_string(),
+            fs::File::open(path).and_then(limited),
+        )
     };
     let bytes = bytes.map_err(|error| unreadable(Path::new(&file), &error))?;
     let content = String::from_utf8(bytes).map_err(|error| {
-        let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let good = error
+            .as_bytes()
+            .get(..error.utf8_error().valid_up_to())
+            .unwrap_or_default();
         Problem {
             file: file.clone(),
             at: Some(Position::after(&String::from_utf8_lossy(good))),

@@ -55,8 +55,10 @@ pub(crate) async fn run(
             }
         }
         Format::Json => {
-            let mut documents =
-                found.into_iter().map(document).collect::<Result<Vec<_>, _>>()?;
+            let mut documents = found
+                .into_iter()
+                .map(document)
+                .collect::<Result<Vec<_>, _>>()?;
             match (&args.name, documents.pop()) {
                 (Some(_), Some(only)) => console.json(&only)?,
                 (_, last) => {
@@ -93,11 +95,24 @@ fn short(name: &str) -> String {
 
 fn print(kind: Kind, found: &[resource::Kind], console: &mut Console<'_>) -> Result<(), Failure> {
     let heading: &[&str] = match kind {
-        Kind::Server => &["NAME", "ENDPOINTS", "TOKEN", "ON DENIED", "TOOLS", "UPDATED"],
+        Kind::Server => &[
+            "NAME",
+            "ENDPOINTS",
+            "TOKEN",
+            "ON DENIED",
+            "TOOLS",
+            "UPDATED",
+        ],
         Kind::IdentityProvider => &["NAME", "ISSUER", "AUDIENCES", "KEYS", "UPDATED"],
-        Kind::Rule => {
-            &["NAME", "EFFECT", "SUBJECTS", "SERVERS", "CAPABILITIES", "REDACT", "UPDATED"]
-        }
+        Kind::Rule => &[
+            "NAME",
+            "EFFECT",
+            "SUBJECTS",
+            "SERVERS",
+            "CAPABILITIES",
+            "REDACT",
+            "UPDATED",
+        ],
     };
     let rows: Vec<Vec<Cell>> = found
         .iter()
@@ -123,7 +138,11 @@ fn server_row(server: &Server) -> Vec<Cell> {
         .endpoints
         .iter()
         .map(|endpoint| {
-            let host = if endpoint.host.is_empty() { "*" } else { &endpoint.host };
+            let host = if endpoint.host.is_empty() {
+                "*"
+            } else {
+                &endpoint.host
+            };
             format!("{host}{} > {}", endpoint.path, endpoint.cluster)
         })
         .collect();
@@ -153,19 +172,36 @@ fn rule_row(rule: &Rule) -> Vec<Cell> {
     };
     let subjects = rule.subjects.as_ref();
     let mut who: Vec<String> = Vec::new();
-    who.extend(subjects.is_some_and(|subjects| subjects.anyone).then(|| "anyone".to_owned()));
     who.extend(
-        subjects.is_some_and(|subjects| subjects.authenticated).then(|| "authenticated".to_owned()),
+        subjects
+            .is_some_and(|subjects| subjects.anyone)
+            .then(|| "anyone".to_owned()),
+    );
+    who.extend(
+        subjects
+            .is_some_and(|subjects| subjects.authenticated)
+            .then(|| "authenticated".to_owned()),
     );
     let groups = subjects.into_iter().flat_map(|subjects| &subjects.groups);
     who.extend(groups.map(|group| format!("group:{group}")));
-    who.extend(subjects.into_iter().flat_map(|subjects| subjects.users.clone()));
-    let capabilities = [("", &rule.tools), ("prompt:", &rule.prompts), ("resource:", &rule.resources)];
+    who.extend(
+        subjects
+            .into_iter()
+            .flat_map(|subjects| subjects.users.clone()),
+    );
+    let capabilities = [
+        ("", &rule.tools),
+        ("prompt:", &rule.prompts),
+        ("resource:", &rule.resources),
+    ];
     let what: Vec<String> = capabilities
         .into_iter()
         .flat_map(|(prefix, globs)| globs.iter().map(move |glob| format!("{prefix}{glob}")))
         .collect();
-    let redaction = rule.obligations.as_ref().and_then(|obligations| obligations.redaction.as_ref());
+    let redaction = rule
+        .obligations
+        .as_ref()
+        .and_then(|obligations| obligations.redaction.as_ref());
     vec![
         id_cell(&rule.name),
         effect,

@@ -32,16 +32,26 @@ impl Position {
 
     /// Where a text ends.
     pub(crate) fn after(text: &str) -> Self {
-        text.chars().fold(Self::START, |Self { line, column }, c| match c {
-            '\n' => Self { line: line + 1, column: 1 },
-            _ => Self { line, column: column + 1 },
-        })
+        text.chars()
+            .fold(Self::START, |Self { line, column }, c| match c {
+                '\n' => Self {
+                    line: line + 1,
+                    column: 1,
+                },
+                _ => Self {
+                    line,
+                    column: column + 1,
+                },
+            })
     }
 }
 
 impl From<Location> for Position {
     fn from(location: Location) -> Self {
-        Self { line: location.line().max(1), column: location.column().max(1) }
+        Self {
+            line: location.line().max(1),
+            column: location.column().max(1),
+        }
     }
 }
 
@@ -87,25 +97,24 @@ pub(crate) struct Malformed {
 impl Node {
     /// Reads every document of a text; one that holds nothing is left out.
     pub(crate) fn read_all(text: &str) -> Result<Vec<Self>, Malformed> {
-        let documents: Vec<Self> =
-            serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| {
-                Malformed {
-                    at: error.location().map_or(Position::START, Position::from),
-                    message: without_place(&error.without_snippet().render()),
-                }
+        let documents: Vec<Self> = serde_saphyr::from_multiple_with_options(text, options())
+            .map_err(|error| Malformed {
+                at: error.location().map_or(Position::START, Position::from),
+                message: without_place(&error.without_snippet().render()),
             })?;
-        Ok(documents.into_iter().filter(|node| !matches!(node.value, Value::Null)).collect())
+        Ok(documents
+            .into_iter()
+            .filter(|node| !matches!(node.value, Value::Null))
+            .collect())
     }
 
     /// The value of a key, where this is a mapping that has it.
     pub(crate) fn field(&self, key: &str) -> Option<&Entry> {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|entry| entry.key == key),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::Text(_)
-            | Value::List(_) => None,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => {
+                None
+            }
         }
     }
 
@@ -120,7 +129,11 @@ impl Node {
 
     /// The text that this is, where it is one.
     pub(crate) fn text(&self) -> Option<&str> {
-        if let Value::Text(text) = &self.value { Some(text) } else { None }
+        if let Value::Text(text) = &self.value {
+            Some(text)
+        } else {
+            None
+        }
     }
 
     /// Where a path leads, or the nearest place above it that is there.
@@ -139,7 +152,11 @@ impl Node {
             };
             let Some((place, node)) = next else { return at };
             // A scalar is shown itself, a collection by its key.
-            at = if matches!(node.value, Value::List(_) | Value::Map(_)) { place } else { node.at };
+            at = if matches!(node.value, Value::List(_) | Value::Map(_)) {
+                place
+            } else {
+                node.at
+            };
             here = node;
         }
         at
@@ -164,7 +181,10 @@ impl Node {
 
 /// The message without the place at its end, which is said elsewhere.
 fn without_place(message: &str) -> String {
-    message.rsplit_once(" at line ").map_or(message, |(message, _)| message).to_owned()
+    message
+        .rsplit_once(" at line ")
+        .map_or(message, |(message, _)| message)
+        .to_owned()
 }
 
 fn options() -> Options {
@@ -183,8 +203,13 @@ fn options() -> Options {
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Spanned { value, referenced, .. } = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Self { at: referenced.into(), value })
+        let Spanned {
+            value, referenced, ..
+        } = Spanned::<Value>::deserialize(deserializer)?;
+        Ok(Self {
+            at: referenced.into(),
+            value,
+        })
     }
 }
 
@@ -224,7 +249,9 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("not a finite number"))
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {

@@ -78,7 +78,10 @@ pub(crate) struct Scope {
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { organization: Self::DEFAULT.to_owned(), workspace: Self::DEFAULT.to_owned() }
+        Self {
+            organization: Self::DEFAULT.to_owned(),
+            workspace: Self::DEFAULT.to_owned(),
+        }
     }
 }
 
@@ -88,7 +91,10 @@ impl Scope {
 
     /// What a list of this kind is asked of.
     pub(crate) fn parent(&self, kind: Kind) -> String {
-        let Self { organization, workspace } = self;
+        let Self {
+            organization,
+            workspace,
+        } = self;
         match kind {
             Kind::Server => format!("organizations/{organization}/workspaces/{workspace}"),
             Kind::IdentityProvider | Kind::Rule => format!("organizations/{organization}"),
@@ -119,15 +125,27 @@ impl Name {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let segments: Vec<&str> = text.split('/').collect();
         let (organization, workspace, collection, id) = match segments.as_slice() {
-            ["organizations", organization, "workspaces", workspace, collection, id] => {
-                (*organization, Some((*workspace).to_owned()), *collection, *id)
-            }
+            [
+                "organizations",
+                organization,
+                "workspaces",
+                workspace,
+                collection,
+                id,
+            ] => (
+                *organization,
+                Some((*workspace).to_owned()),
+                *collection,
+                *id,
+            ),
             ["organizations", organization, collection, id] => {
                 (*organization, None, *collection, *id)
             }
             _ => return None,
         };
-        let kind = Kind::ALL.into_iter().find(|kind| kind.collection() == collection)?;
+        let kind = Kind::ALL
+            .into_iter()
+            .find(|kind| kind.collection() == collection)?;
         ((kind == Kind::Server) == workspace.is_some()).then(|| Self {
             kind,
             organization: organization.to_owned(),
@@ -167,16 +185,30 @@ mod tests {
     #[test]
     fn a_name_survives_reading_and_writing() {
         for (text, short) in [
-            ("organizations/default/workspaces/default/servers/notes", "server/notes"),
-            ("organizations/acme/workspaces/default/servers/n", "server/acme/default/n"),
+            (
+                "organizations/default/workspaces/default/servers/notes",
+                "server/notes",
+            ),
+            (
+                "organizations/acme/workspaces/default/servers/n",
+                "server/acme/default/n",
+            ),
             ("organizations/default/rules/dev", "rule/dev"),
-            ("organizations/acme/identityProviders/corp", "identityprovider/acme/corp"),
+            (
+                "organizations/acme/identityProviders/corp",
+                "identityprovider/acme/corp",
+            ),
         ] {
             let name = Name::parse(text).unwrap();
             assert_eq!(name.to_string(), text);
             assert_eq!(name.short(), short);
         }
-        for text in ["", "rules/dev", "organizations/o/servers/s", "organizations/o/things/t"] {
+        for text in [
+            "",
+            "rules/dev",
+            "organizations/o/servers/s",
+            "organizations/o/things/t",
+        ] {
             assert_eq!(Name::parse(text), None, "{text}");
         }
     }

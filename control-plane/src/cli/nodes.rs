@@ -70,8 +70,11 @@ pub(crate) async fn run(
 ) -> Result<Exit, Failure> {
     let format = context.format_of(&[Format::Table, Format::Json, Format::Yaml])?;
     let connection = Connection::open(&context.address).await?;
-    let listing =
-        if args.wait { wait(args, &connection).await? } else { list(&connection).await? };
+    let listing = if args.wait {
+        wait(args, &connection).await?
+    } else {
+        list(&connection).await?
+    };
     match format {
         Format::Json => console.json(&rendered(&listing)?)?,
         Format::Yaml => console.yaml(&rendered(&listing)?, true)?,
@@ -122,13 +125,24 @@ fn missing(listing: &Listing, min_instances: usize) -> String {
 
 async fn list(connection: &Connection) -> Result<Listing, Failure> {
     let mut client = InstanceServiceClient::new(connection.channel.clone());
-    let mut listing = Listing { instances: Vec::new(), published: None, converged: false };
+    let mut listing = Listing {
+        instances: Vec::new(),
+        published: None,
+        converged: false,
+    };
     let mut page_token = String::new();
     loop {
-        let request = ListInstancesRequest { page_size: PAGE_SIZE, page_token };
+        let request = ListInstancesRequest {
+            page_size: PAGE_SIZE,
+            page_token,
+        };
         let call = client.list_instances(request);
-        let ListInstancesResponse { instances, next_page_token, published, converged } =
-            connection.answer("list the instances", call).await?;
+        let ListInstancesResponse {
+            instances,
+            next_page_token,
+            published,
+            converged,
+        } = connection.answer("list the instances", call).await?;
         listing.instances.extend(instances);
         (listing.published, listing.converged) = (published, converged);
         if next_page_token.is_empty() {
@@ -145,8 +159,9 @@ fn rendered(listing: &Listing) -> Result<serde_json::Value, Failure> {
         .map(|instance| render::message("chancery.admin.v1.Instance", instance))
         .collect::<Result<_, _>>()?;
     let published = listing.published.as_ref();
-    let published =
-        published.map(|it| render::message("chancery.node.v1.SnapshotVersion", it)).transpose()?;
+    let published = published
+        .map(|it| render::message("chancery.node.v1.SnapshotVersion", it))
+        .transpose()?;
     Ok(serde_json::json!({
         "published": published,
         "converged": listing.converged,
@@ -158,14 +173,30 @@ fn print(listing: &Listing, console: &mut Console<'_>) -> Result<(), Failure> {
     if listing.instances.is_empty() {
         console.talk("no instance has connected");
     } else {
-        let heading =
-            ["NODE", "INSTANCE", "VERSION", "STATE", "SNAPSHOT", "ACKED", "DROPPED", "LAST SEEN", "NOTES"];
+        let heading = [
+            "NODE",
+            "INSTANCE",
+            "VERSION",
+            "STATE",
+            "SNAPSHOT",
+            "ACKED",
+            "DROPPED",
+            "LAST SEEN",
+            "NOTES",
+        ];
         let newest = version(listing.published.as_ref());
-        let rows: Vec<Vec<Cell>> =
-            listing.instances.iter().map(|instance| row(instance, &newest)).collect();
+        let rows: Vec<Vec<Cell>> = listing
+            .instances
+            .iter()
+            .map(|instance| row(instance, &newest))
+            .collect();
         table::write(&heading, &rows, console)?;
     }
-    let state = if listing.converged { "every live instance enforces it" } else { "not converged" };
+    let state = if listing.converged {
+        "every live instance enforces it"
+    } else {
+        "not converged"
+    };
     console.talk(format_args!(
         "newest snapshot: {}; {state}",
         version(listing.published.as_ref())
@@ -176,8 +207,11 @@ fn print(listing: &Listing, console: &mut Console<'_>) -> Result<(), Failure> {
 fn row(instance: &Instance, newest: &str) -> Vec<Cell> {
     let applied = version(instance.applied.as_ref());
     let current = applied == newest;
-    let (state, tone) =
-        if instance.live { ("live", Tone::Good) } else { ("lost", Tone::Bad) };
+    let (state, tone) = if instance.live {
+        ("live", Tone::Good)
+    } else {
+        ("lost", Tone::Bad)
+    };
     let mut notes = Vec::new();
     if !instance.nack_reason.is_empty() {
         notes.push(format!("refused the newest: {}", instance.nack_reason));
@@ -191,9 +225,18 @@ fn row(instance: &Instance, newest: &str) -> Vec<Cell> {
         Cell::new(state).tone(tone),
         Cell::new(&applied).tone(if current { Tone::Plain } else { Tone::Doubtful }),
         Cell::new(&instance.acked_sequence.to_string()),
-        if instance.dropped_entries > 0 { dropped.tone(Tone::Bad) } else { dropped },
-        Cell::new(&instance.last_seen_time.as_ref().map_or_else(|| "-".to_owned(), time::seconds))
-            .tone(Tone::Faint),
+        if instance.dropped_entries > 0 {
+            dropped.tone(Tone::Bad)
+        } else {
+            dropped
+        },
+        Cell::new(
+            &instance
+                .last_seen_time
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), time::seconds),
+        )
+        .tone(Tone::Faint),
         Cell::new(&notes.join("; ")).tone(Tone::Doubtful),
     ]
 }

@@ -82,7 +82,10 @@ impl fmt::Display for Path {
 }
 
 fn is_plain(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '$'))
+    !key.is_empty()
+        && key
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '$'))
 }
 
 #[cfg(test)]
@@ -91,10 +94,18 @@ mod tests {
 
     #[test]
     fn a_path_survives_reading_and_writing() {
-        for text in ["spec", "spec.endpoints[0].path", "resources[12]", "spec.jwks.keys[1].kty"] {
+        for text in [
+            "spec",
+            "spec.endpoints[0].path",
+            "resources[12]",
+            "spec.jwks.keys[1].kty",
+        ] {
             assert_eq!(Path::parse(text).unwrap().to_string(), text);
         }
-        assert_eq!(Path::default().field("a.b").field("c").to_string(), "[\"a.b\"].c");
+        assert_eq!(
+            Path::default().field("a.b").field("c").to_string(),
+            "[\"a.b\"].c"
+        );
         assert!(Path::parse("a[0").is_err());
     }
 }

@@ -18,7 +18,13 @@ pub(crate) struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, at, field, message, hint } = self;
+        let Self {
+            file,
+            at,
+            field,
+            message,
+            hint,
+        } = self;
         write!(f, "{}:", visible(file))?;
         if let Some(at) = at {
             write!(f, "{at}: {}:", visible(field))?;
@@ -34,7 +40,13 @@ impl fmt::Display for Problem {
 impl Problem {
     /// Something is wrong with a file as such.
     pub(crate) fn with_file(file: &str, message: String) -> Self {
-        Self { file: file.to_owned(), at: None, field: String::new(), message, hint: None }
+        Self {
+            file: file.to_owned(),
+            at: None,
+            field: String::new(),
+            message,
+            hint: None,
+        }
     }
 }
 

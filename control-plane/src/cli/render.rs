@@ -11,8 +11,7 @@ use std::sync::LazyLock;
 use chancery_proto::{DESCRIPTORS, audit::v1::PositionedRecord};
 use prost::{Message, Name as _};
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, EnumDescriptor, Kind, ReflectMessage as _,
-    Value,
+    DescriptorPool, DynamicMessage, EnumDescriptor, Kind, ReflectMessage as _, Value,
 };
 use prost_types::{Duration, Timestamp};
 use serde_json::{Map, Value as Json};
@@ -53,12 +52,20 @@ pub(crate) fn record(positioned: &PositionedRecord) -> Result<Json, Failure> {
 /// Hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from_digit(u32::from(value), 16);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).flatten().collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .flatten()
+        .collect()
 }
 
 fn decode(full_name: &str, bytes: &[u8]) -> Result<Map<String, Json>, String> {
-    let pool = POOL.as_ref().ok_or("this program's contract cannot be read")?;
-    let descriptor = pool.get_message_by_name(full_name).ok_or("no such message")?;
+    let pool = POOL
+        .as_ref()
+        .ok_or("this program's contract cannot be read")?;
+    let descriptor = pool
+        .get_message_by_name(full_name)
+        .ok_or("no such message")?;
     let message = DynamicMessage::decode(descriptor, bytes).map_err(|error| error.to_string())?;
     Ok(fields(&message))
 }
@@ -126,11 +133,18 @@ fn shown(kind: &Kind, value: &Value) -> Json {
 
 /// `VERDICT_REQUIRE_APPROVAL` is `require_approval`.
 fn word(names: &EnumDescriptor, number: i32) -> Json {
-    let Some(value) = names.get_value(number) else { return number.into() };
+    let Some(value) = names.get_value(number) else {
+        return number.into();
+    };
     let unspecified = names.get_value(0);
-    let prefix = unspecified.as_ref().and_then(|zero| zero.name().strip_suffix("UNSPECIFIED"));
+    let prefix = unspecified
+        .as_ref()
+        .and_then(|zero| zero.name().strip_suffix("UNSPECIFIED"));
     let name = value.name();
-    name.strip_prefix(prefix.unwrap_or_default()).unwrap_or(name).to_lowercase().into()
+    name.strip_prefix(prefix.unwrap_or_default())
+        .unwrap_or(name)
+        .to_lowercase()
+        .into()
 }
 
 fn known_message(message: &DynamicMessage) -> Json {
@@ -156,9 +170,9 @@ fn content(data: &Value, truncated: bool) -> Option<(String, Json)> {
     }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => Some(text),
-        Err(error) if truncated && error.error_len().is_none() => {
-            bytes.get(..error.valid_up_to()).and_then(|whole| std::str::from_utf8(whole).ok())
-        }
+        Err(error) if truncated && error.error_len().is_none() => bytes
+            .get(..error.valid_up_to())
+            .and_then(|whole| std::str::from_utf8(whole).ok()),
         Err(_) => None,
     };
     Some(match text {

@@ -20,7 +20,12 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DIR", env = "CHANCERY_DATA_DIR")]
     data_dir: PathBuf,
     /// Where to listen; port 0 takes any
-    #[arg(long, value_name = "ADDRESS", env = "CHANCERY_LISTEN", default_value = "127.0.0.1:7400")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "CHANCERY_LISTEN",
+        default_value = "127.0.0.1:7400"
+    )]
     listen: SocketAddr,
     /// Authenticate nobody; on loopback, for development only
     #[arg(long)]
@@ -29,12 +34,24 @@ pub(crate) struct ServeArgs {
 
 pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     if let Err(error) = subscriber.try_init() {
         console.talk(format_args!("warning: no logs: {error}"));
     }
-    let ServeArgs { data_dir, listen, insecure_development } = args;
-    match serve::run(ServeOptions { data_dir, listen, insecure_development }).await {
+    let ServeArgs {
+        data_dir,
+        listen,
+        insecure_development,
+    } = args;
+    match serve::run(ServeOptions {
+        data_dir,
+        listen,
+        insecure_development,
+    })
+    .await
+    {
         Ok(()) => Exit::Success,
         Err(error) => {
             console.talk(format_args!("error: {error}"));

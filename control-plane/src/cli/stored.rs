@@ -23,7 +23,11 @@ pub(crate) async fn get(connection: &Connection, name: &Name) -> Result<resource
         Kind::Server => {
             let mut client = servers(channel);
             let call = client.get_server(admin::GetServerRequest { name });
-            connection.answer(&action, call).await?.server.map(resource::Kind::Server)
+            connection
+                .answer(&action, call)
+                .await?
+                .server
+                .map(resource::Kind::Server)
         }
         Kind::IdentityProvider => {
             let mut client = identity_providers(channel);
@@ -34,7 +38,11 @@ pub(crate) async fn get(connection: &Connection, name: &Name) -> Result<resource
         Kind::Rule => {
             let mut client = rules(channel);
             let call = client.get_rule(admin::GetRuleRequest { name });
-            connection.answer(&action, call).await?.rule.map(resource::Kind::Rule)
+            connection
+                .answer(&action, call)
+                .await?
+                .rule
+                .map(resource::Kind::Rule)
         }
     };
     found.ok_or_else(|| Failure::Nonsense(format!("nothing, asked to {action}")))
@@ -84,22 +92,52 @@ async fn list_page(
     Ok(match kind {
         Kind::Server => {
             let mut client = servers(channel);
-            let request = admin::ListServersRequest { parent, page_size, page_token };
-            let page = connection.answer(&action, client.list_servers(request)).await?;
-            (page.servers.into_iter().map(resource::Kind::Server).collect(), page.next_page_token)
+            let request = admin::ListServersRequest {
+                parent,
+                page_size,
+                page_token,
+            };
+            let page = connection
+                .answer(&action, client.list_servers(request))
+                .await?;
+            (
+                page.servers
+                    .into_iter()
+                    .map(resource::Kind::Server)
+                    .collect(),
+                page.next_page_token,
+            )
         }
         Kind::IdentityProvider => {
             let mut client = identity_providers(channel);
-            let request = admin::ListIdentityProvidersRequest { parent, page_size, page_token };
-            let page = connection.answer(&action, client.list_identity_providers(request)).await?;
-            let found = page.identity_providers.into_iter().map(resource::Kind::IdentityProvider);
+            let request = admin::ListIdentityProvidersRequest {
+                parent,
+                page_size,
+                page_token,
+            };
+            let page = connection
+                .answer(&action, client.list_identity_providers(request))
+                .await?;
+            let found = page
+                .identity_providers
+                .into_iter()
+                .map(resource::Kind::IdentityProvider);
             (found.collect(), page.next_page_token)
         }
         Kind::Rule => {
             let mut client = rules(channel);
-            let request = admin::ListRulesRequest { parent, page_size, page_token };
-            let page = connection.answer(&action, client.list_rules(request)).await?;
-            (page.rules.into_iter().map(resource::Kind::Rule).collect(), page.next_page_token)
+            let request = admin::ListRulesRequest {
+                parent,
+                page_size,
+                page_token,
+            };
+            let page = connection
+                .answer(&action, client.list_rules(request))
+                .await?;
+            (
+                page.rules.into_iter().map(resource::Kind::Rule).collect(),
+                page.next_page_token,
+            )
         }
     })
 }
@@ -116,18 +154,36 @@ pub(crate) async fn delete(
     match kind {
         Kind::Server => {
             let mut client = servers(channel);
-            let request = admin::DeleteServerRequest { name, etag, validate_only };
-            connection.answer(&action, client.delete_server(request)).await?;
+            let request = admin::DeleteServerRequest {
+                name,
+                etag,
+                validate_only,
+            };
+            connection
+                .answer(&action, client.delete_server(request))
+                .await?;
         }
         Kind::IdentityProvider => {
             let mut client = identity_providers(channel);
-            let request = admin::DeleteIdentityProviderRequest { name, etag, validate_only };
-            connection.answer(&action, client.delete_identity_provider(request)).await?;
+            let request = admin::DeleteIdentityProviderRequest {
+                name,
+                etag,
+                validate_only,
+            };
+            connection
+                .answer(&action, client.delete_identity_provider(request))
+                .await?;
         }
         Kind::Rule => {
             let mut client = rules(channel);
-            let request = admin::DeleteRuleRequest { name, etag, validate_only };
-            connection.answer(&action, client.delete_rule(request)).await?;
+            let request = admin::DeleteRuleRequest {
+                name,
+                etag,
+                validate_only,
+            };
+            connection
+                .answer(&action, client.delete_rule(request))
+                .await?;
         }
     }
     Ok(())

@@ -19,20 +19,33 @@ pub(crate) struct Cell {
 
 impl Cell {
     pub(crate) fn new(text: &str) -> Self {
-        Self { text: visible(text).into_owned(), tone: Tone::Plain }
+        Self {
+            text: visible(text).into_owned(),
+            tone: Tone::Plain,
+        }
     }
 
     /// A text of which no more is shown than `columns` hold.
     pub(crate) fn cut(text: &str, columns: usize) -> Self {
-        Self { text: cut(visible(text), columns).into_owned(), tone: Tone::Plain }
+        Self {
+            text: cut(visible(text), columns).into_owned(),
+            tone: Tone::Plain,
+        }
     }
 
     /// Several texts, or `-`.
     pub(crate) fn list<T: AsRef<str>>(texts: &[T]) -> Self {
         const SHOWN: usize = 48;
         let texts: Vec<Cow<'_, str>> = texts.iter().map(|text| visible(text.as_ref())).collect();
-        let text = if texts.is_empty() { "-".to_owned() } else { texts.join(", ") };
-        Self { text: cut(text.into(), SHOWN).into_owned(), tone: Tone::Plain }
+        let text = if texts.is_empty() {
+            "-".to_owned()
+        } else {
+            texts.join(", ")
+        };
+        Self {
+            text: cut(text.into(), SHOWN).into_owned(),
+            tone: Tone::Plain,
+        }
     }
 
     pub(crate) fn tone(mut self, tone: Tone) -> Self {
@@ -56,7 +69,9 @@ pub(crate) struct Columns {
 impl Columns {
     /// Columns that hold these headings, and are no narrower than the widths with them.
     pub(crate) fn new(least: &[usize]) -> Self {
-        Self { widths: least.to_vec() }
+        Self {
+            widths: least.to_vec(),
+        }
     }
 
     /// Widens the columns for a row.
@@ -70,7 +85,10 @@ impl Columns {
     /// Writes a row; nothing is padded after its last text.
     pub(crate) fn write(&mut self, row: &[Cell], console: &mut Console<'_>) -> Result<(), Failure> {
         self.fit(row);
-        let used = row.iter().rposition(|cell| !cell.text.is_empty()).map_or(0, |last| last + 1);
+        let used = row
+            .iter()
+            .rposition(|cell| !cell.text.is_empty())
+            .map_or(0, |last| last + 1);
         let mut line = String::new();
         for (number, (cell, least)) in row.iter().zip(&self.widths).enumerate().take(used) {
             line.push_str(&console.paint(&cell.text, cell.tone));
@@ -86,7 +104,10 @@ impl Columns {
 
 /// The row above all others.
 pub(crate) fn heading(names: &[&str]) -> Vec<Cell> {
-    names.iter().map(|name| Cell::new(name).tone(Tone::Heading)).collect()
+    names
+        .iter()
+        .map(|name| Cell::new(name).tone(Tone::Heading))
+        .collect()
 }
 
 /// Writes a whole table.

@@ -15,7 +15,9 @@ pub(crate) enum When {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidTime {
     /// Neither form.
-    #[error("expected a time before now such as 90s, 15m, 1h or 7d, or a time such as 2026-07-03T10:15:00Z")]
+    #[error(
+        "expected a time before now such as 90s, 15m, 1h or 7d, or a time such as 2026-07-03T10:15:00Z"
+    )]
     When,
     /// Not a length.
     #[error("expected a length such as 500ms, 90s, 15m, 1h or 7d")]
@@ -27,7 +29,9 @@ impl When {
         if let Ok(length) = parse_length(text) {
             return Ok(Self::Before(length));
         }
-        text.parse().map(Self::At).map_err(|_not_a_time| InvalidTime::When)
+        text.parse()
+            .map(Self::At)
+            .map_err(|_not_a_time| InvalidTime::When)
     }
 
     pub(crate) fn resolve(&self, now: SystemTime) -> Timestamp {
@@ -42,25 +46,39 @@ impl When {
 
 /// Reads `90s`, `15m`, `1h`, `7d` and `500ms`.
 pub(crate) fn parse_length(text: &str) -> Result<Duration, InvalidTime> {
-    const UNITS: [(&str, u64); 5] =
-        [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+    const UNITS: [(&str, u64); 5] = [
+        ("ms", 1),
+        ("s", 1_000),
+        ("m", 60_000),
+        ("h", 3_600_000),
+        ("d", 86_400_000),
+    ];
     let milliseconds = UNITS.iter().find_map(|(unit, factor)| {
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
         number.checked_mul(*factor)
     });
-    milliseconds.map(Duration::from_millis).ok_or(InvalidTime::Length)
+    milliseconds
+        .map(Duration::from_millis)
+        .ok_or(InvalidTime::Length)
 }
 
 /// RFC 3339 in UTC, to the second.
 pub(crate) fn seconds(time: &Timestamp) -> String {
-    Timestamp { seconds: time.seconds, nanos: 0 }.to_string()
+    Timestamp {
+        seconds: time.seconds,
+        nanos: 0,
+    }
+    .to_string()
 }
 
 /// RFC 3339 in UTC, always to the millisecond.
 pub(crate) fn milliseconds(time: &Timestamp) -> String {
     let seconds = seconds(time);
     let whole = seconds.strip_suffix('Z').unwrap_or(&seconds);
-    format!("{whole}.{:03}Z", time.nanos.clamp(0, 999_999_999) / 1_000_000)
+    format!(
+        "{whole}.{:03}Z",
+        time.nanos.clamp(0, 999_999_999) / 1_000_000
+    )
 }
 
 #[cfg(test)]
@@ -79,17 +97,31 @@ mod tests {
             ("2026-07-03T12:15:00+02:00", "2026-07-03T10:15:00Z"),
             ("2026-07-03", "2026-07-03T00:00:00Z"),
         ] {
-            assert_eq!(seconds(&When::parse(text).unwrap().resolve(now)), shown, "{text}");
+            assert_eq!(
+                seconds(&When::parse(text).unwrap().resolve(now)),
+                shown,
+                "{text}"
+            );
         }
-        for text in ["", "h", "1", "1y", "-1h", "yesterday", "99999999999999999999d"] {
+        for text in [
+            "",
+            "h",
+            "1",
+            "1y",
+            "-1h",
+            "yesterday",
+            "99999999999999999999d",
+        ] {
             assert!(When::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn milliseconds_are_always_shown() {
-        for (nanos, shown) in [(0, "1970-01-01T00:00:01.000Z"), (2_999_999, "1970-01-01T00:00:01.002Z")]
-        {
+        for (nanos, shown) in [
+            (0, "1970-01-01T00:00:01.000Z"),
+            (2_999_999, "1970-01-01T00:00:01.002Z"),
+        ] {
             assert_eq!(milliseconds(&Timestamp { seconds: 1, nanos }), shown);
         }
     }

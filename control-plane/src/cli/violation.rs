@@ -26,7 +26,10 @@ pub(crate) fn explain(
         Some(_) | None => Vec::new(),
     };
     if violations.is_empty() {
-        return Failure::Refused { action: action.to_owned(), status: Box::new(status) };
+        return Failure::Refused {
+            action: action.to_owned(),
+            status: Box::new(status),
+        };
     }
     let mut problems: Vec<Problem> = violations
         .into_iter()
@@ -34,7 +37,10 @@ pub(crate) fn explain(
         .collect();
     problems.sort();
     problems.dedup();
-    Failure::Invalid { problems, consequence }
+    Failure::Invalid {
+        problems,
+        consequence,
+    }
 }
 
 fn place(field: &str, message: String, batch: &Batch) -> Problem {
@@ -57,7 +63,13 @@ fn written(kind: Kind, steps: &[Step]) -> Path {
     };
     let words: Vec<&str> = steps
         .iter()
-        .map_while(|step| if let Step::Field(word) = step { Some(word.as_str()) } else { None })
+        .map_while(|step| {
+            if let Step::Field(word) = step {
+                Some(word.as_str())
+            } else {
+                None
+            }
+        })
         .collect();
     let (place, taken): (&[&str], usize) = match words.as_slice() {
         [] | ["metadata" | "spec" | "kind" | "apiVersion", ..] => (&[], 0),
@@ -77,7 +89,13 @@ fn written(kind: Kind, steps: &[Step]) -> Path {
     let place = place.iter().map(|word| Step::Field((*word).to_owned()));
     // What is inside a key set or a definition is not ours to name.
     let foreign = matches!(words.as_slice(), ["jwks" | "tools", ..]);
-    let rest = rest.map(|step| if foreign { step.clone() } else { camel_case(step) });
+    let rest = rest.map(|step| {
+        if foreign {
+            step.clone()
+        } else {
+            camel_case(step)
+        }
+    });
     place.chain(rest).collect()
 }
 

@@ -40,16 +40,25 @@ impl Filter {
             "" => None,
             text => Some(unhex(text)?),
         };
-        Some(Self { filter, decision_id })
+        Some(Self {
+            filter,
+            decision_id,
+        })
     }
 
     /// Whether a record is one of those.
     pub fn admits(&self, record: &Record) -> bool {
-        let Ok(entry) = Entry::decode(&*record.entry) else { return false };
+        let Ok(entry) = Entry::decode(&*record.entry) else {
+            return false;
+        };
         let time = entry.time.unwrap_or_default();
-        let not_before = |start: Option<Timestamp>| start.is_none_or(|start| key(time) >= key(start));
+        let not_before =
+            |start: Option<Timestamp>| start.is_none_or(|start| key(time) >= key(start));
         let before = |end: Option<Timestamp>| end.is_none_or(|end| key(time) < key(end));
-        let same_decision = self.decision_id.as_ref().is_none_or(|id| *id == entry.decision_id);
+        let same_decision = self
+            .decision_id
+            .as_ref()
+            .is_none_or(|id| *id == entry.decision_id);
         same_decision
             && not_before(self.filter.start_time)
             && before(self.filter.end_time)
@@ -57,13 +66,27 @@ impl Filter {
     }
 
     fn admits_event(&self, event: Option<&Event>) -> bool {
-        let RecordFilter { user, server, capability, method, verdict, .. } = &self.filter;
-        let is_any = [user, server, capability, method].into_iter().all(String::is_empty);
+        let RecordFilter {
+            user,
+            server,
+            capability,
+            method,
+            verdict,
+            ..
+        } = &self.filter;
+        let is_any = [user, server, capability, method]
+            .into_iter()
+            .all(String::is_empty);
         if is_any && *verdict == i32::from(Verdict::Unspecified) {
             return true;
         }
-        let Some(Event::Decision(decision)) = event else { return false };
-        let principal = decision.principal.as_ref().and_then(|principal| principal.user.as_ref());
+        let Some(Event::Decision(decision)) = event else {
+            return false;
+        };
+        let principal = decision
+            .principal
+            .as_ref()
+            .and_then(|principal| principal.user.as_ref());
         let is = |wanted: &String, found: &str| wanted.is_empty() || wanted == found;
         let server_id = decision.server.rsplit('/').next().unwrap_or_default();
         is(user, principal.map_or("", |user| &user.value))
@@ -79,8 +102,10 @@ fn key(time: Timestamp) -> (i64, i32) {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect();
     let digits = digits.filter(|digits| digits.len() == 32)?;
     let pairs = digits.chunks_exact(2).filter_map(|pair| match pair {
         [high, low] => Some((high << 4) | low),
@@ -91,7 +116,10 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 
 impl Ledger {
     fn segments_now(&self) -> Vec<Segment> {
-        self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.segments
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Finds up to `limit` records before a position, newest first. Blocks on the disk.
@@ -100,8 +128,18 @@ impl Ledger {
     /// Where a segment cannot be read.
     pub fn search(&self, filter: &Filter, before: u64, limit: usize) -> Result<Page, LedgerError> {
         let mut page = Page::default();
-        for segment in self.segments_now().iter().rev().filter(|segment| segment.first < before) {
-            for (position, record) in (segment.first..).zip(segment.read()?).collect::<Vec<_>>().into_iter().rev() {
+        for segment in self
+            .segments_now()
+            .iter()
+            .rev()
+            .filter(|segment| segment.first < before)
+        {
+            for (position, record) in (segment.first..)
+                .zip(segment.read()?)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .rev()
+            {
                 if position >= before || !filter.admits(&record) {
                     continue;
                 }
@@ -119,7 +157,12 @@ impl Ledger {
     ///
     /// # Errors
     /// Where a segment cannot be read.
-    pub fn range(&self, filter: &Filter, from: u64, to: u64) -> Result<Vec<Positioned>, LedgerError> {
+    pub fn range(
+        &self,
+        filter: &Filter,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<Positioned>, LedgerError> {
         let mut found = Vec::new();
         let overlaps = |segment: &&Segment| segment.first < to && segment.end() > from;
         for segment in self.segments_now().iter().filter(overlaps) {

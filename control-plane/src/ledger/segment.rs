@@ -42,8 +42,13 @@ impl Segment {
     /// Reads a segment through.
     pub(super) fn scan(path: &Path, mut each: impl FnMut(Record)) -> Result<Self, LedgerError> {
         let bytes = fs::read(path).map_err(io_error(path))?;
-        let mut segment =
-            Self { path: path.to_owned(), first: first_of(path), records: 0, bytes: 0, torn_bytes: 0 };
+        let mut segment = Self {
+            path: path.to_owned(),
+            first: first_of(path),
+            records: 0,
+            bytes: 0,
+            torn_bytes: 0,
+        };
         for (end, record) in frames(&bytes) {
             segment.records = segment.records.saturating_add(1);
             segment.bytes = length(end);
@@ -86,7 +91,10 @@ pub(super) fn paths(folder: &Path) -> Result<Vec<PathBuf>, LedgerError> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(io_error(folder))? {
         let path = entry.map_err(io_error(folder))?.path();
-        if path.extension().is_some_and(|extension| extension == "segment") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "segment")
+        {
             paths.push(path);
         }
     }
@@ -95,7 +103,9 @@ pub(super) fn paths(folder: &Path) -> Result<Vec<PathBuf>, LedgerError> {
 }
 
 fn first_of(path: &Path) -> u64 {
-    path.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).unwrap_or(0)
+    path.file_stem()
+        .and_then(|stem| stem.to_str()?.parse().ok())
+        .unwrap_or(0)
 }
 
 /// Appends to the newest segment.
@@ -115,28 +125,46 @@ impl Writer {
     /// Goes on with a segment, without what is torn at its end, or begins the first.
     pub(super) fn open(folder: &Path, newest: Option<&Segment>) -> Result<Self, LedgerError> {
         let segment = match newest {
-            Some(segment) => Segment { torn_bytes: 0, ..segment.clone() },
+            Some(segment) => Segment {
+                torn_bytes: 0,
+                ..segment.clone()
+            },
             None => new_segment(folder, 0),
         };
         let path = segment.path.clone();
         let file = OpenOptions::new().create(true).append(true).open(&path);
         let file = file.map_err(io_error(&path))?;
-        file.set_len(segment.bytes).and_then(|()| file.sync_all()).map_err(io_error(&path))?;
+        file.set_len(segment.bytes)
+            .and_then(|()| file.sync_all())
+            .map_err(io_error(&path))?;
         sync_folder(folder)?;
         let folder = folder.to_owned();
-        Ok(Self { folder, file, segment, pending: Vec::new(), pending_records: 0, is_broken: false })
+        Ok(Self {
+            folder,
+            file,
+            segment,
+            pending: Vec::new(),
+            pending_records: 0,
+            is_broken: false,
+        })
     }
 
     /// Adds a record to what the next commit writes.
     pub(super) fn append(&mut self, record: &Record) -> Result<(), LedgerError> {
         let body = record.encode_to_vec();
-        let size = u32::try_from(body.len()).ok().filter(|_| body.len() <= MAX_RECORD_BYTES);
+        let size = u32::try_from(body.len())
+            .ok()
+            .filter(|_| body.len() <= MAX_RECORD_BYTES);
         let Some(size) = size else {
             let error = io::Error::new(io::ErrorKind::InvalidInput, "a record is too long");
-            return Err(LedgerError::Io { path: self.segment.path.clone(), error });
+            return Err(LedgerError::Io {
+                path: self.segment.path.clone(),
+                error,
+            });
         };
         self.pending.extend_from_slice(&size.to_le_bytes());
-        self.pending.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
+        self.pending
+            .extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
         self.pending.extend_from_slice(&body);
         self.pending_records = self.pending_records.saturating_add(1);
         Ok(())
@@ -150,9 +178,15 @@ impl Writer {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let written = self.file.write_all(&self.pending).and_then(|()| self.file.sync_data());
+        let written = self
+            .file
+            .write_all(&self.pending)
+            .and_then(|()| self.file.sync_data());
         written.map_err(io_error(&self.segment.path))?;
-        self.segment.bytes = self.segment.bytes.saturating_add(length(self.pending.len()));
+        self.segment.bytes = self
+            .segment
+            .bytes
+            .saturating_add(length(self.pending.len()));
         self.segment.records = self.segment.records.saturating_add(self.pending_records);
         self.pending.clear();
         self.pending_records = 0;
@@ -163,7 +197,10 @@ impl Writer {
     pub(super) fn undo(&mut self) {
         self.pending.clear();
         self.pending_records = 0;
-        let undone = self.file.set_len(self.segment.bytes).and_then(|()| self.file.sync_all());
+        let undone = self
+            .file
+            .set_len(self.segment.bytes)
+            .and_then(|()| self.file.sync_all());
         if let Err(error) = undone {
             tracing::error!(%error, "a failed write to the log cannot be undone");
             self.is_broken = true;
@@ -180,7 +217,11 @@ impl Writer {
             return;
         }
         let next = new_segment(&self.folder, self.segment.end());
-        match OpenOptions::new().create_new(true).append(true).open(&next.path) {
+        match OpenOptions::new()
+            .create_new(true)
+            .append(true)
+            .open(&next.path)
+        {
             Ok(file) => {
                 if let Err(error) = sync_folder(&self.folder) {
                     tracing::error!(%error, "a new segment may not survive a crash");
@@ -197,12 +238,20 @@ impl Writer {
 
 fn new_segment(folder: &Path, first: u64) -> Segment {
     let path = folder.join(format!("{first:020}.segment"));
-    Segment { path, first, records: 0, bytes: 0, torn_bytes: 0 }
+    Segment {
+        path,
+        first,
+        records: 0,
+        bytes: 0,
+        torn_bytes: 0,
+    }
 }
 
 /// A new file is durable once its folder is.
 fn sync_folder(folder: &Path) -> Result<(), LedgerError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error(folder))
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(io_error(folder))
 }
 
 fn length(bytes: usize) -> u64 {

@@ -5,12 +5,18 @@ use super::*;
 
 fn batch(sequences: std::ops::RangeInclusive<u64>) -> Batch {
     let entry = |sequence: u64| (sequence, gap(&own(), "test", sequence));
-    Batch { source: ("node".into(), vec![1; 16]), entries: sequences.map(entry).collect() }
+    Batch {
+        source: ("node".into(), vec![1; 16]),
+        entries: sequences.map(entry).collect(),
+    }
 }
 
 fn sequences(ledger: &Ledger) -> Vec<u64> {
     let all = ledger.range(&Filter::default(), 0, u64::MAX).unwrap();
-    all.iter().filter(|found| !found.record.node_id.is_empty()).map(|f| f.record.sequence).collect()
+    all.iter()
+        .filter(|found| !found.record.node_id.is_empty())
+        .map(|f| f.record.sequence)
+        .collect()
 }
 
 #[tokio::test]
@@ -34,12 +40,23 @@ async fn cuts_off_a_torn_tail_and_says_so() {
     ledger.append(batch(1..=2)).await.unwrap();
     drop(ledger);
     let path = segment::paths(folder.path()).unwrap().pop().unwrap();
-    OpenOptions::new().append(true).open(&path).unwrap().write_all(&[9, 0, 0, 0, 1]).unwrap();
+    OpenOptions::new()
+        .append(true)
+        .open(&path)
+        .unwrap()
+        .write_all(&[9, 0, 0, 0, 1])
+        .unwrap();
     let ledger = Ledger::open(folder.path()).unwrap();
     assert_eq!(sequences(&ledger), [1, 2]);
-    let newest = ledger.search(&Filter::default(), u64::MAX, 1).unwrap().records.remove(0);
+    let newest = ledger
+        .search(&Filter::default(), u64::MAX, 1)
+        .unwrap()
+        .records
+        .remove(0);
     let entry = Entry::decode(&*newest.record.entry).unwrap();
-    let Some(entry::Event::Gap(gap)) = entry.event else { panic!("{entry:?}") };
+    let Some(entry::Event::Gap(gap)) = entry.event else {
+        panic!("{entry:?}")
+    };
     assert_eq!(gap.reason, "torn_tail");
     assert_eq!(ledger.append(batch(1..=3)).await.unwrap(), 3);
     assert_eq!(sequences(&ledger), [1, 2, 3]);

@@ -39,7 +39,9 @@ pub enum JwksError {
         member: &'static str,
     },
     /// A key that cannot be used.
-    #[error("keys[{position}] with {found}; usable are RSA of {MIN_RSA_BITS} bits or more, EC P-256 and OKP Ed25519")]
+    #[error(
+        "keys[{position}] with {found}; usable are RSA of {MIN_RSA_BITS} bits or more, EC P-256 and OKP Ed25519"
+    )]
     Unusable {
         /// Which key.
         position: usize,
@@ -66,7 +68,10 @@ pub fn verification_keys(text: &str) -> Result<Vec<VerificationKey>, JwksError> 
     let mut keys: Vec<VerificationKey> = Vec::new();
     for (position, jwk) in set.keys.iter().enumerate() {
         let member = |name: &str| jwk.get(name).and_then(serde_json::Value::as_str);
-        if let Some(member) = ["d", "p", "q", "k"].into_iter().find(|name| jwk.contains_key(*name)) {
+        if let Some(member) = ["d", "p", "q", "k"]
+            .into_iter()
+            .find(|name| jwk.contains_key(*name))
+        {
             return Err(JwksError::Private { position, member });
         }
         if member("use").is_some_and(|purpose| purpose != "sig") {
@@ -81,9 +86,17 @@ pub fn verification_keys(text: &str) -> Result<Vec<VerificationKey>, JwksError> 
         if keys.iter().any(is_same) {
             return Err(JwksError::DuplicateId { position });
         }
-        keys.push(VerificationKey { key_id, algorithm: algorithm.into(), public_key });
+        keys.push(VerificationKey {
+            key_id,
+            algorithm: algorithm.into(),
+            public_key,
+        });
     }
-    if keys.is_empty() { Err(JwksError::Empty) } else { Ok(keys) }
+    if keys.is_empty() {
+        Err(JwksError::Empty)
+    } else {
+        Ok(keys)
+    }
 }
 
 fn convert<'j>(
@@ -91,15 +104,21 @@ fn convert<'j>(
 ) -> Result<(SignatureAlgorithm, Vec<u8>), String> {
     let bytes = |name: &str| {
         let text = member(name).ok_or_else(|| format!("no `{name}`"))?;
-        URL_SAFE_NO_PAD.decode(text).map_err(|error| format!("`{name}` that is no base64url: {error}"))
+        URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|error| format!("`{name}` that is no base64url: {error}"))
     };
     let (name, algorithm, key) = match (member("kty"), member("crv")) {
-        (Some("RSA"), _) => {
-            ("RS256", SignatureAlgorithm::Rs256, rsa_key(&bytes("n")?, &bytes("e")?)?)
-        }
-        (Some("EC"), Some("P-256")) => {
-            ("ES256", SignatureAlgorithm::Es256, p256_key(&bytes("x")?, &bytes("y")?)?)
-        }
+        (Some("RSA"), _) => (
+            "RS256",
+            SignatureAlgorithm::Rs256,
+            rsa_key(&bytes("n")?, &bytes("e")?)?,
+        ),
+        (Some("EC"), Some("P-256")) => (
+            "ES256",
+            SignatureAlgorithm::Es256,
+            p256_key(&bytes("x")?, &bytes("y")?)?,
+        ),
         (Some("OKP"), Some("Ed25519")) => {
             let point = bytes("x")?;
             if point.len() != 32 {
@@ -116,7 +135,10 @@ fn convert<'j>(
 }
 
 fn rsa_key(modulus: &[u8], exponent: &[u8]) -> Result<Vec<u8>, String> {
-    let first = modulus.iter().position(|byte| *byte != 0).unwrap_or(modulus.len());
+    let first = modulus
+        .iter()
+        .position(|byte| *byte != 0)
+        .unwrap_or(modulus.len());
     let modulus = modulus.get(first..).unwrap_or_default();
     let leading = modulus.first().map_or(0, |byte| byte.leading_zeros());
     let bits = (modulus.len() * 8).saturating_sub(usize::try_from(leading).unwrap_or(0));
@@ -135,7 +157,11 @@ fn rsa_key(modulus: &[u8], exponent: &[u8]) -> Result<Vec<u8>, String> {
 
 fn p256_key(x: &[u8], y: &[u8]) -> Result<Vec<u8>, String> {
     if x.len() != 32 || y.len() != 32 {
-        return Err(format!("coordinates of {} and {} bytes, expected 32", x.len(), y.len()));
+        return Err(format!(
+            "coordinates of {} and {} bytes, expected 32",
+            x.len(),
+            y.len()
+        ));
     }
     // An uncompressed point (SEC 1 section 2.3.3).
     let point = [&[4], x, y].concat();
@@ -148,7 +174,10 @@ fn public_key_info(
     key: &[u8],
 ) -> Result<Vec<u8>, spki::der::Error> {
     SubjectPublicKeyInfoOwned {
-        algorithm: AlgorithmIdentifierOwned { oid, parameters: Some(parameters) },
+        algorithm: AlgorithmIdentifierOwned {
+            oid,
+            parameters: Some(parameters),
+        },
         subject_public_key: BitString::from_bytes(key)?,
     }
     .to_der()

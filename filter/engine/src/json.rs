@@ -227,7 +227,8 @@ impl<'d> Value<'d> {
 
     /// Follows object keys from here.
     pub fn descend<K: AsRef<str>>(self, keys: impl IntoIterator<Item = K>) -> Option<Self> {
-        keys.into_iter().try_fold(self, |value, key| value.get(key.as_ref()))
+        keys.into_iter()
+            .try_fold(self, |value, key| value.get(key.as_ref()))
     }
 
     /// Whether it is exactly this string.

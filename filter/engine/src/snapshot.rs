@@ -114,7 +114,9 @@ pub fn compile<S: AsRef<[u8]>>(
     sections: impl IntoIterator<Item = S>,
 ) -> Result<Policy, InvalidSnapshot> {
     let sections: Vec<S> = sections.into_iter().collect();
-    let digested = sections.iter().map(|section| (Digest::of(section.as_ref()), section.as_ref()));
+    let digested = sections
+        .iter()
+        .map(|section| (Digest::of(section.as_ref()), section.as_ref()));
     compile_manifest(&Manifest::decode(manifest)?, &digested.collect())
 }
 

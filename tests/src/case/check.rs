@@ -20,7 +20,8 @@ struct Differences(Vec<String>);
 impl Differences {
     fn same<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, found: &T, expected: &T) {
         if found != expected {
-            self.0.push(format!("{what}: found {found:?}, expected {expected:?}"));
+            self.0
+                .push(format!("{what}: found {found:?}, expected {expected:?}"));
         }
     }
 
@@ -34,66 +35,104 @@ impl Differences {
         let expect = &case.expect;
         self.same("status", &observed.status, &expect.status);
         let header = |name: &str| {
-            let found = observed.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+            let found = observed
+                .headers
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name));
             found.map_or("", |(_, value)| value)
         };
         for (name, value) in &expect.headers {
             self.same(name, &header(name), &value.as_str());
         }
         for (name, part) in &expect.header_contains {
-            self.that(header(name).contains(part), || format!("{name}: {} lacks {part}", header(name)));
+            self.that(header(name).contains(part), || {
+                format!("{name}: {} lacks {part}", header(name))
+            });
         }
         let body = String::from_utf8_lossy(&observed.body);
         if let Some(expected) = &expect.body {
             self.same("body", &&*body, &expected.as_str());
         }
         for part in &expect.body_contains {
-            self.that(body.contains(part), || format!("body lacks {part:?}: {body}"));
+            self.that(body.contains(part), || {
+                format!("body lacks {part:?}: {body}")
+            });
         }
         for part in &expect.body_lacks {
-            self.that(!body.contains(part), || format!("body has {part:?}: {body}"));
+            self.that(!body.contains(part), || {
+                format!("body has {part:?}: {body}")
+            });
         }
         let json: Value = serde_json::from_slice(&observed.body).unwrap_or_default();
         if let Some(error) = &expect.error {
             self.same("error.code", &json["error"]["code"], &error.code.into());
             if let Some(reason) = &error.reason {
-                self.same("error.data.reason", &json["error"]["data"]["reason"], &Value::from(reason.as_str()));
-                let decision = json["error"]["data"]["decision"].as_str().map_or(0, str::len);
+                self.same(
+                    "error.data.reason",
+                    &json["error"]["data"]["reason"],
+                    &Value::from(reason.as_str()),
+                );
+                let decision = json["error"]["data"]["decision"]
+                    .as_str()
+                    .map_or(0, str::len);
                 self.same("length of the decision id", &decision, &32);
             }
         }
         if let Some(id) = &expect.id {
-            self.that(body.contains(&format!("\"id\":{id},")), || format!("id is not {id}: {body}"));
+            self.that(body.contains(&format!("\"id\":{id},")), || {
+                format!("id is not {id}: {body}")
+            });
         }
     }
 
     fn server(&mut self, case: &Case, observed: &Observed) {
         let expect = &case.expect;
-        self.same("forwarded", &observed.forwarded.is_some(), &expect.forwarded);
-        let Some(forwarded) = &observed.forwarded else { return };
+        self.same(
+            "forwarded",
+            &observed.forwarded.is_some(),
+            &expect.forwarded,
+        );
+        let Some(forwarded) = &observed.forwarded else {
+            return;
+        };
         let sent = case.request.bytes();
-        let expected = expect.forwarded_body.as_ref().map_or(&*sent, |body| body.as_bytes());
+        let expected = expect
+            .forwarded_body
+            .as_ref()
+            .map_or(&*sent, |body| body.as_bytes());
         self.that(forwarded.body == expected, || {
-            let (found, expected) =
-                (String::from_utf8_lossy(&forwarded.body), String::from_utf8_lossy(expected));
+            let (found, expected) = (
+                String::from_utf8_lossy(&forwarded.body),
+                String::from_utf8_lossy(expected),
+            );
             format!("the server got {found}, expected {expected}")
         });
         for name in &expect.forwarded_lacks_headers {
-            let is_there = forwarded.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
+            let is_there = forwarded
+                .headers
+                .iter()
+                .any(|(key, _)| key.eq_ignore_ascii_case(name));
             self.that(!is_there, || format!("the server got header {name}"));
         }
     }
 
     fn entries(&mut self, case: &Case, observed: &Observed) {
-        let decisions = observed.entries.iter().filter_map(|entry| match &entry.event {
-            Some(Event::Decision(decision)) => Some((entry, decision)),
-            _ => None,
-        });
+        let decisions = observed
+            .entries
+            .iter()
+            .filter_map(|entry| match &entry.event {
+                Some(Event::Decision(decision)) => Some((entry, decision)),
+                _ => None,
+            });
         let to_server = pb::Direction::ToServer;
         let mut decisions = decisions.filter(|(_, decision)| decision.direction() == to_server);
         match (decisions.next(), decisions.count()) {
             (Some((entry, decision)), 0) => {
-                self.same("length of the entry's decision id", &entry.decision_id.len(), &16);
+                self.same(
+                    "length of the entry's decision id",
+                    &entry.decision_id.len(),
+                    &16,
+                );
                 self.decision(&case.expect.decision, decision);
             }
             (first, more) => {
@@ -109,14 +148,22 @@ impl Differences {
                 _ => None,
             })
             .collect();
-        self.same("outcomes", &outcomes.len(), &usize::from(case.expect.outcome.is_some()));
+        self.same(
+            "outcomes",
+            &outcomes.len(),
+            &usize::from(case.expect.outcome.is_some()),
+        );
         if let (Some(expected), Some(found)) = (&case.expect.outcome, outcomes.first()) {
             self.outcome(expected, found);
         }
     }
 
     fn decision(&mut self, expected: &Decision, found: &pb::Decision) {
-        let verdict = found.verdict().as_str_name().trim_start_matches("VERDICT_").to_lowercase();
+        let verdict = found
+            .verdict()
+            .as_str_name()
+            .trim_start_matches("VERDICT_")
+            .to_lowercase();
         self.same("verdict", &verdict, &expected.verdict);
         self.same("reason", &found.reason, &expected.reason);
         if let Some(rules) = &expected.rules {
@@ -132,7 +179,10 @@ impl Differences {
             self.same("protocol version", &found.protocol_version, version);
         }
         if let Some(user) = &expected.user {
-            let principal = found.principal.as_ref().and_then(|principal| principal.user.as_ref());
+            let principal = found
+                .principal
+                .as_ref()
+                .and_then(|principal| principal.user.as_ref());
             self.same("user", &principal.map(|user| &*user.value), &Some(&**user));
         }
         if let Some(findings) = &expected.findings {
@@ -141,7 +191,11 @@ impl Differences {
     }
 
     fn outcome(&mut self, expected: &Outcome, found: &pb::Outcome) {
-        let status = found.status().as_str_name().trim_start_matches("OUTCOME_STATUS_").to_lowercase();
+        let status = found
+            .status()
+            .as_str_name()
+            .trim_start_matches("OUTCOME_STATUS_")
+            .to_lowercase();
         self.same("outcome", &status, &expected.status);
         if let Some(reason) = &expected.reason {
             self.same("outcome's reason", &found.reason, reason);

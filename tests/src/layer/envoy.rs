@@ -58,7 +58,10 @@ impl RealEnvoy {
     ///
     /// # Errors
     /// Where a part does not start.
-    pub async fn start(resources: &std::path::Path, concurrency: u32) -> Result<Self, RealEnvoyError> {
+    pub async fn start(
+        resources: &std::path::Path,
+        concurrency: u32,
+    ) -> Result<Self, RealEnvoyError> {
         let control_plane = ControlPlane::start().await?;
         let mut servers = BTreeMap::new();
         let mut upstreams = Vec::new();
@@ -74,15 +77,27 @@ impl RealEnvoy {
         control_plane.apply_path(resources).await?;
         let envoy = Envoy::start(&options).await?;
         control_plane.converged(options.instances()).await?;
-        let client = reqwest::Client::builder().pool_max_idle_per_host(0).build()?;
-        Ok(Self { envoy, control_plane, servers, client, seen: 0 })
+        let client = reqwest::Client::builder()
+            .pool_max_idle_per_host(0)
+            .build()?;
+        Ok(Self {
+            envoy,
+            control_plane,
+            servers,
+            client,
+            seen: 0,
+        })
     }
 
     /// Runs a case with its token, if it has one.
     ///
     /// # Errors
     /// Where it cannot be run.
-    pub async fn run(&mut self, case: &Case, token: Option<&str>) -> Result<Observed, RealEnvoyError> {
+    pub async fn run(
+        &mut self,
+        case: &Case,
+        token: Option<&str>,
+    ) -> Result<Observed, RealEnvoyError> {
         let cluster = &*case.request.cluster;
         let server = self.servers.get(cluster);
         let server = server.ok_or_else(|| RealEnvoyError::Case(format!("no cluster {cluster}")))?;
@@ -100,26 +115,35 @@ impl RealEnvoy {
             body: request.body.to_vec(),
         });
         let entries = self.entries(case).await?;
-        Ok(Observed { status, headers, body, forwarded, entries })
+        Ok(Observed {
+            status,
+            headers,
+            body,
+            forwarded,
+            entries,
+        })
     }
 
     /// The entries of the exchange that was just had, once they are durable.
-    async fn entries(
-        &mut self,
-        case: &Case,
-    ) -> Result<Vec<Entry>, RealEnvoyError> {
+    async fn entries(&mut self, case: &Case) -> Result<Vec<Entry>, RealEnvoyError> {
         let seen = self.seen;
         let wanted = 1 + usize::from(case.expect.outcome.is_some());
         let control_plane = &self.control_plane;
         let found = wait::until("the entries to be durable", wait::PATIENCE, async || {
             let records = control_plane.records(RecordFilter::default()).await?;
-            let mine: Vec<_> =
-                records.into_iter().filter(|recorded| !recorded.instance_id.is_empty()).collect();
+            let mine: Vec<_> = records
+                .into_iter()
+                .filter(|recorded| !recorded.instance_id.is_empty())
+                .collect();
             Ok::<_, ControlPlaneError>((mine.len() >= seen + wanted).then_some(mine))
         })
         .await?;
         self.seen = found.len();
-        Ok(found.into_iter().skip(seen).map(|recorded| recorded.entry).collect())
+        Ok(found
+            .into_iter()
+            .skip(seen)
+            .map(|recorded| recorded.entry)
+            .collect())
     }
 }
 
@@ -173,5 +197,8 @@ fn answer(case: &Case) -> Result<Reply, RealEnvoyError> {
 
 fn pairs(headers: &http::HeaderMap) -> Vec<(String, String)> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+        .collect()
 }

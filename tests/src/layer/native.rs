@@ -37,7 +37,11 @@ impl Native {
     pub fn new(snapshot: &Snapshot, now: Time) -> Result<Self, InvalidSnapshot> {
         let sections = snapshot.sections.iter().map(|section| &**section);
         let policy = Arc::new(snapshot::compile(&snapshot.manifest, sections)?);
-        Ok(Self { policy, tokens: TokenCache::new((1, 2), 64), now })
+        Ok(Self {
+            policy,
+            tokens: TokenCache::new((1, 2), 64),
+            now,
+        })
     }
 
     /// Runs a case with its token, if it has one.
@@ -48,9 +52,12 @@ impl Native {
             .headers()
             .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
             .collect();
-        headers.extend(
-            token.map(|token| ("authorization".to_owned(), format!("Bearer {token}").into_bytes())),
-        );
+        headers.extend(token.map(|token| {
+            (
+                "authorization".to_owned(),
+                format!("Bearer {token}").into_bytes(),
+            )
+        }));
         let context = Context {
             policy: Some(Arc::clone(&self.policy)),
             limits: Limits::DEFAULT,
@@ -86,20 +93,30 @@ impl Native {
             Ok(body) => {
                 headers.retain(|(name, _)| !STRIPPED_HEADERS.contains(&&**name));
                 let mut observed = self.answer(case, &mut exchange);
-                observed.forwarded = Some(Forwarded { headers: text(&headers), body });
+                observed.forwarded = Some(Forwarded {
+                    headers: text(&headers),
+                    body,
+                });
                 observed
             }
         };
         exchange.close(self.now);
-        observed.entries = exchange.take_entries().into_iter().map(Into::into).collect();
+        observed.entries = exchange
+            .take_entries()
+            .into_iter()
+            .map(Into::into)
+            .collect();
         observed
     }
 
     fn answer(&self, case: &Case, exchange: &mut Exchange) -> Observed {
         let answer = &case.upstream;
         let body = answer.bytes();
-        let headers: Vec<(String, Vec<u8>)> =
-            answer.headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+        let headers: Vec<(String, Vec<u8>)> = answer
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into()))
+            .collect();
         let head = ResponseHead {
             status: answer.status,
             headers: Headers::new(&headers),
@@ -125,13 +142,25 @@ impl Native {
 }
 
 fn replied(reply: Reply) -> Observed {
-    let headers = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Observed { status: reply.status, headers, body: reply.body.into_bytes(), ..Observed::default() }
+    let headers = reply
+        .headers
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    Observed {
+        status: reply.status,
+        headers,
+        body: reply.body.into_bytes(),
+        ..Observed::default()
+    }
 }
 
 fn text(headers: &[(String, Vec<u8>)]) -> Vec<(String, String)> {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    headers.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+    headers
+        .iter()
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect()
 }
 
 /// Checks a signature as every native driver of the engine does.
@@ -141,15 +170,18 @@ fn is_valid(check: &SignatureCheck) -> bool {
         Some(info.subject_public_key.raw_bytes().to_vec())
     };
     let (key, algorithm) = match check.algorithm {
-        Algorithm::Rs256 => {
-            (inner().map(|der| DecodingKey::from_rsa_der(&der)), jsonwebtoken::Algorithm::RS256)
-        }
-        Algorithm::Es256 => {
-            (inner().map(|der| DecodingKey::from_ec_der(&der)), jsonwebtoken::Algorithm::ES256)
-        }
-        Algorithm::EdDsa => {
-            (Some(DecodingKey::from_ed_der(&check.public_key)), jsonwebtoken::Algorithm::EdDSA)
-        }
+        Algorithm::Rs256 => (
+            inner().map(|der| DecodingKey::from_rsa_der(&der)),
+            jsonwebtoken::Algorithm::RS256,
+        ),
+        Algorithm::Es256 => (
+            inner().map(|der| DecodingKey::from_ec_der(&der)),
+            jsonwebtoken::Algorithm::ES256,
+        ),
+        Algorithm::EdDsa => (
+            Some(DecodingKey::from_ed_der(&check.public_key)),
+            jsonwebtoken::Algorithm::EdDSA,
+        ),
     };
     let signature = URL_SAFE_NO_PAD.encode(&check.signature);
     key.is_some_and(|key| {

@@ -72,12 +72,23 @@ impl Wasm {
     ) -> Result<Self, WasmError> {
         let module = Module::load(module)?;
         let start_unix_ns = start_unix_ms * 1_000_000;
-        let config = NodeConfig { start_unix_ns, max_memory_bytes, ..NodeConfig::default() };
+        let config = NodeConfig {
+            start_unix_ns,
+            max_memory_bytes,
+            ..NodeConfig::default()
+        };
         let node = Node::new(&module, config);
         node.set_cluster(CONTROL_PLANE, Cluster::Up);
         let vm = node.start_vm(&[plugin("{}")])?;
-        let root = vm.root("chancery").ok_or(WasmError::Missing { what: "root context" })?;
-        let mut wasm = Self { node, vm, root, requests: Vec::new() };
+        let root = vm.root("chancery").ok_or(WasmError::Missing {
+            what: "root context",
+        })?;
+        let mut wasm = Self {
+            node,
+            vm,
+            root,
+            requests: Vec::new(),
+        };
         wasm.tick()?;
         Ok(wasm)
     }
@@ -88,7 +99,9 @@ impl Wasm {
     /// Where the new VM does not start.
     pub fn reload(&mut self) -> Result<(), WasmError> {
         self.vm = self.node.reload(&self.vm)?;
-        self.root = self.vm.root("chancery").ok_or(WasmError::Missing { what: "root context" })?;
+        self.root = self.vm.root("chancery").ok_or(WasmError::Missing {
+            what: "root context",
+        })?;
         Ok(())
     }
 
@@ -109,7 +122,8 @@ impl Wasm {
     fn read(&mut self) -> Result<(), WasmError> {
         for stream in self.vm.grpc_streams() {
             for message in self.vm.take_sent(stream.token) {
-                self.requests.extend(pb::ConnectRequest::decode(&*message)?.message);
+                self.requests
+                    .extend(pb::ConnectRequest::decode(&*message)?.message);
             }
         }
         Ok(())
@@ -121,7 +135,9 @@ impl Wasm {
     /// Where there is none.
     pub fn stream(&self) -> Result<u32, WasmError> {
         let stream = self.vm.open_grpc_streams().into_iter().next();
-        stream.map(|stream| stream.token).ok_or(WasmError::Missing { what: "open stream" })
+        stream.map(|stream| stream.token).ok_or(WasmError::Missing {
+            what: "open stream",
+        })
     }
 
     /// Says something to the instance.
@@ -129,8 +145,11 @@ impl Wasm {
     /// # Errors
     /// Where there is no stream or the instance fails.
     pub fn say(&mut self, message: connect_response::Message) -> Result<(), WasmError> {
-        let response = pb::ConnectResponse { message: Some(message) };
-        self.vm.grpc_receive(self.stream()?, response.encode_to_vec())?;
+        let response = pb::ConnectResponse {
+            message: Some(message),
+        };
+        self.vm
+            .grpc_receive(self.stream()?, response.encode_to_vec())?;
         self.read()
     }
 
@@ -139,7 +158,10 @@ impl Wasm {
     /// # Errors
     /// As [`Self::say`].
     pub fn push(&mut self, snapshot: &Snapshot) -> Result<(), WasmError> {
-        let manifest = SignedManifest { manifest: snapshot.manifest.clone(), signatures: vec![] };
+        let manifest = SignedManifest {
+            manifest: snapshot.manifest.clone(),
+            signatures: vec![],
+        };
         self.say(connect_response::Message::Manifest(manifest))?;
         for section in &snapshot.sections {
             let digest = Sha256::digest(section).to_vec();
@@ -157,7 +179,9 @@ impl Wasm {
     /// # Errors
     /// Where the module cannot be driven.
     pub fn run(&mut self, case: &Case, token: Option<&str>) -> Result<Observed, WasmError> {
-        let outcome = self.vm.request(self.root, request(case, token), |_forwarded| answer(case))?;
+        let outcome = self
+            .vm
+            .request(self.root, request(case, token), |_forwarded| answer(case))?;
         self.tick()?;
         let mut observed = observed(&outcome);
         observed.entries = self.take_entries()?;
@@ -179,7 +203,9 @@ impl Wasm {
             }
         }
         if last > 0 {
-            self.say(connect_response::Message::EntriesAck(pb::EntriesAck { sequence: last }))?;
+            self.say(connect_response::Message::EntriesAck(pb::EntriesAck {
+                sequence: last,
+            }))?;
         }
         Ok(entries)
     }
@@ -238,7 +264,9 @@ fn observed(outcome: &Outcome) -> Observed {
     let response = details.response.as_ref();
     Observed {
         status: outcome.status(),
-        headers: response.map(|response| pairs(&response.headers)).unwrap_or_default(),
+        headers: response
+            .map(|response| pairs(&response.headers))
+            .unwrap_or_default(),
         body: response.map(|response| response.body()).unwrap_or_default(),
         forwarded: details.forwarded.as_ref().map(|forwarded| Forwarded {
             headers: pairs(&forwarded.headers),
@@ -250,5 +278,8 @@ fn observed(outcome: &Outcome) -> Observed {
 
 fn pairs(headers: &Headers) -> Vec<(String, String)> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    headers.iter().map(|(name, value)| (text(name), text(value))).collect()
+    headers
+        .iter()
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
 }

@@ -18,7 +18,9 @@ use crate::cli::{
 /// No name takes more columns than this.
 const NAME_COLUMNS: usize = 40;
 
-const HEADING: [&str; 7] = ["TIME", "VERDICT", "USER", "SERVER", "CALL", "WHY", "DECISION"];
+const HEADING: [&str; 7] = [
+    "TIME", "VERDICT", "USER", "SERVER", "CALL", "WHY", "DECISION",
+];
 
 /// The widths that most lines have, so that lines that come one by one stay aligned.
 const WIDTHS: [usize; 7] = [24, 7, 17, 8, 20, 28, 8];
@@ -32,7 +34,10 @@ pub(super) struct Lines {
 
 impl Default for Lines {
     fn default() -> Self {
-        Self { columns: Columns::new(&WIDTHS), begun: false }
+        Self {
+            columns: Columns::new(&WIDTHS),
+            begun: false,
+        }
     }
 }
 
@@ -50,7 +55,8 @@ impl Lines {
             self.columns.write(&heading(&HEADING), console)?;
             self.begun = true;
         }
-        rows.iter().try_for_each(|row| self.columns.write(row, console))
+        rows.iter()
+            .try_for_each(|row| self.columns.write(row, console))
     }
 }
 
@@ -72,8 +78,18 @@ fn row(positioned: &PositionedRecord) -> Vec<Cell> {
         }
         Err(error) => (Entry::default(), unreadable(&error.to_string())),
     };
-    let time = entry.time.or(record.receive_time).as_ref().map(time::milliseconds);
-    let Said { verdict, user, server, call, why } = said;
+    let time = entry
+        .time
+        .or(record.receive_time)
+        .as_ref()
+        .map(time::milliseconds);
+    let Said {
+        verdict,
+        user,
+        server,
+        call,
+        why,
+    } = said;
     vec![
         Cell::new(&time.unwrap_or_default()).tone(Tone::Faint),
         verdict,
@@ -126,7 +142,11 @@ fn decided(decision: &Decision) -> Said {
     let user = value(principal.and_then(|principal| principal.user.as_ref()));
     Said {
         verdict,
-        user: if user.is_empty() { "anonymous".to_owned() } else { user },
+        user: if user.is_empty() {
+            "anonymous".to_owned()
+        } else {
+            user
+        },
         server: or_dash(id(&decision.server)),
         call: or_dash(format!("{} {}", decision.method, decision.capability).trim()),
         why: why.join(" "),
@@ -187,7 +207,9 @@ fn changed(change: &AdminChange) -> Said {
     let principal = change.principal.as_ref();
     Said {
         verdict,
-        user: or_dash(&value(principal.and_then(|principal| principal.user.as_ref()))),
+        user: or_dash(&value(
+            principal.and_then(|principal| principal.user.as_ref()),
+        )),
         server: String::new(),
         call: change.method.clone(),
         why,
@@ -195,7 +217,11 @@ fn changed(change: &AdminChange) -> Said {
 }
 
 fn missed(gap: &Gap) -> Said {
-    let count = if gap.count == 0 { "some".to_owned() } else { gap.count.to_string() };
+    let count = if gap.count == 0 {
+        "some".to_owned()
+    } else {
+        gap.count.to_string()
+    };
     Said {
         verdict: Cell::new("gap").tone(Tone::Bad),
         user: String::new(),
@@ -206,7 +232,9 @@ fn missed(gap: &Gap) -> Said {
 }
 
 fn value(attribute: Option<&Attribute>) -> String {
-    attribute.map(|attribute| attribute.value.clone()).unwrap_or_default()
+    attribute
+        .map(|attribute| attribute.value.clone())
+        .unwrap_or_default()
 }
 
 /// The last segment of a resource name.
@@ -215,20 +243,29 @@ fn id(name: &str) -> &str {
 }
 
 fn or_dash(text: &str) -> String {
-    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+    if text.is_empty() {
+        "-".to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 /// `masked email×2`
 fn found(findings: &[Finding]) -> Option<String> {
     let mut counts: Vec<(&str, u64)> = Vec::new();
     for finding in findings {
-        match counts.iter_mut().find(|(detector, _)| *detector == finding.detector) {
+        match counts
+            .iter_mut()
+            .find(|(detector, _)| *detector == finding.detector)
+        {
             Some((_, count)) => *count += u64::from(finding.count),
             None => counts.push((&finding.detector, u64::from(finding.count))),
         }
     }
-    let counts: Vec<String> =
-        counts.into_iter().map(|(detector, count)| format!("{detector}×{count}")).collect();
+    let counts: Vec<String> = counts
+        .into_iter()
+        .map(|(detector, count)| format!("{detector}×{count}"))
+        .collect();
     (!counts.is_empty()).then(|| format!("masked {}", counts.join(", ")))
 }
 

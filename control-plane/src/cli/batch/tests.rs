@@ -6,7 +6,10 @@ fn problems(texts: &[&str]) -> Vec<String> {
     let texts: Vec<Text> = names
         .iter()
         .zip(texts)
-        .map(|(file, content)| Text { file: (*file).to_owned(), content: (*content).to_owned() })
+        .map(|(file, content)| Text {
+            file: (*file).to_owned(),
+            content: (*content).to_owned(),
+        })
         .collect();
     match Batch::of(&texts, Vec::new(), &Scope::default()) {
         Ok(_) => Vec::new(),
@@ -26,7 +29,8 @@ fn check_rule(spec: &str, expected: &[&str]) {
     check(&rule(spec), expected);
 }
 
-const GOOD: &str = "  effect: allow\n  subjects: {groups: [dev]}\n  servers: [notes]\n  tools: [a]\n";
+const GOOD: &str =
+    "  effect: allow\n  subjects: {groups: [dev]}\n  servers: [notes]\n  tools: [a]\n";
 
 #[test]
 fn accepts_what_is_right() {
@@ -47,14 +51,28 @@ fn accepts_what_is_right() {
 
 #[test]
 fn refuses_what_is_no_document() {
-    check("", &["a.yaml:1:1: document: found nothing, expected a resource document"]);
-    check("# empty\n", &["a.yaml:1:1: document: found nothing, expected a resource document"]);
-    check("[1]", &["a.yaml:1:1: document: found a list, expected a resource document"]);
-    check("hello", &["a.yaml:1:1: document: found `hello`, expected a resource document"]);
+    check(
+        "",
+        &["a.yaml:1:1: document: found nothing, expected a resource document"],
+    );
+    check(
+        "# empty\n",
+        &["a.yaml:1:1: document: found nothing, expected a resource document"],
+    );
+    check(
+        "[1]",
+        &["a.yaml:1:1: document: found a list, expected a resource document"],
+    );
+    check(
+        "hello",
+        &["a.yaml:1:1: document: found `hello`, expected a resource document"],
+    );
     check(
         "spec:\n\teffect: allow\n",
-        &["a.yaml:2:2: document: found broken YAML, expected a document: tabs disallowed within \
-           this context (block indentation) (indent with spaces)"],
+        &[
+            "a.yaml:2:2: document: found broken YAML, expected a document: tabs disallowed within \
+           this context (block indentation) (indent with spaces)",
+        ],
     );
     check(
         "a: 1\n",
@@ -77,8 +95,10 @@ fn refuses_an_unknown_version_or_kind() {
     );
     check(
         &rule(GOOD).replace("dev/v1", "dev/v9"),
-        &["a.yaml:1:13: apiVersion: found `chancery.dev/v9`, expected `chancery.dev/v1` (did you \
-           mean `chancery.dev/v1`?)"],
+        &[
+            "a.yaml:1:13: apiVersion: found `chancery.dev/v9`, expected `chancery.dev/v1` (did you \
+           mean `chancery.dev/v1`?)",
+        ],
     );
 }
 
@@ -86,8 +106,10 @@ fn refuses_an_unknown_version_or_kind() {
 fn refuses_unknown_and_missing_fields() {
     check_rule(
         "  efect: allow\n  subjects: {groups: [dev]}\n  servers: [a]\n  tools: [a]\n",
-        &["a.yaml:5:3: spec.efect: found the unknown field `efect`, expected `description`, \
-           `effect`, `prompts`, `resources` or `redact` (did you mean `effect`?)"],
+        &[
+            "a.yaml:5:3: spec.efect: found the unknown field `efect`, expected `description`, \
+           `effect`, `prompts`, `resources` or `redact` (did you mean `effect`?)",
+        ],
     );
     check_rule(
         "  subjects: {group: [dev]}\n  servers: [a]\n  tool: [a]\n",
@@ -137,18 +159,28 @@ fn refuses_wrong_types_and_values() {
     );
     check(
         &rule(GOOD).replace("name: r", "name: My_Rule"),
-        &["a.yaml:3:18: metadata.name: found `My_Rule`, expected a name of 1 to 63 letters a-z, \
-           digits and inner hyphens"],
+        &[
+            "a.yaml:3:18: metadata.name: found `My_Rule`, expected a name of 1 to 63 letters a-z, \
+           digits and inner hyphens",
+        ],
     );
-    for (leeway, found) in [("60", "the number `60`"), ("301s", "`301s`"), ("1m", "`1m`")] {
+    for (leeway, found) in [
+        ("60", "the number `60`"),
+        ("301s", "`301s`"),
+        ("1m", "`1m`"),
+    ] {
         let text = format!(
             "apiVersion: chancery.dev/v1\nkind: IdentityProvider\nmetadata: {{name: i}}\nspec:\n  \
              issuer: i\n  audiences: [a]\n  jwks: {{keys: []}}\n  leeway: {leeway}\n"
         );
-        let expected =
-            format!("a.yaml:8:11: spec.leeway: found {found}, expected whole seconds from `0s` to `300s`");
+        let expected = format!(
+            "a.yaml:8:11: spec.leeway: found {found}, expected whole seconds from `0s` to `300s`"
+        );
         let found: Vec<String> = problems(&[&text]);
-        assert!(found.len() == 1 && found[0].starts_with(&expected), "{found:?}");
+        assert!(
+            found.len() == 1 && found[0].starts_with(&expected),
+            "{found:?}"
+        );
     }
 }
 
@@ -156,35 +188,55 @@ fn refuses_wrong_types_and_values() {
 fn refuses_a_key_that_occurs_twice() {
     check_rule(
         &format!("{GOOD}  effect: deny\n"),
-        &["a.yaml:9:3: spec.effect: found `effect` a second time, expected it once; the first is \
-           at 5:3"],
+        &[
+            "a.yaml:9:3: spec.effect: found `effect` a second time, expected it once; the first is \
+           at 5:3",
+        ],
     );
     // Also where a schema leaves everything open.
     check(
         "apiVersion: chancery.dev/v1\nkind: Server\nmetadata: {name: s}\nspec:\n  \
          endpoints: [{cluster: c, path: /mcp}]\n  tools:\n    - name: t\n      x: {a: 1, a: 2}\n",
-        &["a.yaml:8:17: spec.tools[0].x.a: found `a` a second time, expected it once; the first \
-           is at 8:11"],
+        &[
+            "a.yaml:8:17: spec.tools[0].x.a: found `a` a second time, expected it once; the first \
+           is at 8:11",
+        ],
     );
 }
 
 #[test]
 fn refuses_a_resource_that_occurs_twice_and_names_both_places() {
-    let other = format!("{}---\n{}", rule(GOOD).replace("name: r", "name: other"), rule(GOOD));
+    let other = format!(
+        "{}---\n{}",
+        rule(GOOD).replace("name: r", "name: other"),
+        rule(GOOD)
+    );
     assert_eq!(
         problems(&[&rule(GOOD), &other]),
-        ["b.yaml:12:18: metadata.name: found `rule/r` a second time, expected it once; the first \
-          is at a.yaml:3:18"]
+        [
+            "b.yaml:12:18: metadata.name: found `rule/r` a second time, expected it once; the first \
+          is at a.yaml:3:18"
+        ]
     );
 }
 
 #[test]
 fn says_everything_of_every_file_in_their_order() {
     let found = problems(&["", &rule("  effect: x\n"), "{"]);
-    let places: Vec<&str> = found.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    let places: Vec<&str> = found
+        .iter()
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
     assert_eq!(
         places,
-        ["a.yaml:1:1:", "b.yaml:5:3:", "b.yaml:5:3:", "b.yaml:5:3:", "b.yaml:5:11:", "c.yaml:1:2:"]
+        [
+            "a.yaml:1:1:",
+            "b.yaml:5:3:",
+            "b.yaml:5:3:",
+            "b.yaml:5:3:",
+            "b.yaml:5:11:",
+            "c.yaml:1:2:"
+        ]
     );
 }
 
@@ -192,7 +244,9 @@ fn says_everything_of_every_file_in_their_order() {
 fn shows_no_control_characters() {
     check(
         "apiVersion: chancery.dev/v1\nkind: \"Rule\\e[2J\\u202e\"\n",
-        &["a.yaml:2:7: kind: found `Rule\\u{1b}[2J\\u{202e}`, expected `Server`, \
-           `IdentityProvider` or `Rule` (did you mean `Rule`?)"],
+        &[
+            "a.yaml:2:7: kind: found `Rule\\u{1b}[2J\\u{202e}`, expected `Server`, \
+           `IdentityProvider` or `Rule` (did you mean `Rule`?)",
+        ],
     );
 }

@@ -4,20 +4,43 @@ use crate::cli::{name::Kind, schema::published};
 
 /// What [`super::check`] knows; the rest are for people and editors.
 const KNOWN: [&str; 15] = [
-    "$defs", "$ref", "additionalProperties", "anyOf", "const", "enum", "items", "minItems",
-    "minLength", "minProperties", "pattern", "properties", "required", "title", "type",
+    "$defs",
+    "$ref",
+    "additionalProperties",
+    "anyOf",
+    "const",
+    "enum",
+    "items",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "pattern",
+    "properties",
+    "required",
+    "title",
+    "type",
 ];
 const ANNOTATIONS: [&str; 3] = ["$schema", "default", "description"];
 
 fn keywords(schema: &Json, found: &mut Vec<String>) {
-    let Some(schema) = schema.as_object() else { return };
+    let Some(schema) = schema.as_object() else {
+        return;
+    };
     for (keyword, value) in schema {
         found.push(keyword.clone());
         match keyword.as_str() {
             "properties" | "$defs" => {
-                value.as_object().unwrap().values().for_each(|inner| keywords(inner, found));
+                value
+                    .as_object()
+                    .unwrap()
+                    .values()
+                    .for_each(|inner| keywords(inner, found));
             }
-            "anyOf" => value.as_array().unwrap().iter().for_each(|inner| keywords(inner, found)),
+            "anyOf" => value
+                .as_array()
+                .unwrap()
+                .iter()
+                .for_each(|inner| keywords(inner, found)),
             "items" | "additionalProperties" => keywords(value, found),
             _ => {}
         }

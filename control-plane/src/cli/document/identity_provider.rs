@@ -98,7 +98,10 @@ impl Claims {
 
 impl Default for Claims {
     fn default() -> Self {
-        Self { user: ClaimPath(Self::USER.to_owned()), groups: ClaimPath(Self::GROUPS.to_owned()) }
+        Self {
+            user: ClaimPath(Self::USER.to_owned()),
+            groups: ClaimPath(Self::GROUPS.to_owned()),
+        }
     }
 }
 
@@ -125,8 +128,12 @@ impl Serialize for Leeway {
 impl<'de> Deserialize<'de> for Leeway {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let seconds = text.strip_suffix('s').and_then(|seconds| seconds.parse().ok());
-        seconds.map(Self).ok_or_else(|| serde::de::Error::custom("not a number of seconds"))
+        let seconds = text
+            .strip_suffix('s')
+            .and_then(|seconds| seconds.parse().ok());
+        seconds
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom("not a number of seconds"))
     }
 }
 
@@ -150,9 +157,18 @@ impl JsonSchema for Leeway {
 
 impl IdentityProviderDocument {
     pub(super) fn to_message(&self, scope: &Scope) -> admin::IdentityProvider {
-        let IdentityProviderSpec { issuer, audiences, jwks, claims, leeway } = self.spec.clone();
+        let IdentityProviderSpec {
+            issuer,
+            audiences,
+            jwks,
+            claims,
+            leeway,
+        } = self.spec.clone();
         admin::IdentityProvider {
-            name: self.metadata.name(Kind::IdentityProvider, scope).to_string(),
+            name: self
+                .metadata
+                .name(Kind::IdentityProvider, scope)
+                .to_string(),
             issuer,
             audiences,
             jwks: match jwks {
@@ -161,7 +177,10 @@ impl IdentityProviderDocument {
             },
             user_claim: claims.user.0,
             groups_claim: claims.groups.0,
-            leeway: Some(Duration { seconds: leeway.0, nanos: 0 }),
+            leeway: Some(Duration {
+                seconds: leeway.0,
+                nanos: 0,
+            }),
             ..admin::IdentityProvider::default()
         }
     }
@@ -184,7 +203,11 @@ impl TryFrom<admin::IdentityProvider> for IdentityProviderDocument {
             leeway,
         } = message;
         let given = |claim: String, default: &str| {
-            ClaimPath(if claim.is_empty() { default.to_owned() } else { claim })
+            ClaimPath(if claim.is_empty() {
+                default.to_owned()
+            } else {
+                claim
+            })
         };
         Ok(Self {
             api_version: ApiVersion::V1,

@@ -94,7 +94,10 @@ pub(crate) struct Subjects {
     pub(crate) anyone: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -130,8 +133,12 @@ pub(crate) enum Detector {
 }
 
 impl Detector {
-    const ALL: [Self; 4] =
-        [Self::Email, Self::PaymentCard, Self::AwsAccessKey, Self::GithubToken];
+    const ALL: [Self; 4] = [
+        Self::Email,
+        Self::PaymentCard,
+        Self::AwsAccessKey,
+        Self::GithubToken,
+    ];
 
     /// Its id.
     pub(crate) fn id(self) -> &'static str {
@@ -156,18 +163,29 @@ impl RuleDocument {
             resources,
             redact,
         } = self.spec.clone();
-        let Subjects { users, groups, authenticated, anyone } = subjects;
+        let Subjects {
+            users,
+            groups,
+            authenticated,
+            anyone,
+        } = subjects;
         admin::Rule {
             name: self.metadata.name(Kind::Rule, scope).to_string(),
             description: description.unwrap_or_default(),
             effect: effect.to_message().into(),
-            subjects: Some(policy::Subjects { users, groups, authenticated, anyone }),
+            subjects: Some(policy::Subjects {
+                users,
+                groups,
+                authenticated,
+                anyone,
+            }),
             servers,
             tools,
             prompts,
             resources,
-            obligations: redact
-                .map(|redact| policy::Obligations { redaction: Some(redact.into_message()) }),
+            obligations: redact.map(|redact| policy::Obligations {
+                redaction: Some(redact.into_message()),
+            }),
             ..admin::Rule::default()
         }
     }
@@ -184,24 +202,44 @@ impl Effect {
 
 impl Redact {
     fn into_message(self) -> policy::Redaction {
-        let Self { detectors, arguments, results } = self;
-        let detectors = detectors.into_iter().map(|detector| detector.id().to_owned()).collect();
-        policy::Redaction { detectors, arguments, results }
+        let Self {
+            detectors,
+            arguments,
+            results,
+        } = self;
+        let detectors = detectors
+            .into_iter()
+            .map(|detector| detector.id().to_owned())
+            .collect();
+        policy::Redaction {
+            detectors,
+            arguments,
+            results,
+        }
     }
 
     fn parse(rule: &str, message: policy::Redaction) -> Result<Self, Unreadable> {
-        let policy::Redaction { detectors, arguments, results } = message;
+        let policy::Redaction {
+            detectors,
+            arguments,
+            results,
+        } = message;
         let known = |id: String| {
-            Detector::ALL.into_iter().find(|detector| detector.id() == id).ok_or_else(|| {
-                Unreadable {
+            Detector::ALL
+                .into_iter()
+                .find(|detector| detector.id() == id)
+                .ok_or_else(|| Unreadable {
                     name: rule.to_owned(),
                     field: "redact.detectors",
                     found: format!("the unknown `{id}`"),
-                }
-            })
+                })
         };
         let detectors = detectors.into_iter().map(known).collect::<Result<_, _>>()?;
-        Ok(Self { detectors, arguments, results })
+        Ok(Self {
+            detectors,
+            arguments,
+            results,
+        })
     }
 }
 
@@ -235,7 +273,12 @@ impl TryFrom<admin::Rule> for RuleDocument {
             obligations,
         } = message;
         let redaction = obligations.and_then(|obligations| obligations.redaction);
-        let policy::Subjects { users, groups, authenticated, anyone } = subjects.unwrap_or_default();
+        let policy::Subjects {
+            users,
+            groups,
+            authenticated,
+            anyone,
+        } = subjects.unwrap_or_default();
         Ok(Self {
             api_version: ApiVersion::V1,
             kind: RuleKind::Rule,
@@ -243,12 +286,19 @@ impl TryFrom<admin::Rule> for RuleDocument {
             spec: RuleSpec {
                 description: unless_empty(description),
                 effect,
-                subjects: Subjects { users, groups, authenticated, anyone },
+                subjects: Subjects {
+                    users,
+                    groups,
+                    authenticated,
+                    anyone,
+                },
                 servers,
                 tools,
                 prompts,
                 resources,
-                redact: redaction.map(|message| Redact::parse(&name, message)).transpose()?,
+                redact: redaction
+                    .map(|message| Redact::parse(&name, message))
+                    .transpose()?,
             },
         })
     }

@@ -131,7 +131,11 @@ impl ServerDocument {
             name: self.metadata.name(scope).to_string(),
             display_name: spec.display_name.unwrap_or_default(),
             owner: spec.owner.unwrap_or_default(),
-            endpoints: spec.endpoints.into_iter().map(Endpoint::into_message).collect(),
+            endpoints: spec
+                .endpoints
+                .into_iter()
+                .map(Endpoint::into_message)
+                .collect(),
             authentication: spec.authentication.to_message().into(),
             on_denied: spec.on_denied.to_message().into(),
             tools: spec.tools.iter().map(Tool::to_message).collect(),
@@ -158,8 +162,16 @@ impl TryFrom<admin::Server> for ServerDocument {
             on_denied: _,
             tools,
         } = message;
-        let tools = tools.into_iter().map(|tool| Tool::parse(&name, tool)).collect::<Result<_, _>>();
-        let Name { kind: _, organization, workspace, id } = parse_name(&name)?;
+        let tools = tools
+            .into_iter()
+            .map(|tool| Tool::parse(&name, tool))
+            .collect::<Result<_, _>>();
+        let Name {
+            kind: _,
+            organization,
+            workspace,
+            id,
+        } = parse_name(&name)?;
         Ok(Self {
             api_version: ApiVersion::V1,
             kind: ServerKind::Server,
@@ -182,15 +194,31 @@ impl TryFrom<admin::Server> for ServerDocument {
 
 impl Endpoint {
     fn into_message(self) -> policy::Endpoint {
-        let Self { cluster, host, path } = self;
-        policy::Endpoint { cluster, host: host.unwrap_or_default(), path }
+        let Self {
+            cluster,
+            host,
+            path,
+        } = self;
+        policy::Endpoint {
+            cluster,
+            host: host.unwrap_or_default(),
+            path,
+        }
     }
 }
 
 impl From<policy::Endpoint> for Endpoint {
     fn from(message: policy::Endpoint) -> Self {
-        let policy::Endpoint { cluster, host, path } = message;
-        Self { cluster, host: unless_empty(host), path }
+        let policy::Endpoint {
+            cluster,
+            host,
+            path,
+        } = message;
+        Self {
+            cluster,
+            host: unless_empty(host),
+            path,
+        }
     }
 }
 
@@ -208,7 +236,11 @@ impl Authentication {
                 Ok(Self::Required)
             }
             Ok(policy::Authentication::Optional) => Ok(Self::Optional),
-            Err(_) => Err(unreadable(&message.name, "authentication", message.authentication)),
+            Err(_) => Err(unreadable(
+                &message.name,
+                "authentication",
+                message.authentication,
+            )),
         }
     }
 }
@@ -231,7 +263,11 @@ impl OnDenied {
 }
 
 fn unreadable(name: &str, field: &'static str, number: i32) -> Unreadable {
-    Unreadable { name: name.to_owned(), field, found: format!("the unknown value {number}") }
+    Unreadable {
+        name: name.to_owned(),
+        field,
+        found: format!("the unknown value {number}"),
+    }
 }
 
 impl Tool {

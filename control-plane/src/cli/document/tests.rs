@@ -37,7 +37,11 @@ fn full_form(text: &str) -> String {
 fn check(text: &str, expected: &str) {
     let full = full_form(text);
     assert_eq!(full, expected);
-    assert_eq!(full_form(&full), expected, "the full form of the full form is another");
+    assert_eq!(
+        full_form(&full),
+        expected,
+        "the full form of the full form is another"
+    );
 }
 
 #[test]

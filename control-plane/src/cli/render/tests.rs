@@ -8,19 +8,28 @@ use super::*;
 
 fn positioned(entry: Vec<u8>) -> PositionedRecord {
     let record = Record {
-        receive_time: Some(Timestamp { seconds: 1, nanos: 500_000_000 }),
+        receive_time: Some(Timestamp {
+            seconds: 1,
+            nanos: 500_000_000,
+        }),
         node_id: "envoy-1".to_owned(),
         instance_id: vec![0xab; 16],
         sequence: 7,
         entry,
     };
-    PositionedRecord { position: 0, record: Some(record) }
+    PositionedRecord {
+        position: 0,
+        record: Some(record),
+    }
 }
 
 fn shown(event: Event) -> Json {
     let entry = Entry {
         schema_version: 1,
-        time: Some(Timestamp { seconds: 0, nanos: 0 }),
+        time: Some(Timestamp {
+            seconds: 0,
+            nanos: 0,
+        }),
         decision_id: vec![1, 2],
         event: Some(event),
     };
@@ -38,7 +47,10 @@ fn a_decision_has_words_times_and_hexadecimal_ids() {
             ..Principal::default()
         }),
         method: "tools/call".to_owned(),
-        arguments: Some(Content { data: b"{\"a\":1}".to_vec(), ..Content::default() }),
+        arguments: Some(Content {
+            data: b"{\"a\":1}".to_vec(),
+            ..Content::default()
+        }),
         verdict: Verdict::RequireApproval.into(),
         rules: vec!["organizations/o/rules/r".to_owned()],
         ..Decision::default()
@@ -75,7 +87,10 @@ fn a_decision_has_words_times_and_hexadecimal_ids() {
 fn an_outcome_has_its_length_and_status() {
     let outcome = Outcome {
         status: OutcomeStatus::ToolError.into(),
-        latency: Some(Duration { seconds: 0, nanos: 12_000_000 }),
+        latency: Some(Duration {
+            seconds: 0,
+            nanos: 12_000_000,
+        }),
         ..Outcome::default()
     };
     let shown = shown(Event::Outcome(outcome));
@@ -93,8 +108,15 @@ fn content_is_text_where_it_is_text() {
         (b"\xff\xfe", true, json!({"data_bytes": "fffe"})),
     ];
     for (data, truncated, expected) in cases {
-        let content = Content { data: data.to_vec(), truncated, ..Content::default() };
-        let outcome = Outcome { result: Some(content), ..Outcome::default() };
+        let content = Content {
+            data: data.to_vec(),
+            truncated,
+            ..Content::default()
+        };
+        let outcome = Outcome {
+            result: Some(content),
+            ..Outcome::default()
+        };
         let mut result = shown(Event::Outcome(outcome))["entry"]["outcome"]["result"].clone();
         let fields = result.as_object_mut().unwrap();
         fields.remove("truncated");
@@ -107,9 +129,18 @@ fn content_is_text_where_it_is_text() {
 fn what_is_newer_than_this_program_is_shown_as_far_as_it_is_known() {
     // Field 99 with an empty message, after a schema version.
     let newer = [&[0x08, 0x02][..], &[0x9a, 0x06, 0x00]].concat();
-    assert_eq!(record(&positioned(newer)).unwrap()["entry"], json!({"schema_version": 2}));
-    let decision = Decision { verdict: 77, ..Decision::default() };
-    assert_eq!(shown(Event::Decision(decision))["entry"]["decision"]["verdict"], 77);
+    assert_eq!(
+        record(&positioned(newer)).unwrap()["entry"],
+        json!({"schema_version": 2})
+    );
+    let decision = Decision {
+        verdict: 77,
+        ..Decision::default()
+    };
+    assert_eq!(
+        shown(Event::Decision(decision))["entry"]["decision"]["verdict"],
+        77
+    );
     let broken = record(&positioned(vec![0xff])).unwrap();
     assert_eq!(broken["entry_bytes"], "ff");
     assert!(broken["entry_error"].is_string());

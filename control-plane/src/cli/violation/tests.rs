@@ -44,7 +44,10 @@ spec:
 ";
 
 fn explained(fields: &[&str]) -> Failure {
-    let text = Text { file: "policy.yaml".to_owned(), content: DOCUMENTS.to_owned() };
+    let text = Text {
+        file: "policy.yaml".to_owned(),
+        content: DOCUMENTS.to_owned(),
+    };
     let batch = Batch::of(&[text], Vec::new(), &Scope::default()).unwrap();
     let violations: Vec<FieldViolation> = fields
         .iter()
@@ -60,16 +63,31 @@ fn a_message_field_is_shown_where_it_was_written() {
     for (field, expected) in [
         ("resources[0].name", "4:9: metadata.name"),
         ("resources[0].endpoints", "6:3: spec.endpoints"),
-        ("resources[0].endpoints[0].path", "9:13: spec.endpoints[0].path"),
-        ("resources[0].server.endpoints[0].host", "8:13: spec.endpoints[0].host"),
-        ("resources[0].endpoints[3].path", "6:3: spec.endpoints[3].path"),
+        (
+            "resources[0].endpoints[0].path",
+            "9:13: spec.endpoints[0].path",
+        ),
+        (
+            "resources[0].server.endpoints[0].host",
+            "8:13: spec.endpoints[0].host",
+        ),
+        (
+            "resources[0].endpoints[3].path",
+            "6:3: spec.endpoints[3].path",
+        ),
         ("resources[0].on_denied", "10:13: spec.onDenied"),
         ("resources[0].display_name", "5:1: spec.displayName"),
         ("resources[0].tools[0].definition", "12:7: spec.tools[0]"),
         ("resources[0].tools[0].name", "12:13: spec.tools[0].name"),
         ("resources[1].servers[0]", "21:13: spec.servers[0]"),
-        ("resources[1].subjects.groups[0]", "20:23: spec.subjects.groups[0]"),
-        ("resources[1].obligations.redaction.detectors[0]", "24:17: spec.redact.detectors[0]"),
+        (
+            "resources[1].subjects.groups[0]",
+            "20:23: spec.subjects.groups[0]",
+        ),
+        (
+            "resources[1].obligations.redaction.detectors[0]",
+            "24:17: spec.redact.detectors[0]",
+        ),
         ("resources[1].obligations", "23:3: spec.redact"),
         ("resources[2].user_claim", "37:11: spec.claims.user"),
         ("resources[2].groups_claim", "36:3: spec.claims.groups"),
@@ -77,28 +95,50 @@ fn a_message_field_is_shown_where_it_was_written() {
         ("resources[2].jwks.keys[0].d", "35:12: spec.jwks.keys[0].d"),
         ("resources[2]", "26:1: document"),
     ] {
-        let Failure::Invalid { problems, .. } = explained(&[field]) else { panic!("{field}") };
+        let Failure::Invalid { problems, .. } = explained(&[field]) else {
+            panic!("{field}")
+        };
         let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
-        assert_eq!(lines, [format!("policy.yaml:{expected}: found X, expected Y")], "{field}");
+        assert_eq!(
+            lines,
+            [format!("policy.yaml:{expected}: found X, expected Y")],
+            "{field}"
+        );
     }
 }
 
 #[test]
 fn problems_come_in_the_order_of_the_file() {
-    let Failure::Invalid { problems, .. } =
-        explained(&["resources[2].jwks", "resources[0].name", "resources[1].servers[0]"])
-    else {
+    let Failure::Invalid { problems, .. } = explained(&[
+        "resources[2].jwks",
+        "resources[0].name",
+        "resources[1].servers[0]",
+    ]) else {
         panic!("not problems");
     };
-    let lines: Vec<u64> = problems.iter().map(|problem| problem.at.unwrap().line).collect();
+    let lines: Vec<u64> = problems
+        .iter()
+        .map(|problem| problem.at.unwrap().line)
+        .collect();
     assert_eq!(lines, [4, 21, 32]);
 }
 
 #[test]
 fn what_cannot_be_placed_is_said_all_the_same() {
-    for field in ["", "page_size", "resources[9].name", "resources[", "validate_only"] {
-        let Failure::Invalid { problems, .. } = explained(&[field]) else { panic!("{field}") };
-        assert_eq!(problems.first().unwrap().to_string(), format!("{field}: found X, expected Y"));
+    for field in [
+        "",
+        "page_size",
+        "resources[9].name",
+        "resources[",
+        "validate_only",
+    ] {
+        let Failure::Invalid { problems, .. } = explained(&[field]) else {
+            panic!("{field}")
+        };
+        assert_eq!(
+            problems.first().unwrap().to_string(),
+            format!("{field}: found X, expected Y")
+        );
     }
     assert!(matches!(explained(&[]), Failure::Refused { .. }));
 }

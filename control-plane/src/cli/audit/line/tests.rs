@@ -6,12 +6,21 @@ use super::*;
 fn positioned(event: Option<Event>) -> PositionedRecord {
     let entry = Entry {
         schema_version: 1,
-        time: Some(Timestamp { seconds: 1_000_000_000, nanos: 5_000_000 }),
+        time: Some(Timestamp {
+            seconds: 1_000_000_000,
+            nanos: 5_000_000,
+        }),
         decision_id: vec![0x3f, 0x2a, 0x9c, 0x1b, 0x5d],
         event,
     };
-    let record = Record { entry: entry.encode_to_vec(), ..Record::default() };
-    PositionedRecord { position: 0, record: Some(record) }
+    let record = Record {
+        entry: entry.encode_to_vec(),
+        ..Record::default()
+    };
+    PositionedRecord {
+        position: 0,
+        record: Some(record),
+    }
 }
 
 fn lines(records: &[PositionedRecord]) -> String {
@@ -22,9 +31,15 @@ fn lines(records: &[PositionedRecord]) -> String {
 }
 
 fn decision(verdict: Verdict, user: &str, capability: &str) -> Decision {
-    let user = Attribute { value: user.to_owned(), ..Attribute::default() };
+    let user = Attribute {
+        value: user.to_owned(),
+        ..Attribute::default()
+    };
     Decision {
-        principal: Some(Principal { user: Some(user), ..Principal::default() }),
+        principal: Some(Principal {
+            user: Some(user),
+            ..Principal::default()
+        }),
         method: "tools/call".to_owned(),
         server: "organizations/default/workspaces/default/servers/notes".to_owned(),
         capability: capability.to_owned(),
@@ -41,15 +56,26 @@ fn one_line_a_record() {
         reason: "allowed".to_owned(),
         rules: vec!["organizations/default/rules/dev-reads".to_owned()],
         findings: vec![
-            Finding { detector: "email".to_owned(), pointer: "/a".to_owned(), count: 2 },
-            Finding { detector: "email".to_owned(), pointer: "/b".to_owned(), count: 1 },
+            Finding {
+                detector: "email".to_owned(),
+                pointer: "/a".to_owned(),
+                count: 2,
+            },
+            Finding {
+                detector: "email".to_owned(),
+                pointer: "/b".to_owned(),
+                count: 1,
+            },
         ],
         ..decision(Verdict::Allow, "alice@example.com", "read_note")
     };
     let outcome = Outcome {
         status: OutcomeStatus::Result.into(),
         http_status: 200,
-        latency: Some(Duration { seconds: 0, nanos: 12_345_678 }),
+        latency: Some(Duration {
+            seconds: 0,
+            nanos: 12_345_678,
+        }),
         size_bytes: 2_300,
         pruned: vec!["delete_note".to_owned()],
         ..Outcome::default()
@@ -64,7 +90,11 @@ fn one_line_a_record() {
     let records = [
         positioned(Some(Event::Decision(allowed))),
         positioned(Some(Event::Outcome(outcome))),
-        positioned(Some(Event::Decision(decision(Verdict::Deny, "", "delete_note")))),
+        positioned(Some(Event::Decision(decision(
+            Verdict::Deny,
+            "",
+            "delete_note",
+        )))),
         positioned(Some(Event::Gap(gap))),
         positioned(None),
     ];
@@ -79,7 +109,11 @@ TIME                      VERDICT  USER               SERVER    CALL            
     // The width of the longest reason, whatever it is.
     let squeezed = |text: &str| {
         text.lines()
-            .map(|line| line.split("  ").filter(|part| !part.is_empty()).map(str::trim))
+            .map(|line| {
+                line.split("  ")
+                    .filter(|part| !part.is_empty())
+                    .map(str::trim)
+            })
             .map(|parts| parts.collect::<Vec<_>>().join(" | "))
             .collect::<Vec<_>>()
     };
@@ -90,7 +124,11 @@ TIME                      VERDICT  USER               SERVER    CALL            
 fn columns_stay_aligned() {
     let records = [
         positioned(Some(Event::Decision(decision(Verdict::Deny, "名前", "a")))),
-        positioned(Some(Event::Decision(decision(Verdict::Deny, "x", &"long".repeat(40))))),
+        positioned(Some(Event::Decision(decision(
+            Verdict::Deny,
+            "x",
+            &"long".repeat(40),
+        )))),
     ];
     let text = lines(&records);
     let ends: Vec<usize> = text
@@ -112,7 +150,13 @@ fn what_others_wrote_cannot_deceive() {
 
 #[test]
 fn an_entry_that_cannot_be_read_is_a_line_too() {
-    let record = Record { entry: vec![0xff], ..Record::default() };
-    let text = lines(&[PositionedRecord { position: 0, record: Some(record) }]);
+    let record = Record {
+        entry: vec![0xff],
+        ..Record::default()
+    };
+    let text = lines(&[PositionedRecord {
+        position: 0,
+        record: Some(record),
+    }]);
     assert!(text.lines().last().unwrap().contains('?'), "{text}");
 }
