@@ -14,7 +14,7 @@ use crate::{ledger::Source, registry::now};
 const LIVE_FOR: Duration = Duration::from_secs(5);
 
 /// A lost instance is shown for this long.
-const SHOWN_FOR: Duration = Duration::from_secs(3_600);
+const SHOWN_FOR: Duration = Duration::from_hours(1);
 
 /// The table.
 #[derive(Debug, Default)]

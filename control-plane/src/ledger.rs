@@ -116,7 +116,7 @@ impl Ledger {
                 segments: shared,
                 length: length_sender,
             }
-            .run(&appends)
+            .run(&appends);
         };
         thread::Builder::new()
             .name("ledger".to_owned())

@@ -7,7 +7,7 @@
     missing_docs,
     reason = "the .proto files document what is generated from them"
 )]
-#![allow(clippy::pedantic, reason = "generated code")]
+#![allow(clippy::all, clippy::pedantic, reason = "generated code")]
 
 /// `chancery.admin.v1`: what administrators and the command line call.
 pub mod admin {

@@ -30,7 +30,11 @@ pub fn filter() -> Result<PathBuf, Missing> {
 /// The control plane: `CHANCERY_BIN`, else what was built beside the running program.
 pub fn control_plane() -> Result<PathBuf, Missing> {
     let path = env::var_os("CHANCERY_BIN").map_or_else(beside_us, PathBuf::from);
-    present(path, "control plane", "run `cargo build`")
+    present(
+        path,
+        "control plane",
+        "run `just build`; for `just bench`, `cargo build --release`",
+    )
 }
 
 /// Envoy: `ENVOY`, else what `just setup` installs.

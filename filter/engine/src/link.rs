@@ -210,7 +210,7 @@ impl Link {
             Ok(pb::ConnectResponse { message }) => message,
             Err(error) => {
                 let reason = format!("a message of the control plane cannot be decoded: {error}");
-                return self.nack(reason);
+                return self.nack(&reason);
             }
         };
         let progress = match message {
@@ -237,7 +237,7 @@ impl Link {
         match progress {
             Ok(Progress::Waiting) => Vec::new(),
             Ok(Progress::Applied(policy)) => self.applied(policy, now),
-            Err(error) => self.nack(error.to_string()),
+            Err(error) => self.nack(&error.to_string()),
         }
     }
 
@@ -265,10 +265,10 @@ impl Link {
         vec![Command::Enforce { policy, stored }, send(ack)]
     }
 
-    fn nack(&mut self, reason: String) -> Vec<Command> {
+    fn nack(&mut self, reason: &str) -> Vec<Command> {
         let nack = pb::SnapshotNack {
             refused: self.loader.offered().map(version),
-            reason: reason.clone(),
+            reason: reason.to_owned(),
             applied: self.loader.applied().map(version),
         };
         self.loader.abandon();

@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn refuses_what_is_no_message() {
         let cases = [
-            (r#"[]"#, MessageError::Batch),
+            ("[]", MessageError::Batch),
             (
                 r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#,
                 MessageError::Batch,

@@ -78,7 +78,7 @@ pub fn redact(
         if spans.is_empty() {
             continue;
         }
-        note(root.pointer_to(leaf), &spans, findings);
+        note(&root.pointer_to(leaf), &spans, findings);
         let start = leaf.span().start.saturating_add(1);
         let ranges: Vec<Range<usize>> = spans.iter().map(|span| span.range.clone()).collect();
         let raw = if leaf.is_escaped() {
@@ -93,7 +93,7 @@ pub fn redact(
     }
 }
 
-fn note(pointer: String, spans: &[detector::Span], findings: &mut Vec<Finding>) {
+fn note(pointer: &str, spans: &[detector::Span], findings: &mut Vec<Finding>) {
     for detector in Detector::ALL {
         let count = spans
             .iter()
@@ -102,7 +102,7 @@ fn note(pointer: String, spans: &[detector::Span], findings: &mut Vec<Finding>) 
         if let Ok(count @ 1..) = u32::try_from(count) {
             findings.push(Finding {
                 detector,
-                pointer: pointer.clone(),
+                pointer: pointer.to_owned(),
                 count,
             });
         }

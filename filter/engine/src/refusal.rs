@@ -100,11 +100,11 @@ impl Refusal<'_> {
             body.push_str(": ");
             escape_into(&mut body, detail);
         }
-        let decision = self.decision_id;
-        body.push_str(&format!(
-            "\",\"data\":{{\"decision\":\"{decision}\",\"reason\":\"{}\",\"next\":\"",
-            self.reason.as_str(),
-        ));
+        body.push_str("\",\"data\":{\"decision\":\"");
+        body.push_str(&self.decision_id.to_string());
+        body.push_str("\",\"reason\":\"");
+        body.push_str(self.reason.as_str());
+        body.push_str("\",\"next\":\"");
         escape_into(&mut body, self.reason.next_step());
         body.push_str("\"}}}");
         body
@@ -149,8 +149,10 @@ impl Refusal<'_> {
             Reason::NoToken | Reason::InvalidToken => 401,
             Reason::BodyTooLarge => 413,
             Reason::ContentType => 415,
-            Reason::InvalidJson | Reason::InvalidMessage | Reason::Batch => 400,
-            Reason::HeaderMismatch => 400,
+            Reason::InvalidJson
+            | Reason::InvalidMessage
+            | Reason::Batch
+            | Reason::HeaderMismatch => 400,
             Reason::UnreadableResponse
             | Reason::ResponseTooLarge
             | Reason::UpstreamUnauthorized => 502,

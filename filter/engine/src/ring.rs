@@ -130,7 +130,7 @@ impl Ring {
         while let Some(entry) = self.entries.get(self.sent) {
             let with = self.sent_bytes.saturating_add(entry.bytes.len());
             let is_full = with > WINDOW_BYTES && self.sent > 0;
-            if is_full || (batch_bytes > 0 && batch_bytes >= BATCH_BYTES) {
+            if is_full || batch_bytes >= BATCH_BYTES {
                 break;
             }
             batch_bytes = batch_bytes.saturating_add(entry.bytes.len());

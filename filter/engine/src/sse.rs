@@ -199,7 +199,7 @@ mod tests {
 
     use super::*;
 
-    fn split(stream: &[u8], chunks: &[usize]) -> Vec<Option<Vec<u8>>> {
+    fn split(stream: &[u8], chunks: &[usize]) -> Vec<Vec<u8>> {
         let mut splitter = EventSplitter::default();
         let mut events = Vec::new();
         let mut rest = stream;
@@ -213,7 +213,7 @@ mod tests {
             }
         }
         events.extend(splitter.finish().map(|event| event.data()));
-        events.into_iter().filter(Option::is_some).collect()
+        events.into_iter().flatten().collect()
     }
 
     const STREAM: &[u8] = b"\xEF\xBB\xBF: hi\n\nid: 1\ndata: \n\nevent: message\r\ndata:{\"a\":\r\ndata: 1}\r\n\r\ndata: x\rid: 2\r\rdata: last";
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn reads_every_line_end_and_the_unfinished_last_event() {
         let expected: Vec<_> = [&b""[..], b"{\"a\":\n1}", b"x", b"last"]
-            .map(|data| Some(data.to_vec()))
+            .map(<[u8]>::to_vec)
             .into();
         assert_eq!(split(STREAM, &[STREAM.len()]), expected);
     }

@@ -101,8 +101,11 @@ impl Bench {
         } else {
             requests
         };
-        let mut rounds: Vec<(Target, Vec<Sample>)> =
-            Target::ALL.map(|target| (target, Vec::new())).into();
+        let mut rounds: Vec<(Target, Vec<Sample>)> = kind
+            .targets()
+            .iter()
+            .map(|target| (*target, Vec::new()))
+            .collect();
         for round in 0..self.rounds.get() {
             for (target, samples) in &mut rounds {
                 let call = Call::new(kind, *target, targets.token());
@@ -113,15 +116,11 @@ impl Bench {
                     connections,
                     requests,
                 };
-                if round == 0 {
-                    Load {
-                        requests: WARM_UP_REQUESTS,
-                        ..load.clone()
-                    }
-                    .run()
-                    .await?;
-                }
-                samples.push(measure(load, process).await?);
+                let warm_up = if round == 0 { WARM_UP_REQUESTS } else { 0 };
+                let measured = measure(load, warm_up, process).await;
+                samples.push(measured.map_err(|error| {
+                    LabError::Bench(format!("{}, {}: {error}", target.label(), kind.label()))
+                })?);
             }
         }
         Ok(rounds
@@ -131,7 +130,13 @@ impl Bench {
     }
 }
 
-async fn measure(load: Load, process: u32) -> Result<Sample, LabError> {
+async fn measure(load: Load, warm_up: usize, process: u32) -> Result<Sample, LabError> {
+    Load {
+        requests: warm_up,
+        ..load.clone()
+    }
+    .run()
+    .await?;
     let requests = u32::try_from(load.requests.max(1)).unwrap_or(u32::MAX);
     let before = cpu::time_of(process)?;
     let mut latencies = load.run().await?;

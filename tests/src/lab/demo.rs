@@ -18,6 +18,15 @@ use super::{
 use report::Report;
 use scene::Scene;
 
+/// A call without a session, as 2026-07-28 has it.
+const CURL_OPTIONS: &str = r#"-H "authorization: Bearer $TOKEN" \
+  -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' \
+  -H 'mcp-protocol-version: 2026-07-28' -H 'mcp-method: tools/call' -H 'mcp-name: get_note' \
+  -d '{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+    "name": "get_note", "arguments": {"id": "welcome"}, "_meta": {
+      "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+      "io.modelcontextprotocol/clientCapabilities": {}}}}'"#;
+
 /// A tour: a built-in MCP server, example rules, and a real client.
 #[derive(Args, Debug)]
 pub(super) struct Demo {
@@ -33,6 +42,8 @@ impl Demo {
             Style::Bold,
             "Chancery: rules pushed to a real Envoy, enforced on real MCP traffic",
         ));
+        let doing = "Starting an MCP server, a control plane, and Envoy with the filter …";
+        console.line(&console.styled(Style::Dim, doing));
         console.line("");
         let mut scene = Scene::open().await?;
         addresses(console, &scene.stack, &scene.url);
@@ -76,37 +87,27 @@ impl Demo {
 fn invite(console: &mut Console, scene: &Scene) -> Result<(), LabError> {
     let control_plane = &scene.stack.control_plane;
     let program = shown(control_plane.program());
-    let call = concat!(
-        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","#,
-        r#""params":{"name":"get_note","arguments":{"id":"welcome"}}}"#,
-    );
     console.line("");
     console.line(&console.styled(
         Style::Bold,
         "Everything stays up. Try it by hand, in another terminal:",
     ));
-    console.line("");
-    for line in [
-        format!("export CHANCERY_SERVER={}", control_plane.url()),
-        format!("TOKEN={}", scene.alice()?),
-        String::new(),
+    for paragraph in [
         format!(
-            "curl -s {} -H \"authorization: Bearer $TOKEN\" \\",
-            scene.url
+            "export CHANCERY_SERVER={}\nTOKEN={}",
+            control_plane.url(),
+            scene.alice()?
         ),
-        "  -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' \\"
-            .to_owned(),
-        format!("  -d '{call}'"),
-        String::new(),
-        format!("{program} get rules                        # what is allowed"),
-        format!("{program} delete rules/freeze-notes        # let notes be written again"),
-        format!("{program} nodes                            # who enforces it"),
-        format!("{program} audit tail                       # watch what is decided"),
+        format!("curl -s {} {CURL_OPTIONS}", scene.url),
+        format!(
+            "{program} get rules                   # what is allowed\n\
+             {program} delete rules freeze-notes   # let notes be written again\n\
+             {program} nodes                       # who enforces it\n\
+             {program} audit tail                  # watch what is decided"
+        ),
     ] {
-        console.indented(2, &line);
-        if line.is_empty() {
-            console.line("");
-        }
+        console.line("");
+        console.indented(2, &paragraph);
     }
     console.line("");
     console.line("ready: the tour is over; Ctrl-C ends everything");

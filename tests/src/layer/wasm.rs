@@ -14,8 +14,8 @@ use super::Snapshot;
 use crate::{
     case::{Case, Forwarded, Observed},
     wasm_host::{
-        Cluster, Headers, HostError, Module, Node, NodeConfig, Outcome, PluginConfig, RequestSpec,
-        RootId, UpstreamResponse, Vm,
+        ClientResponse, Cluster, Headers, HostError, Module, Node, NodeConfig, Outcome,
+        PluginConfig, RequestSpec, RootId, UpstreamResponse, Vm,
     },
 };
 
@@ -70,14 +70,14 @@ impl Wasm {
         start_unix_ms: u64,
         max_memory_bytes: usize,
     ) -> Result<Self, WasmError> {
-        let module = Module::load(module)?;
+        let compiled = Module::load(module)?;
         let start_unix_ns = start_unix_ms * 1_000_000;
         let config = NodeConfig {
             start_unix_ns,
             max_memory_bytes,
             ..NodeConfig::default()
         };
-        let node = Node::new(&module, config);
+        let node = Node::new(&compiled, config);
         node.set_cluster(CONTROL_PLANE, Cluster::Up);
         let vm = node.start_vm(&[plugin("{}")])?;
         let root = vm.root("chancery").ok_or(WasmError::Missing {
@@ -267,7 +267,7 @@ fn observed(outcome: &Outcome) -> Observed {
         headers: response
             .map(|response| pairs(&response.headers))
             .unwrap_or_default(),
-        body: response.map(|response| response.body()).unwrap_or_default(),
+        body: response.map(ClientResponse::body).unwrap_or_default(),
         forwarded: details.forwarded.as_ref().map(|forwarded| Forwarded {
             headers: pairs(&forwarded.headers),
             body: forwarded.body(),

@@ -1,5 +1,7 @@
 //! Header maps as Envoy keeps them, and their wire form in the ABI.
 
+use std::fmt;
+
 /// Names that Envoy stores once: adding a second value appends to the first.
 const SINGLE: [&str; 19] = [
     ":authority",
@@ -30,9 +32,19 @@ const MAX_PAIRS_BYTES: usize = 1024 * 1024;
 /// An ordered map of header (or trailer, or metadata) fields.
 ///
 /// Names are lower case. Values are bytes: Envoy passes what is not UTF-8.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers {
     fields: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = self.iter();
+        let fields = fields.map(|(name, value)| (name.escape_ascii(), value.escape_ascii()));
+        f.debug_map()
+            .entries(fields.map(|(name, value)| (name.to_string(), value.to_string())))
+            .finish()
+    }
 }
 
 impl Headers {

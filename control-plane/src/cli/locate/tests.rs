@@ -34,7 +34,7 @@ fn reads_documents_and_leaves_empty_ones_out() {
             "- no\n- 007\n- 1_000\n- 1:30\n",
             r#"1:1 ["no","007","1_000","1:30"]"#,
         ),
-        ("- 1\n- -1.5\n- true\n- ~\n", r#"1:1 [1,-1.5,true,null]"#),
+        ("- 1\n- -1.5\n- true\n- ~\n", r"1:1 [1,-1.5,true,null]"),
     ] {
         assert_eq!(read(text), expected, "{text:?}");
     }

@@ -370,13 +370,14 @@ impl Exchange {
             .any(|method| method.as_str() == subject.method);
         let reply = match target {
             Target::Server if handshake => refusal.server_reply(),
-            Target::Server => refusal.reply(),
             Target::Tool(_) | Target::Prompt(_) | Target::Resource(_)
                 if hides && subject.rpc_id.is_some() =>
             {
                 refusal.hidden_reply(target)
             }
-            Target::Tool(_) | Target::Prompt(_) | Target::Resource(_) => refusal.reply(),
+            Target::Server | Target::Tool(_) | Target::Prompt(_) | Target::Resource(_) => {
+                refusal.reply()
+            }
         };
         self.refuse(reason, subject);
         Err(reply)
@@ -477,6 +478,10 @@ fn sent_values<'d>(message: &Message<'d>) -> Vec<Value<'d>> {
     }
 }
 
+const NAME: &str = "`params.name` is not a name of 1 to 128 letters, digits, `.`, `_` or `-`";
+const URI: &str = "`params.uri` is not a string";
+const REF: &str = "`params.ref` names neither a prompt nor a resource";
+
 fn capability_of(
     call: &Call<'_>,
     method: Method,
@@ -496,11 +501,9 @@ fn capability_of(
             Err((Reason::InvalidMessage, Some(what)))
         }
     };
-    const TOOL: &str = "`params.name` is not a name of 1 to 128 letters, digits, `.`, `_` or `-`";
-    const URI: &str = "`params.uri` is not a string";
     Ok(match method {
-        Method::ToolsCall => Some(Capability::Tool(name(TOOL)?)),
-        Method::PromptsGet => Some(Capability::Prompt(name(TOOL)?)),
+        Method::ToolsCall => Some(Capability::Tool(name(NAME)?)),
+        Method::PromptsGet => Some(Capability::Prompt(name(NAME)?)),
         Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
             Some(Capability::Resource(text("uri", URI)?))
         }
@@ -531,7 +534,6 @@ fn capability_of(
 
 /// What a completion completes, which it must not leak.
 fn completed(call: &Call<'_>) -> Result<Capability, Malformed> {
-    const REF: &str = "`params.ref` names neither a prompt nor a resource";
     let malformed = (Reason::InvalidMessage, Some(REF));
     let reference = call.param("ref").ok_or(malformed)?;
     let text = |key| {

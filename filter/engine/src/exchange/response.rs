@@ -153,18 +153,13 @@ impl Exchange {
         let (Ok(document), Ok(Ok(message))) = (&document, &message) else {
             return Judged::Reply(self.refuse_unreadable(now));
         };
-        let rpc_id = match message.body {
-            Body::Response { .. } => None,
-            Body::Request { id, .. } => Some(id.raw()),
-            Body::Notification(_) => None,
-        };
         let delivery = self.judge_message(message, bytes.len());
         let Ok(Delivery {
             edits,
             ends_with: Some((status, mut ending)),
         }) = delivery
         else {
-            return Judged::Reply(self.refuse_response(Reason::UnreadableResponse, rpc_id, now));
+            return Judged::Reply(self.refuse_unreadable(now));
         };
         let rewritten = if edits.is_empty() {
             None
@@ -486,6 +481,6 @@ fn same_id(asked: &str, id: Value<'_>) -> bool {
     );
     let asked = asked
         .ok()
-        .and_then(|asked| asked.root().as_str().map(|text| text.into_owned()));
+        .and_then(|asked| asked.root().as_str().map(std::borrow::Cow::into_owned));
     asked.is_some_and(|asked| id.is(&asked))
 }

@@ -3,9 +3,9 @@ use crate::{json::Document, limits::Limits};
 
 fn all() -> Detectors {
     let mut detectors = Detectors::default();
-    Detector::ALL
-        .into_iter()
-        .for_each(|detector| detectors.insert(detector));
+    for detector in Detector::ALL {
+        detectors.insert(detector);
+    }
     detectors
 }
 

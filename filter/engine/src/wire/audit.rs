@@ -45,6 +45,13 @@ impl From<Entry> for pb::Entry {
     }
 }
 
+fn session(id: Box<str>) -> pb::Session {
+    pb::Session {
+        id: id.into(),
+        source: pb::SessionSource::McpSession.into(),
+    }
+}
+
 /// A time as protobuf has it.
 pub(crate) fn timestamp(time: Time) -> prost_types::Timestamp {
     let (seconds, milliseconds) = (time.unix_ms() / 1_000, time.unix_ms() % 1_000);
@@ -90,15 +97,11 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         Some(Capability::Prompt(name)) => (pb::CapabilityKind::Prompt, name),
         Some(Capability::Resource(uri)) => (pb::CapabilityKind::Resource, uri),
     };
-    let session = session_id.map(|id| pb::Session {
-        id: id.into(),
-        source: pb::SessionSource::McpSession.into(),
-    });
     pb::Decision {
         request_id: text(request_id),
         trace_parent: text(trace_parent),
         principal: Some(principal_of(&principal, source, &server)),
-        session,
+        session: session_id.map(session),
         direction: match direction {
             Direction::ToServer => pb::Direction::ToServer.into(),
             Direction::ToClient => pb::Direction::ToClient.into(),
@@ -197,7 +200,7 @@ fn principal_of(principal: &Principal, source: Option<Box<str>>, server: &str) -
         token_id_digest: token_id_digest
             .map(|digest| digest.as_bytes().to_vec())
             .unwrap_or_default(),
-        groups: groups.iter().map(|group| group.to_string()).collect(),
+        groups: groups.iter().map(ToString::to_string).collect(),
         groups_provenance: groups_provenance.into(),
         roles: Vec::new(),
         team: None,

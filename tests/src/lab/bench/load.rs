@@ -60,6 +60,7 @@ impl Load {
 }
 
 struct Connection {
+    address: SocketAddr,
     stream: TcpStream,
     buffer: Vec<u8>,
 }
@@ -69,6 +70,7 @@ impl Connection {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self {
+            address,
             stream,
             buffer: Vec::new(),
         })
@@ -96,6 +98,9 @@ impl Connection {
                 )));
             }
             self.buffer.clear();
+            if answer.closes {
+                self.stream = Self::open(self.address).await?.stream;
+            }
         }
         Ok(latencies)
     }
@@ -118,6 +123,8 @@ impl Connection {
 struct Answer {
     status: u16,
     head_bytes: usize,
+    /// No other request may follow on this connection.
+    closes: bool,
 }
 
 impl Answer {
@@ -128,18 +135,23 @@ impl Answer {
         let head = std::str::from_utf8(head).ok()?;
         let mut lines = head.lines();
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-        let mut length = None;
+        let (mut length, mut closes) = (None, false);
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse::<usize>().ok();
             }
+            closes |= name.eq_ignore_ascii_case("connection") && value.trim() == "close";
         }
         let is_whole = match length {
             Some(length) => body.len() >= length,
             // In chunks: whole once the last one, which is empty, has come.
             None => body.ends_with(b"\r\n0\r\n\r\n") || body == b"0\r\n\r\n",
         };
-        is_whole.then_some(Self { status, head_bytes })
+        is_whole.then_some(Self {
+            status,
+            head_bytes,
+            closes,
+        })
     }
 
     fn contains(&self, bytes: &[u8], marker: &str) -> bool {

@@ -31,13 +31,6 @@ pub(super) enum Target {
 }
 
 impl Target {
-    pub(super) const ALL: [Self; 4] = [
-        Self::Plain,
-        Self::Chancery,
-        Self::ChanceryRedacting,
-        Self::Native,
-    ];
-
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Plain => "plain Envoy",

@@ -40,6 +40,19 @@ impl CallKind {
         self != Self::Refused
     }
 
+    /// What it is sent through. A refusal is one whether its rule redacts or not.
+    pub(super) fn targets(self) -> &'static [Target] {
+        match self {
+            Self::Refused => &[Target::Plain, Target::Chancery, Target::Native],
+            Self::Small | Self::Middle | Self::Large => &[
+                Target::Plain,
+                Target::Chancery,
+                Target::ChanceryRedacting,
+                Target::Native,
+            ],
+        }
+    }
+
     fn request_bytes(self) -> usize {
         match self {
             Self::Small | Self::Refused => 300,

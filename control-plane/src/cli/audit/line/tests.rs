@@ -131,10 +131,7 @@ fn columns_stay_aligned() {
         )))),
     ];
     let text = lines(&records);
-    let ends: Vec<usize> = text
-        .lines()
-        .map(|line| crate::cli::visible::width(line))
-        .collect();
+    let ends: Vec<usize> = text.lines().map(crate::cli::visible::width).collect();
     assert_eq!(ends.first(), ends.last(), "{text}");
     assert!(text.contains('…'), "{text}");
 }
