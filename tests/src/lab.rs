@@ -6,7 +6,7 @@ mod demo;
 mod run;
 mod stack;
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode, sync::atomic::Ordering};
 
 use clap::{Parser, Subcommand};
 use rmcp::ServiceError;
@@ -95,6 +95,7 @@ impl Lab {
     /// Does what was asked for, until it is done or a signal ends it. Nothing is left behind.
     pub async fn execute(self) -> ExitCode {
         let mut console = console::Console::stdout();
+        let is_up = console.is_up();
         let task = async {
             match self.task {
                 Task::Run(run) => run.execute(&mut console).await,
@@ -103,12 +104,12 @@ impl Lab {
             }
         };
         // Ending the task drops all it started, which ends the processes and removes the folders.
-        // The task goes first: once it is done but for waiting, a signal is its regular end.
         let ended = tokio::select! {
-            biased;
             ended = task => ended,
             stopped = interrupted() => {
-                stopped.map(|()| ExitCode::from(INTERRUPTED)).map_err(LabError::Input)
+                let is_regular = is_up.load(Ordering::Relaxed);
+                let code = if is_regular { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) };
+                stopped.map(|()| code).map_err(LabError::Input)
             }
         };
         ended.unwrap_or_else(|error| {

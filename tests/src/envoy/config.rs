@@ -198,11 +198,11 @@ fn cluster(mut cluster: Value, upstream: &Upstream) -> Result<Value, ConfigError
     let ip = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
     set(&mut cluster, "/name", json!(name))?;
     set(&mut cluster, "/load_assignment/cluster_name", json!(name))?;
-    set(
-        &mut cluster,
-        "/type",
-        json!(if ip.is_some() { "STATIC" } else { "STRICT_DNS" }),
-    )?;
+    if ip.is_none() {
+        set(&mut cluster, "/type", json!("LOGICAL_DNS"))?;
+        // Few servers in development listen on [::1] only; many listen on 127.0.0.1 only.
+        insert(&mut cluster, "", "dns_lookup_family", json!("V4_PREFERRED"))?;
+    }
     let literal = ip.map_or_else(|| host.clone(), |ip| ip.to_string());
     let socket = json!({ "socket_address": { "address": literal, "port_value": port } });
     set(&mut cluster, &format!("{ENDPOINT}/address"), socket)?;
@@ -323,7 +323,7 @@ mod tests {
             .map(|cluster| &cluster["name"])
             .collect();
         assert_eq!(names, ["chancery", "notes", "far"]);
-        assert_eq!(config["clusters"][2]["type"], "STRICT_DNS");
+        assert_eq!(config["clusters"][2]["type"], "LOGICAL_DNS");
     }
 
     #[test]

@@ -3,6 +3,10 @@
 use std::{
     env,
     io::{self, IsTerminal as _, Write as _},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Standard output.
@@ -12,6 +16,7 @@ use std::{
 pub(super) struct Console {
     out: io::Stdout,
     colours: bool,
+    is_up: Arc<AtomicBool>,
 }
 
 /// How a piece of text looks on a terminal.
@@ -42,7 +47,22 @@ impl Console {
     pub(super) fn stdout() -> Self {
         let out = io::stdout();
         let colours = out.is_terminal() && env::var_os("NO_COLOR").is_none();
-        Self { out, colours }
+        Self {
+            out,
+            colours,
+            is_up: Arc::default(),
+        }
+    }
+
+    /// Whether all that was asked for is up: from then on a signal is the regular end.
+    pub(super) fn is_up(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_up)
+    }
+
+    /// The line that says so.
+    pub(super) fn ready(&mut self, text: &str) {
+        self.is_up.store(true, Ordering::Relaxed);
+        self.line(&format!("ready: {text}; Ctrl-C ends it"));
     }
 
     /// The text in a style.

@@ -13,7 +13,7 @@ use clap::Args;
 use super::{
     LabError,
     console::{Console, Style},
-    run::{addresses, shown, stay},
+    run::{addresses, shown},
 };
 use report::Report;
 use scene::Scene;
@@ -79,7 +79,7 @@ impl Demo {
             });
         }
         invite(console, &scene)?;
-        stay(&mut scene.stack).await
+        Err(scene.stack.failed().await)
     }
 }
 
@@ -110,6 +110,6 @@ fn invite(console: &mut Console, scene: &Scene) -> Result<(), LabError> {
         console.indented(2, &paragraph);
     }
     console.line("");
-    console.line("ready: the tour is over; Ctrl-C ends everything");
+    console.ready("the tour is over");
     Ok(())
 }

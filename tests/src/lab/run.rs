@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use reqwest::Url;
 
-use super::{LabError, Stack, console::Console, interrupted};
+use super::{LabError, Stack, console::Console};
 use crate::{
     artifacts,
     control_plane::ControlPlane,
@@ -63,18 +63,8 @@ impl Run {
             &format!("{url}  (Envoy, before {})", self.upstream),
         );
         let instances = options.instances();
-        console.line(&format!(
-            "ready: {instances} instances enforce the rules; Ctrl-C ends it"
-        ));
-        stay(&mut stack).await
-    }
-}
-
-/// Waits for a signal, the regular end; or fails as soon as a part of the stack ends.
-pub(super) async fn stay(stack: &mut Stack) -> Result<ExitCode, LabError> {
-    tokio::select! {
-        stopped = interrupted() => Ok(stopped.map(|()| ExitCode::SUCCESS)?),
-        error = stack.failed() => Err(error),
+        console.ready(&format!("{instances} instances enforce the rules"));
+        Err(stack.failed().await)
     }
 }
 

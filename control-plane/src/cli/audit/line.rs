@@ -10,6 +10,7 @@ use prost_types::Duration;
 use crate::cli::{
     console::{Console, Tone},
     exit::Failure,
+    name::Name,
     nodes::short_id,
     table::{Cell, Columns, heading},
     time,
@@ -17,6 +18,9 @@ use crate::cli::{
 
 /// No name takes more columns than this.
 const NAME_COLUMNS: usize = 40;
+
+/// No reason takes more columns than this; `-o json` has all of it.
+const REASON_COLUMNS: usize = 72;
 
 const HEADING: [&str; 7] = [
     "TIME", "VERDICT", "USER", "SERVER", "CALL", "WHY", "DECISION",
@@ -96,7 +100,7 @@ fn row(positioned: &PositionedRecord) -> Vec<Cell> {
         Cell::cut(&user, NAME_COLUMNS),
         Cell::cut(&server, NAME_COLUMNS),
         Cell::cut(&call, NAME_COLUMNS + NAME_COLUMNS / 2),
-        Cell::new(&why),
+        Cell::cut(&why, REASON_COLUMNS),
         Cell::new(&short_id(&entry.decision_id)).tone(Tone::Faint),
     ]
 }
@@ -198,12 +202,13 @@ fn drifted(drift: &DriftSighting) -> Said {
 }
 
 fn changed(change: &AdminChange) -> Said {
-    let (verdict, why) = if change.error.is_empty() {
-        (Cell::new("change"), change.resource.clone())
-    } else {
-        let why = format!("{}: {}", change.resource, change.error);
-        (Cell::new("change failed").tone(Tone::Doubtful), why)
-    };
+    let named: Vec<String> = change.resource.split(' ').map(short).collect();
+    let mut why = named.join(" ");
+    let mut verdict = Cell::new("change");
+    if !change.error.is_empty() {
+        why = format!("{why}: {}", change.error);
+        verdict = Cell::new("failed").tone(Tone::Doubtful);
+    }
     let principal = change.principal.as_ref();
     Said {
         verdict,
@@ -214,6 +219,11 @@ fn changed(change: &AdminChange) -> Said {
         call: change.method.clone(),
         why,
     }
+}
+
+/// `server/notes`, where the name is a resource's.
+fn short(name: &str) -> String {
+    Name::parse(name).map_or_else(|| name.to_owned(), |name| name.short())
 }
 
 fn missed(gap: &Gap) -> Said {

@@ -146,7 +146,7 @@ fn refuses_wrong_types_and_values() {
              mean `true`?)",
             "a.yaml:7:12: spec.servers: found `notes`, expected a list (a list of one is written \
              [notes])",
-            "a.yaml:8:9: spec.tools: found nothing, expected a list",
+            "a.yaml:8:8: spec.tools: found nothing, expected a list",
         ],
     );
     check_rule(
@@ -235,7 +235,7 @@ fn says_everything_of_every_file_in_their_order() {
             "b.yaml:5:3:",
             "b.yaml:5:3:",
             "b.yaml:5:11:",
-            "c.yaml:1:2:"
+            "c.yaml:1:1:"
         ]
     );
 }
