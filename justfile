@@ -73,9 +73,8 @@ budget: wasm
 
 # Compare plain Envoy, this filter and Envoy's own MCP and RBAC filters, in one table
 [group("measure")]
-bench *ARGS: setup wasm
-    cargo build --locked --release
-    {{ lab }} --release -- bench "$@"
+bench *ARGS: setup build
+    {{ lab }} -- bench "$@"
 
 [private]
 wasm-target:
