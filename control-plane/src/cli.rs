@@ -34,7 +34,7 @@ mod yaml;
 use std::{
     env,
     ffi::OsString,
-    io::{self, IsTerminal as _, Write},
+    io::{self, Write},
     process::ExitCode,
 };
 
@@ -44,7 +44,7 @@ use clap_complete::Shell;
 pub use self::batch::{UnreadableDocuments, read_documents};
 use self::{
     connect::Address,
-    console::Console,
+    console::{Console, has_colours},
     exit::{EXPLAINED, Exit, Failure},
     name::{Kind, Scope},
     output::Format,
@@ -144,9 +144,7 @@ impl Context {
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
-    let colour = io::stdout().is_terminal()
-        && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        && env::var_os("TERM").is_none_or(|value| value != "dumb");
+    let colour = has_colours(&io::stdout());
     let (mut out, mut err) = (io::stdout(), io::stderr());
     run(env::args_os(), &mut out, &mut err, colour)
 }

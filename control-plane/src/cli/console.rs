@@ -1,6 +1,9 @@
 //! Where a command writes: data to one side, talk to the other.
 
-use std::{fmt, io::Write};
+use std::{
+    env, fmt,
+    io::{IsTerminal, Write},
+};
 
 use serde::Serialize;
 
@@ -36,6 +39,13 @@ impl Tone {
             Self::Faint => Some("2"),
         }
     }
+}
+
+/// Whether colours may be written to a stream (see no-color.org).
+pub(crate) fn has_colours(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal()
+        && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && env::var_os("TERM").is_none_or(|value| value != "dumb")
 }
 
 impl<'a> Console<'a> {

@@ -4,7 +4,10 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use tracing_subscriber::EnvFilter;
 
-use super::{console::Console, exit::Exit};
+use super::{
+    console::{Console, has_colours},
+    exit::Exit,
+};
 use crate::serve::{self, ServeError, ServeOptions};
 
 /// Run the control plane
@@ -36,6 +39,7 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(has_colours(&io::stderr()))
         .with_writer(io::stderr);
     if let Err(error) = subscriber.try_init() {
         console.talk(format_args!("warning: no logs: {error}"));

@@ -12,13 +12,16 @@
 //! Entries collect on the way and are taken with [`Exchange::take_entries`]. Whatever way it goes,
 //! one decision entry is made for the request, and one outcome entry for what was forwarded.
 
+mod claims;
 mod headers;
 mod list;
 mod request;
 mod response;
+mod target;
 
 use std::sync::Arc;
 
+use claims::HeaderClaims;
 pub use headers::Headers;
 pub use request::{BodyStep, HeadStep, RequestHead, STRIPPED_HEADERS};
 pub use response::{Judged, ResponseHead, ResponseStep};
@@ -89,14 +92,6 @@ enum Verb {
     Post,
     Get,
     Delete,
-}
-
-/// What a client says about its message in headers. Never decided on; must agree.
-#[derive(Debug, Default)]
-struct HeaderClaims {
-    protocol_version: Option<Box<str>>,
-    method: Option<Box<str>>,
-    name: Option<Box<str>>,
 }
 
 /// What the answer must fit.

@@ -1,6 +1,6 @@
 //! Prunes lists to what their reader could use.
 
-use super::request::is_name;
+use super::target::is_name;
 use crate::{
     json::{Edits, Kind, Value},
     limits::Limits,

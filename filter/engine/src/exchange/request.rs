@@ -4,7 +4,8 @@ use std::{borrow::Cow, sync::Arc};
 
 use super::{
     Context, Exchange, HeaderClaims, Headers, Phase, Subject, Unmatched, Verb,
-    headers::{Repeated, decode_mirrored, is_json},
+    headers::{Repeated, is_json},
+    target::{Malformed, capability_of},
 };
 use crate::{
     decide::Verdict,
@@ -443,9 +444,6 @@ impl Exchange {
     }
 }
 
-/// Why a message is malformed, and which part of it.
-type Malformed = (Reason, Option<&'static str>);
-
 /// Parameters that name, rather than carry, and are never masked.
 const NAMING_PARAMS: [&str; 9] = [
     "name",
@@ -475,121 +473,6 @@ fn sent_values<'d>(message: &Message<'d>) -> Vec<Value<'d>> {
             answer: Answer::Result(value) | Answer::Error(value),
             ..
         } => vec![value],
-    }
-}
-
-const NAME: &str = "`params.name` is not a name of 1 to 128 letters, digits, `.`, `_` or `-`";
-const URI: &str = "`params.uri` is not a string";
-const REF: &str = "`params.ref` names neither a prompt nor a resource";
-
-fn capability_of(
-    call: &Call<'_>,
-    method: Method,
-    max_name_bytes: usize,
-) -> Result<Option<Capability>, Malformed> {
-    let text = |key, what| {
-        let value = call.param(key).and_then(Value::as_str);
-        value
-            .map(Box::<str>::from)
-            .ok_or((Reason::InvalidMessage, Some(what)))
-    };
-    let name = |what| {
-        let name = text("name", what)?;
-        if is_name(&name, max_name_bytes) {
-            Ok(name)
-        } else {
-            Err((Reason::InvalidMessage, Some(what)))
-        }
-    };
-    Ok(match method {
-        Method::ToolsCall => Some(Capability::Tool(name(NAME)?)),
-        Method::PromptsGet => Some(Capability::Prompt(name(NAME)?)),
-        Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
-            Some(Capability::Resource(text("uri", URI)?))
-        }
-        Method::Complete => Some(completed(call)?),
-        Method::Initialize
-        | Method::Discover
-        | Method::Ping
-        | Method::ToolsList
-        | Method::PromptsList
-        | Method::ResourcesList
-        | Method::TemplatesList
-        | Method::SetLevel
-        | Method::Initialized
-        | Method::RootsChanged
-        | Method::Cancelled
-        | Method::Progress
-        | Method::Sample
-        | Method::Elicit
-        | Method::RootsList
-        | Method::Log
-        | Method::ToolsChanged
-        | Method::PromptsChanged
-        | Method::ResourcesChanged
-        | Method::ResourceUpdated
-        | Method::ElicitationComplete => None,
-    })
-}
-
-/// What a completion completes, which it must not leak.
-fn completed(call: &Call<'_>) -> Result<Capability, Malformed> {
-    let malformed = (Reason::InvalidMessage, Some(REF));
-    let reference = call.param("ref").ok_or(malformed)?;
-    let text = |key| {
-        reference
-            .get(key)
-            .and_then(Value::as_str)
-            .map(Box::from)
-            .ok_or(malformed)
-    };
-    let kind = reference.get("type").ok_or(malformed)?;
-    if kind.is("ref/prompt") {
-        Ok(Capability::Prompt(text("name")?))
-    } else if kind.is("ref/resource") {
-        Ok(Capability::Resource(text("uri")?))
-    } else {
-        Err(malformed)
-    }
-}
-
-/// Names of tools and prompts (MCP, SEP-986).
-pub(super) fn is_name(name: &str, max_bytes: usize) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    !name.is_empty() && name.len() <= max_bytes && name.bytes().all(allowed)
-}
-
-impl HeaderClaims {
-    fn read(headers: Headers<'_>) -> Result<Self, Repeated> {
-        let single = |name| {
-            let value = headers.single(name)?;
-            // What cannot be decoded can agree with nothing.
-            let decoded = value.map(|value| decode_mirrored(value).unwrap_or(Cow::Borrowed("\0")));
-            Ok(decoded.map(Box::from))
-        };
-        Ok(Self {
-            protocol_version: single("mcp-protocol-version")?,
-            method: single("mcp-method")?,
-            name: single("mcp-name")?,
-        })
-    }
-
-    /// Whether every claim repeats the message; else the header that does not.
-    fn agree(&self, call: &Call<'_>, name: Option<&str>) -> Result<(), &'static str> {
-        let version = call.protocol_version();
-        let differs = |claim: &Option<Box<str>>, said: Option<&str>| {
-            claim.as_deref().is_some_and(|claim| Some(claim) != said)
-        };
-        if version.is_some() && differs(&self.protocol_version, version.as_deref()) {
-            return Err("mcp-protocol-version");
-        }
-        if differs(&self.method, Some(&*call.name())) {
-            return Err("mcp-method");
-        }
-        if name.is_some() && differs(&self.name, name) {
-            return Err("mcp-name");
-        }
-        Ok(())
     }
 }
 
