@@ -19,6 +19,9 @@ use super::path::{Path, Step};
 /// Deeper nesting than this is refused; no resource needs half of it.
 const MAX_DEPTH: usize = 64;
 
+/// Aliases that stand for more than this many values and marks are refused.
+const MAX_ALIASED: usize = 10_000;
+
 /// A place in a text. Both count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
@@ -190,6 +193,7 @@ fn without_place(message: &str) -> String {
 fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::Error,
         // YAML 1.2, where `no` and `1_000` are texts.
