@@ -68,8 +68,10 @@ fn patterns_are_regular_expressions() {
         match schema {
             Json::Object(fields) => fields.values().for_each(all),
             Json::Array(items) => items.iter().for_each(all),
-            _ => {}
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
         }
     }
-    Kind::ALL.into_iter().for_each(|kind| all(&published(kind)));
+    for kind in Kind::ALL {
+        all(&published(kind));
+    }
 }
