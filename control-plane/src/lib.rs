@@ -10,6 +10,7 @@ pub mod instances;
 pub mod ledger;
 pub mod registry;
 pub mod resource;
+pub mod sealing;
 pub mod serve;
 pub mod snapshot;
 pub mod store;

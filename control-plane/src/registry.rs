@@ -1,16 +1,18 @@
 //! The resources: checked, stored and published as one.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use chancery_engine::wire::Invalid;
+use chancery_proto::node::v1::SealingKeys;
 use tokio::sync::watch;
 
 use crate::{
     resource::{Kind, PolicyPart, Resource},
+    sealing::{self, SealingError},
     snapshot::{self, BuildError, Features, Snapshot},
     store::{Store, StoreError, Transaction},
 };
@@ -159,6 +161,21 @@ impl Registry {
         let resources: Vec<_> = self.current().values().cloned().collect();
         let version = (newest.epoch, newest.version);
         Ok(Some(snapshot::build(&resources, version, now(), features)?))
+    }
+
+    /// The sealing keys of every organization that has a server. Blocks on the store.
+    ///
+    /// # Errors
+    /// Where they can be neither read nor made.
+    pub fn sealing_keys(&self) -> Result<Vec<SealingKeys>, SealingError> {
+        let resources = self.current();
+        let servers = resources.values().filter(|r| r.kind() == Kind::Server);
+        let organizations: BTreeSet<_> = servers.map(Resource::organization).collect();
+        let now_seconds = now().seconds.unsigned_abs();
+        organizations
+            .into_iter()
+            .map(|organization| sealing::keys(&self.store, organization, now_seconds))
+            .collect()
     }
 
     fn current(&self) -> Arc<Resources> {

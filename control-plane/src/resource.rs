@@ -6,7 +6,7 @@
 pub mod jwks;
 
 use chancery_engine::{
-    rule::Rule as EngineRule, server::Server as EngineServer, token, wire::Invalid,
+    id::Hex, rule::Rule as EngineRule, server::Server as EngineServer, token, wire::Invalid,
 };
 use chancery_proto::{
     admin::v1::{self as admin, resource::Kind as AnyKind},
@@ -164,12 +164,8 @@ impl Resource {
     /// The etag of its content (AIP-154): the same content has the same.
     pub fn content_etag(&self) -> String {
         let digest = Sha256::digest(self.bare().encode());
-        let short = digest
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>();
-        format!("\"{short}\"")
+        let short = digest.first_chunk::<8>().map_or(&[][..], |bytes| bytes);
+        format!("\"{}\"", Hex(short))
     }
 
     /// As bytes for the store.
@@ -244,6 +240,7 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         authentication,
         on_denied,
         tools,
+        origins,
     } = server;
     for (position, tool) in tools.iter().enumerate() {
         check_definition(tool).map_err(|(found, expected)| {
@@ -264,6 +261,7 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         endpoints,
         authentication,
         on_denied,
+        origins: origins.clone(),
     })
 }
 
@@ -298,6 +296,7 @@ fn policy_rule(rule: &admin::Rule) -> policy::Rule {
         prompts,
         resources,
         obligations,
+        methods,
     } = rule.clone();
     policy::Rule {
         name,
@@ -308,6 +307,7 @@ fn policy_rule(rule: &admin::Rule) -> policy::Rule {
         prompts,
         resources,
         obligations,
+        methods,
     }
 }
 

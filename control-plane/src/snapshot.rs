@@ -13,6 +13,8 @@ use crate::resource::{PolicyPart, Resource};
 pub const RULES_FEATURE: &str = "rules.v1";
 /// Obligations to redact can be met.
 pub const REDACT_FEATURE: &str = "redact.v1";
+/// Rules can name methods.
+pub const METHODS_FEATURE: &str = "methods.v1";
 /// Tokens can be verified.
 pub const JWT_FEATURE: &str = "jwt.v1";
 
@@ -135,19 +137,30 @@ impl Builder<'_> {
         }
     }
 
-    /// A rule whose obligations the filter cannot meet denies instead: what it would have allowed
-    /// must not go on without them.
+    /// A rule that the filter cannot honour denies instead: what it would have allowed must not go
+    /// on without its obligations, nor by other methods.
     fn honourable(&mut self, rule: policy::Rule) -> policy::Rule {
-        if rule.obligations.is_none() || self.has(REDACT_FEATURE) {
-            return rule;
-        }
+        let missing = needed_by(&rule).find(|feature| !self.has(feature));
+        let Some(feature) = missing else { return rule };
         self.warnings.push(format!(
-            "{} denies here, because this filter lacks `{REDACT_FEATURE}`",
+            "{} denies here, because this filter lacks `{feature}`",
             rule.name
         ));
+        let names_capability =
+            !(rule.tools.is_empty() && rule.prompts.is_empty() && rule.resources.is_empty());
+        let everything = || vec!["*".to_owned()];
+        let (tools, prompts, resources) = if names_capability {
+            (rule.tools, rule.prompts, rule.resources)
+        } else {
+            (everything(), everything(), everything())
+        };
         policy::Rule {
             effect: policy::Effect::Deny.into(),
             obligations: None,
+            methods: Vec::new(),
+            tools,
+            prompts,
+            resources,
             ..rule
         }
     }
@@ -167,14 +180,12 @@ impl Builder<'_> {
         if self.has(RULES_FEATURE) {
             for (name, mut rules) in std::mem::take(&mut self.rules) {
                 rules.sort_by(|a, b| a.name.cmp(&b.name));
-                let redacts = rules.iter().any(|rule| rule.obligations.is_some());
-                let features: &[_] = if redacts {
-                    &[REDACT_FEATURE, RULES_FEATURE]
-                } else {
-                    &[RULES_FEATURE]
-                };
+                let mut features: Vec<_> = rules.iter().flat_map(needed_by).collect();
+                features.push(RULES_FEATURE);
+                features.sort_unstable();
+                features.dedup();
                 let set = policy::RuleSet { name, rules };
-                sections.push(section(features, policy::section::Content::RuleSet(set)));
+                sections.push(section(&features, policy::section::Content::RuleSet(set)));
             }
         } else {
             self.warnings.push(format!(
@@ -202,4 +213,11 @@ impl Builder<'_> {
         };
         (sections.into_iter().map(digested).collect(), self.warnings)
     }
+}
+
+/// The features that a rule needs beside [`RULES_FEATURE`].
+fn needed_by(rule: &policy::Rule) -> impl Iterator<Item = &'static str> + use<> {
+    let redacts = rule.obligations.is_some().then_some(REDACT_FEATURE);
+    let names_methods = (!rule.methods.is_empty()).then_some(METHODS_FEATURE);
+    redacts.into_iter().chain(names_methods)
 }

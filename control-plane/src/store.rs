@@ -13,10 +13,12 @@ use crate::{
     snapshot::Snapshot,
 };
 
-/// The schema's version, kept in `user_version`.
-const SCHEMA_VERSION: i64 = 1;
+/// The schema's version, kept in `user_version`: how many of [`SCHEMA`] were run.
+const SCHEMA_VERSION: i64 = 2;
 
-const SCHEMA: &str = "
+/// What makes each version of the schema of the one before.
+const SCHEMA: [&str; 2] = [
+    "
 CREATE TABLE store (epoch INTEGER NOT NULL) STRICT;
 CREATE TABLE resources (
   kind TEXT NOT NULL,
@@ -37,7 +39,19 @@ CREATE TABLE snapshot_sections (
   digest BLOB NOT NULL REFERENCES sections,
   PRIMARY KEY (version, digest)
 ) STRICT;
-";
+",
+    "
+CREATE TABLE sealing_keys (
+  organization TEXT NOT NULL,
+  create_seconds INTEGER NOT NULL,
+  key BLOB NOT NULL,
+  PRIMARY KEY (organization, create_seconds)
+) STRICT;
+",
+];
+
+/// How many sealing keys an organization has at once: the one that seals and the one before it.
+const KEYS_KEPT: i64 = 2;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -94,13 +108,16 @@ impl Store {
         if found > SCHEMA_VERSION {
             return Err(StoreError::Newer { found });
         }
-        if found == 0 {
-            let transaction = connection.transaction()?;
-            transaction.execute_batch(SCHEMA)?;
-            transaction.execute("INSERT INTO store VALUES (?1)", [integer(new_epoch)])?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-            transaction.commit()?;
+        let transaction = connection.transaction()?;
+        let done = usize::try_from(found).unwrap_or(0);
+        for step in SCHEMA.iter().skip(done) {
+            transaction.execute_batch(step)?;
         }
+        if found == 0 {
+            transaction.execute("INSERT INTO store VALUES (?1)", [integer(new_epoch)])?;
+        }
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        transaction.commit()?;
         let epoch: i64 = connection.query_row("SELECT epoch FROM store", [], |row| row.get(0))?;
         Ok(Self {
             connection: Mutex::new(connection),
@@ -178,6 +195,54 @@ impl Store {
             sections,
             warnings: Vec::new(),
         }))
+    }
+
+    /// An organization's sealing keys, the newest first, each with when it was made.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn sealing_keys(&self, organization: &str) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT create_seconds, key FROM sealing_keys WHERE organization = ?1 ORDER BY create_seconds DESC",
+        )?;
+        let rows = statement.query_map([organization], |row| {
+            Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Adds an organization's newest sealing key, unless one was made after `unless_after_seconds`,
+    /// and forgets those before the last one.
+    ///
+    /// # Errors
+    /// Where SQLite does not; nothing is changed then.
+    pub fn add_sealing_key(
+        &self,
+        organization: &str,
+        (create_seconds, key): (u64, &[u8]),
+        unless_after_seconds: u64,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        transaction.execute(
+            "INSERT OR IGNORE INTO sealing_keys SELECT ?1, ?2, ?3 WHERE NOT EXISTS (
+               SELECT 1 FROM sealing_keys WHERE organization = ?1 AND create_seconds > ?4)",
+            params![
+                organization,
+                integer(create_seconds),
+                key,
+                integer(unless_after_seconds)
+            ],
+        )?;
+        transaction.execute(
+            "DELETE FROM sealing_keys WHERE organization = ?1 AND create_seconds NOT IN (
+               SELECT create_seconds FROM sealing_keys WHERE organization = ?1
+               ORDER BY create_seconds DESC LIMIT ?2)",
+            params![organization, KEYS_KEPT],
+        )?;
+        transaction.commit()?;
+        Ok(())
     }
 
     /// Makes a change.

@@ -30,14 +30,20 @@ enum UnmatchedName {
 /// Limits that differ from the defaults.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "an operator writes them by these names"
+)]
 struct LimitValues {
     max_body_bytes: Option<usize>,
     max_json_depth: Option<usize>,
     max_json_nodes: Option<usize>,
+    max_uri_bytes: Option<usize>,
     max_token_bytes: Option<usize>,
     max_event_bytes: Option<usize>,
     max_response_bytes: Option<usize>,
     max_held_bytes: Option<usize>,
+    max_cache_ttl_ms: Option<u64>,
     max_content_bytes: Option<usize>,
     max_snapshot_bytes: Option<usize>,
 }
@@ -81,10 +87,12 @@ impl LimitValues {
             max_body_bytes: self.max_body_bytes.unwrap_or(limits.max_body_bytes),
             max_json_depth: self.max_json_depth.unwrap_or(limits.max_json_depth),
             max_json_nodes: self.max_json_nodes.unwrap_or(limits.max_json_nodes),
+            max_uri_bytes: self.max_uri_bytes.unwrap_or(limits.max_uri_bytes),
             max_token_bytes: self.max_token_bytes.unwrap_or(limits.max_token_bytes),
             max_event_bytes: self.max_event_bytes.unwrap_or(limits.max_event_bytes),
             max_response_bytes: self.max_response_bytes.unwrap_or(limits.max_response_bytes),
             max_held_bytes: self.max_held_bytes.unwrap_or(limits.max_held_bytes),
+            max_cache_ttl_ms: self.max_cache_ttl_ms.unwrap_or(limits.max_cache_ttl_ms),
             max_content_bytes: self.max_content_bytes.unwrap_or(limits.max_content_bytes),
             max_snapshot_bytes: self.max_snapshot_bytes.unwrap_or(limits.max_snapshot_bytes),
             ..limits

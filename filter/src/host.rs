@@ -5,7 +5,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use chancery_engine::{id::Time, refusal::Reply};
+use chancery_engine::{exchange::HeaderEdit, id::Time, refusal::Reply};
 use proxy_wasm::{
     hostcalls,
     types::{BufferType, LogLevel, MapType, MetricType, Status},
@@ -52,6 +52,25 @@ pub(crate) fn remove_response_header(name: &str) {
     ));
 }
 
+/// Changes the request's headers.
+pub(crate) fn edit_request_headers(edits: &[HeaderEdit]) {
+    edit_headers(MapType::HttpRequestHeaders, edits);
+}
+
+/// Changes the response's headers.
+pub(crate) fn edit_response_headers(edits: &[HeaderEdit]) {
+    edit_headers(MapType::HttpResponseHeaders, edits);
+}
+
+fn edit_headers(map: MapType, edits: &[HeaderEdit]) {
+    for edit in edits {
+        ignore(match edit {
+            HeaderEdit::Remove(name) => hostcalls::remove_map_value(map, name),
+            HeaderEdit::Set(name, value) => hostcalls::set_map_value(map, name, Some(value)),
+        });
+    }
+}
+
 /// The whole buffered body; `None` where the host does not give all of it.
 pub(crate) fn body(buffer: BufferType, size: usize) -> Option<Vec<u8>> {
     if size == 0 {
@@ -77,9 +96,14 @@ pub(crate) fn plugin_configuration(size: usize) -> Vec<u8> {
 
 /// Answers in the server's place. Whether the host took it.
 pub(crate) fn reply(reply: &Reply) -> bool {
-    let mut headers = vec![("content-type", "application/json")];
-    headers.extend(reply.headers.iter().map(|(name, value)| (*name, &**value)));
+    let headers = reply.headers.iter().map(|(name, value)| (*name, &**value));
+    let headers = headers.collect();
     hostcalls::send_http_response(reply.status.into(), headers, Some(reply.body.as_bytes())).is_ok()
+}
+
+/// Ends the response where it is.
+pub(crate) fn end_response() {
+    ignore(hostcalls::reset_http_response());
 }
 
 /// A property as text; `None` where it is not there or not text.

@@ -9,8 +9,8 @@ use chancery_engine::{
     decide::Verdict,
     entry::{Direction, Event},
     exchange::{
-        BodyStep, Context as Judging, Exchange, HeadStep, Headers, Judged, RequestHead,
-        ResponseHead, ResponseStep, STRIPPED_HEADERS,
+        BodyStep, Context as Judging, Exchange, HeadStep, HeaderEdit, Headers, Judged, RequestHead,
+        ResponseHead, ResponseStep,
     },
     reason::Reason,
     refusal::Reply,
@@ -105,6 +105,7 @@ impl Http {
         let config = self.config.as_ref()?;
         instance::with(|instance| Judging {
             policy: instance.policy(),
+            keys: instance.keys(),
             limits: config.limits,
             unmatched: config.unmatched,
             decision_id: instance.next_decision_id(),
@@ -164,16 +165,14 @@ impl Http {
                 self.phase = Phase::Forwarded;
                 Action::Continue
             }
-            HeadStep::Forward => self.forward(),
+            HeadStep::Forward(edits) => self.forward(&edits),
             // The loop above leaves none; held is the safe side of being wrong.
             HeadStep::AwaitBody | HeadStep::Verify(_) => Action::Pause,
         }
     }
 
-    fn forward(&mut self) -> Action {
-        for name in STRIPPED_HEADERS {
-            host::remove_request_header(name);
-        }
+    fn forward(&mut self, edits: &[HeaderEdit]) -> Action {
+        host::edit_request_headers(edits);
         self.phase = Phase::Forwarded;
         self.flush();
         Action::Continue
@@ -189,11 +188,17 @@ impl Http {
         };
         match exchange.body(&body) {
             BodyStep::Reply(reply) => self.reply(&reply),
-            BodyStep::Forward(None) => self.forward(),
-            BodyStep::Forward(Some(rewritten)) => {
+            BodyStep::Forward {
+                headers,
+                body: None,
+            } => self.forward(&headers),
+            BodyStep::Forward {
+                headers,
+                body: Some(rewritten),
+            } => {
                 host::remove_request_header("content-length");
                 if host::replace_body(BufferType::HttpRequestBody, size, rewritten.as_bytes()) {
-                    self.forward()
+                    self.forward(&headers)
                 } else {
                     self.fail(Reason::Misconfigured)
                 }
@@ -254,6 +259,17 @@ impl Http {
             return Action::Pause;
         };
         let delivered = exchange.response_chunk(&chunk, ends, host::now());
+        let waiting = exchange.held_bytes();
+        self.release();
+        if let Err(reason) = self.hold(waiting, usize::MAX, Reason::ResponseTooLarge) {
+            // The head is gone, so there is no answering any more.
+            if let Some(exchange) = &mut self.exchange {
+                drop(exchange.fail(reason));
+            }
+            self.flush();
+            host::end_response();
+            return Action::Pause;
+        }
         if delivered != chunk && !host::replace_body(BufferType::HttpResponseBody, size, &delivered)
         {
             return Action::Pause;
@@ -305,9 +321,8 @@ impl HttpContext for Http {
 
     fn on_http_response_headers(&mut self, _count: usize, ends: bool) -> Action {
         match self.phase {
-            Phase::Replied => return Action::Continue,
-            // An answer before we have judged is the proxy's own.
-            Phase::HoldRequest => return Action::Continue,
+            // Our own answer, or one before we have judged, which is the proxy's own.
+            Phase::Replied | Phase::HoldRequest => return Action::Continue,
             Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => {}
         }
         let Some(exchange) = &mut self.exchange else {
@@ -322,15 +337,18 @@ impl HttpContext for Http {
             ends,
         };
         match exchange.response_head(&head, host::now()) {
-            ResponseStep::Pass => {
+            ResponseStep::Pass(edits) => {
+                host::edit_response_headers(&edits);
                 self.flush();
                 Action::Continue
             }
-            ResponseStep::Hold => {
+            ResponseStep::Hold(edits) => {
+                host::edit_response_headers(&edits);
                 self.phase = Phase::HoldResponse;
                 Action::Pause
             }
-            ResponseStep::Stream => {
+            ResponseStep::Stream(edits) => {
+                host::edit_response_headers(&edits);
                 self.phase = Phase::StreamResponse;
                 host::remove_response_header("content-length");
                 Action::Continue

@@ -12,6 +12,7 @@ use chancery_engine::{
     id::{DecisionId, Time},
     link::{Command, Identity, Link},
     policy::Policy,
+    seal::Keyring,
     token::TokenCache,
 };
 use proxy_wasm::types::LogLevel;
@@ -26,6 +27,7 @@ const SNAPSHOT_KEY: &str = "chancery.snapshot";
 pub(crate) struct Instance {
     link: Link,
     policy: Option<Arc<Policy>>,
+    keys: Arc<Keyring>,
     pub(crate) tokens: TokenCache,
     owner: Option<Owner>,
     /// Bytes that all exchanges hold.
@@ -81,6 +83,7 @@ impl Instance {
         let mut instance = Self {
             link: Link::new(identity, config.limits),
             policy: None,
+            keys: Arc::default(),
             tokens: TokenCache::new(token_key, config.limits.max_cached_tokens),
             owner: None,
             held_bytes: 0,
@@ -108,6 +111,10 @@ impl Instance {
 
     pub(crate) fn policy(&self) -> Option<Arc<Policy>> {
         self.policy.as_ref().map(Arc::clone)
+    }
+
+    pub(crate) fn keys(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keys)
     }
 
     pub(crate) fn next_decision_id(&mut self) -> DecisionId {
@@ -199,6 +206,7 @@ impl Instance {
                 Command::Open => self.open(now),
                 Command::Send(message) => self.send(&message, now),
                 Command::Enforce { policy, stored } => self.enforce(policy, &stored, now),
+                Command::UseKeys(keys) => self.keys = keys,
                 Command::Warn(message) => {
                     host::increment(metrics().nacks);
                     host::log(LogLevel::Warn, &format!("chancery: {message}"));

@@ -17,7 +17,14 @@ pub use check::check;
 #[serde(deny_unknown_fields)]
 pub struct Case {
     /// What it shows.
+    #[serde(default)]
     pub name: String,
+    /// An exchange that comes first, held to its own expectation.
+    pub before: Option<Box<Self>>,
+    /// What is carried over from the exchange before: by the word that stands in this case as
+    /// `{{WORD}}`, where it was found: `header NAME` or a JSON pointer into the body.
+    #[serde(default)]
+    pub carry: BTreeMap<String, String>,
     /// What the client sends.
     pub request: Request,
     /// What the server answers, if it is asked.
@@ -52,6 +59,9 @@ pub struct Request {
     /// The body as text.
     #[serde(default)]
     pub body: String,
+    /// The body in place of that text, where no text can hold it.
+    #[serde(skip)]
+    pub raw_body: Option<Vec<u8>>,
     /// Spaces are added behind the body up to this many bytes.
     pub pad_body_to: Option<usize>,
 }
@@ -71,7 +81,10 @@ fn json() -> BTreeMap<String, String> {
 impl Request {
     /// The body's bytes, padded.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut bytes = sample_secrets(&self.body).into_bytes();
+        let mut bytes = match &self.raw_body {
+            Some(bytes) => bytes.clone(),
+            None => sample_secrets(&self.body).into_bytes(),
+        };
         bytes.resize(self.pad_body_to.unwrap_or(bytes.len()), b' ');
         bytes
     }
@@ -127,6 +140,9 @@ pub struct Expectation {
     /// What it must not get.
     #[serde(default)]
     pub forwarded_lacks_headers: Vec<String>,
+    /// Headers that it must get with these values.
+    #[serde(default)]
+    pub forwarded_headers: BTreeMap<String, String>,
     /// The HTTP status the client sees.
     pub status: u16,
     /// Exact headers.
@@ -247,6 +263,83 @@ pub enum CaseError {
     },
 }
 
+impl Case {
+    fn named(self, file: &str) -> Self {
+        let name = format!("{file}: {}", self.name);
+        let before = self.before.map(|before| {
+            let before = Self {
+                name: format!("{} (before)", self.name),
+                ..*before
+            };
+            Box::new(before.named(file))
+        });
+        Self {
+            name,
+            before,
+            ..self
+        }
+    }
+
+    /// The case and the exchanges before it, in the order they are had.
+    pub fn steps(&self) -> Vec<&Self> {
+        let mut steps = vec![self];
+        while let Some(before) = steps.last().and_then(|step| step.before.as_deref()) {
+            steps.push(before);
+        }
+        steps.reverse();
+        steps
+    }
+
+    /// The case with what it carries over from the exchange before it.
+    #[must_use]
+    pub fn after(&self, observed: &Observed) -> Self {
+        let body: serde_json::Value = serde_json::from_slice(&observed.body).unwrap_or_default();
+        let mut case = self.clone();
+        for (word, place) in &self.carry {
+            let value = if let Some(name) = place.strip_prefix("header ") {
+                observed.header(name)
+            } else {
+                let found = body.pointer(place).and_then(serde_json::Value::as_str);
+                found.unwrap_or_default()
+            };
+            case.put(&format!("{{{{{word}}}}}"), value);
+        }
+        case
+    }
+
+    fn put(&mut self, word: &str, value: &str) {
+        let Request { headers, body, .. } = &mut self.request;
+        let Expectation {
+            forwarded_body,
+            body: expected,
+            body_contains,
+            body_lacks,
+            ..
+        } = &mut self.expect;
+        let texts = headers
+            .values_mut()
+            .chain([body])
+            .chain(forwarded_body)
+            .chain(expected)
+            .chain(body_contains)
+            .chain(body_lacks);
+        for text in texts {
+            *text = text.replace(word, value);
+        }
+    }
+}
+
+impl Observed {
+    /// A header that the client saw; empty where it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        let found = self
+            .headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value)
+    }
+}
+
 /// Reads every case, each with the name of its file before its own.
 ///
 /// # Errors
@@ -281,10 +374,7 @@ pub fn all() -> Result<Vec<Case>, CaseError> {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        cases.extend(rows.into_iter().map(|row| Case {
-            name: format!("{file}: {}", row.name),
-            ..row
-        }));
+        cases.extend(rows.into_iter().map(|row| row.named(&file)));
     }
     Ok(cases)
 }

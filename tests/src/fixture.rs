@@ -108,10 +108,15 @@ impl Fixture {
             "sue" => ("sue@example.test", &["support"]),
             "otto" => ("otto@example.test", &["ops"]),
             "nobody" => ("nobody@example.test", &[]),
+            "carl" => ("carl@example.test", &[]),
+            "lena" => ("lena@example.test", &[]),
+            "mute" => ("mute@example.test", &[]),
             _ => ("alice@example.test", &["dev"]),
         };
         let flaw = match name {
-            "alice" | "sue" | "otto" | "nobody" => return Ok(provider.token(user, groups)?),
+            "alice" | "sue" | "otto" | "nobody" | "carl" | "lena" | "mute" => {
+                return Ok(provider.token(user, groups)?);
+            }
             "alice-eddsa" => {
                 return Ok(provider.sign(Algorithm::EdDsa, &provider.claims(user, groups))?);
             }

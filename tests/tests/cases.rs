@@ -1,5 +1,7 @@
 //! The case table on every layer. Each must hold every case.
 
+#![cfg(test)]
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chancery_engine::id::Time;
@@ -43,22 +45,34 @@ impl Report {
     }
 }
 
+/// Runs every case of the table, each after the exchanges before it.
+macro_rules! run_all {
+    ($fixture:ident, |$case:ident, $token:ident| $run:expr) => {{
+        let mut report = Report::default();
+        for case in case::all().unwrap() {
+            let mut before: Option<Observed> = None;
+            for step in case.steps() {
+                let step = before
+                    .as_ref()
+                    .map_or(step.clone(), |seen| step.after(seen));
+                let token = step.request.token.as_deref();
+                let token = token.map(|name| $fixture.token(name).unwrap());
+                let ($case, $token) = (&step, token.as_deref());
+                let observed: Observed = $run;
+                report.add(&step, &observed);
+                before = Some(observed);
+            }
+        }
+        report.finish();
+    }};
+}
+
 #[test]
 fn native() {
     let fixture = Fixture::new().unwrap();
     let now = Time::from_unix_ms(now_unix_ms());
     let mut native = Native::new(&fixture.snapshot(1).unwrap(), now).unwrap();
-    let mut report = Report::default();
-    for case in case::all().unwrap() {
-        let token = case
-            .request
-            .token
-            .as_deref()
-            .map(|name| fixture.token(name).unwrap());
-        let observed = native.run(&case, token.as_deref());
-        report.add(&case, &observed);
-    }
-    report.finish();
+    run_all!(fixture, |case, token| native.run(case, token));
 }
 
 #[test]
@@ -66,36 +80,15 @@ fn wasmtime() {
     let fixture = Fixture::new().unwrap();
     let mut wasm = Wasm::start(&artifacts::filter().unwrap(), now_unix_ms()).unwrap();
     wasm.push(&fixture.snapshot(1).unwrap()).unwrap();
-    let mut report = Report::default();
-    for case in case::all().unwrap() {
-        let token = case
-            .request
-            .token
-            .as_deref()
-            .map(|name| fixture.token(name).unwrap());
-        let observed = wasm.run(&case, token.as_deref()).unwrap();
-        report.add(&case, &observed);
-    }
-    report.finish();
+    run_all!(fixture, |case, token| wasm.run(case, token).unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn envoy() {
     let fixture = Fixture::new().unwrap();
     let mut envoy = RealEnvoy::start(&fixture.folder(), 1).await.unwrap();
-    let mut report = Report::default();
-    for case in case::all().unwrap() {
-        let token = case
-            .request
-            .token
-            .as_deref()
-            .map(|name| fixture.token(name).unwrap());
-        match envoy.run(&case, token.as_deref()).await {
-            Ok(observed) => report.add(&case, &observed),
-            Err(error) => report
-                .differences
-                .push(format!("{}\n    {error}", case.name)),
-        }
-    }
-    report.finish();
+    run_all!(fixture, |case, token| match envoy.run(case, token).await {
+        Ok(observed) => observed,
+        Err(error) => panic!("{}: {error}", case.name),
+    });
 }

@@ -4,7 +4,7 @@ use chancery_engine::wire::Invalid;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use crate::{ledger::LedgerError, registry::RegistryError};
+use crate::{ledger::LedgerError, registry::RegistryError, sealing::SealingError};
 
 const DOMAIN: &str = "chancery.dev";
 
@@ -95,6 +95,17 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
             status(Code::Internal, "STORE_FAILED", message, details)
         }
     }
+}
+
+pub(super) fn sealing(error: &SealingError) -> Status {
+    let message = error.to_string();
+    tracing::error!(error = %message, "there are no sealing keys");
+    status(
+        Code::Internal,
+        "SEALING_FAILED",
+        message,
+        ErrorDetails::new(),
+    )
 }
 
 pub(super) fn ledger(error: &LedgerError) -> Status {

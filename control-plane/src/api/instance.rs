@@ -1,5 +1,6 @@
 //! What enforces the rules.
 
+use chancery_engine::id::Hex;
 use chancery_proto::{
     admin::v1::{
         Instance, ListInstancesRequest, ListInstancesResponse,
@@ -21,14 +22,8 @@ impl InstanceService for ControlPlane {
             page_size,
             page_token,
         } = request.into_inner();
-        let key = |instance: &Instance| {
-            let id: String = instance
-                .instance_id
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            format!("{}/{id}", instance.node_id)
-        };
+        let key =
+            |instance: &Instance| format!("{}/{}", instance.node_id, Hex(&instance.instance_id));
         let (instances, next_page_token) =
             page::cut(self.instances.list(), key, page_size, &page_token)?;
         let published = self.registry.published().borrow().clone();

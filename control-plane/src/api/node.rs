@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
 use chancery_proto::{
     audit::v1::{DriftSighting, entry::Event},
     node::v1::{
-        self as node, ConnectRequest, ConnectResponse, connect_request, connect_response,
-        node_service_server::NodeService,
+        self as node, ConnectRequest, ConnectResponse, SealingKeys, connect_request,
+        connect_response, node_service_server::NodeService,
     },
     policy::v1::SignedManifest,
 };
@@ -26,6 +26,9 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// An instance says hello at once.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often a stream looks for a sealing key that is due.
+const KEYS_CHECKED_EVERY: Duration = Duration::from_hours(1);
 
 type Out = mpsc::Sender<Result<ConnectResponse, Status>>;
 
@@ -58,6 +61,8 @@ struct Session {
     features: BTreeSet<String>,
     /// Sections that the instance has.
     held: BTreeSet<Vec<u8>>,
+    /// The sealing keys it was last sent.
+    keys: Vec<SealingKeys>,
     /// The snapshot it was last offered or enforces.
     offered: Option<(u64, u64)>,
     out: Out,
@@ -81,6 +86,7 @@ impl Session {
             offered: hello
                 .applied
                 .map(|applied| (applied.epoch, applied.version)),
+            keys: Vec::new(),
             control_plane,
             source,
             out: out.clone(),
@@ -90,7 +96,9 @@ impl Session {
         let (highest, acked) = watch::channel(0_u64);
         let highest = Arc::new(highest);
         tokio::spawn(acknowledge(acked, out.clone()));
+        session.send_keys().await?;
         session.offer(&mut published).await?;
+        let mut keys_due = tokio::time::interval(KEYS_CHECKED_EVERY);
         let ended = loop {
             tokio::select! {
                 message = incoming.next() => match message {
@@ -100,8 +108,10 @@ impl Session {
                 },
                 changed = published.changed() => {
                     if changed.is_err() { break Ok(()) }
+                    session.send_keys().await?;
                     session.offer(&mut published).await?;
                 }
+                _ = keys_due.tick() => session.send_keys().await?,
                 () = until(&mut draining) => {
                     break Err(Status::unavailable("the control plane is shutting down; connect again"));
                 }
@@ -110,6 +120,23 @@ impl Session {
         let acked = *highest.borrow();
         session.finish(acked).await;
         ended
+    }
+
+    /// Sends the sealing keys that the instance does not have, before the snapshot whose servers
+    /// need them.
+    async fn send_keys(&mut self) -> Result<(), Status> {
+        let registry = Arc::clone(&self.control_plane.registry);
+        let keys = tokio::task::spawn_blocking(move || registry.sealing_keys()).await;
+        let keys = keys.map_err(|error| error::task(&error))?;
+        let keys = keys.map_err(|error| error::sealing(&error))?;
+        for organization in &keys {
+            if !self.keys.contains(organization) {
+                let message = connect_response::Message::SealingKeys(organization.clone());
+                self.say(message).await?;
+            }
+        }
+        self.keys = keys;
+        Ok(())
     }
 
     /// Sends the newest snapshot, if the instance does not have it.

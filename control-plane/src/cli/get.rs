@@ -193,6 +193,7 @@ fn rule_row(rule: &Rule) -> Vec<Cell> {
         ("", &rule.tools),
         ("prompt:", &rule.prompts),
         ("resource:", &rule.resources),
+        ("method:", &rule.methods),
     ];
     let what: Vec<String> = capabilities
         .into_iter()

@@ -8,6 +8,9 @@ use prost_types::Timestamp;
 
 use super::{Ledger, LedgerError, Segment};
 
+/// Most bytes of records in one page: it must fit a gRPC message, whose default limit is 4 MiB.
+const MAX_PAGE_BYTES: usize = 3 << 20;
+
 /// A record and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Positioned {
@@ -128,6 +131,7 @@ impl Ledger {
     /// Where a segment cannot be read.
     pub fn search(&self, filter: &Filter, before: u64, limit: usize) -> Result<Page, LedgerError> {
         let mut page = Page::default();
+        let mut page_bytes: usize = 0;
         for segment in self
             .segments_now()
             .iter()
@@ -143,7 +147,8 @@ impl Ledger {
                 if position >= before || !filter.admits(&record) {
                     continue;
                 }
-                if page.records.len() == limit {
+                page_bytes = page_bytes.saturating_add(record.encoded_len());
+                if page.records.len() == limit || page_bytes > MAX_PAGE_BYTES {
                     page.next = page.records.last().map(|last| last.position);
                     return Ok(page);
                 }

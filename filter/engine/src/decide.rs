@@ -5,7 +5,7 @@ use crate::{
     principal::Principal,
     reason::Reason,
     redact::Redaction,
-    rule::{Effect, Rule, Target},
+    rule::{Act, CapabilityKind, Effect, Rule},
 };
 
 /// What the rules say about one use of one capability.
@@ -28,21 +28,24 @@ pub enum Verdict {
     Deny(Reason),
 }
 
+/// The rules about one principal at one server, in the order of their names.
+#[derive(Clone, Debug)]
+pub struct RulesFor<'p>(Vec<&'p Rule>);
+
 impl Policy {
-    /// Judges a use. Deny over allow; nothing matched is a deny.
-    ///
-    /// A server as such may be talked to where some rule allows the principal some capability of
-    /// it: what it may then see and call is judged by itself.
-    pub fn judge(
-        &self,
-        server: ServerIndex,
-        principal: &Principal,
-        target: Target<'_>,
-    ) -> Judgement<'_> {
-        let matching = |rule: &&Rule| rule.names(target) && rule.subjects.contain(principal);
+    /// The rules about a principal at a server: looked for once, asked about many acts.
+    pub fn rules_for(&self, server: ServerIndex, principal: &Principal) -> RulesFor<'_> {
+        let about = |rule: &&Rule| rule.subjects.contain(principal);
+        RulesFor(self.rules_of(server).filter(about).collect())
+    }
+}
+
+impl<'p> RulesFor<'p> {
+    /// Judges an act. Deny over allow; nothing matched is a deny.
+    pub fn judge(&self, act: Act<'_>) -> Judgement<'p> {
         let (mut allowed, mut denied) = (Vec::new(), Vec::new());
         let mut redaction = Redaction::default();
-        for rule in self.rules_of(server).filter(matching) {
+        for rule in self.0.iter().filter(|rule| rule.covers(act)) {
             match rule.effect {
                 Effect::Allow => {
                     allowed.push(&*rule.name);
@@ -51,38 +54,44 @@ impl Policy {
                 Effect::Deny => denied.push(&*rule.name),
             }
         }
-        let about_capability = target != Target::Server;
-        if about_capability && !denied.is_empty() {
-            return Judgement {
-                verdict: Verdict::Deny(Reason::DeniedByRule),
-                rules: denied,
-                redaction: Redaction::default(),
-            };
-        }
-        if allowed.is_empty() {
-            let verdict = Verdict::Deny(Reason::NoMatchingRule);
-            return Judgement {
-                verdict,
-                rules: Vec::new(),
-                redaction: Redaction::default(),
-            };
-        }
+        let (verdict, rules) = if !denied.is_empty() {
+            (Verdict::Deny(Reason::DeniedByRule), denied)
+        } else if allowed.is_empty() {
+            (Verdict::Deny(Reason::NoMatchingRule), Vec::new())
+        } else {
+            (Verdict::Allow, allowed)
+        };
+        let redaction = match verdict {
+            Verdict::Allow => redaction,
+            Verdict::Deny(_) => Redaction::default(),
+        };
         Judgement {
-            verdict: Verdict::Allow,
-            rules: allowed,
+            verdict,
+            rules,
             redaction,
         }
     }
 
-    /// Whether a capability shows in lists: exactly where a use of it would be allowed.
-    pub fn shows(&self, server: ServerIndex, principal: &Principal, target: Target<'_>) -> bool {
+    /// Whether an act would be allowed, for what is shown rather than done.
+    pub fn allow(&self, act: Act<'_>) -> bool {
         let mut allowed = false;
-        for rule in self.rules_of(server) {
-            if rule.names(target) && rule.subjects.contain(principal) {
-                match rule.effect {
-                    Effect::Allow => allowed = true,
-                    Effect::Deny => return false,
-                }
+        for rule in self.0.iter().filter(|rule| rule.covers(act)) {
+            match rule.effect {
+                Effect::Allow => allowed = true,
+                Effect::Deny => return false,
+            }
+        }
+        allowed
+    }
+
+    /// Whether any capability of a kind could be used.
+    pub fn allow_some(&self, kind: CapabilityKind) -> bool {
+        let mut allowed = false;
+        for rule in &self.0 {
+            match rule.effect {
+                Effect::Allow => allowed |= rule.covers_some(kind),
+                Effect::Deny if rule.covers_all(kind) => return false,
+                Effect::Deny => {}
             }
         }
         allowed

@@ -179,6 +179,34 @@ pub enum Provenance {
     Claimed,
 }
 
+/// What was pruned from lists. A server decides how much that is, so only some of it is named.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Pruned {
+    /// The first names or URIs, each bounded.
+    pub names: Vec<Box<str>>,
+    /// How many there were.
+    pub count: usize,
+}
+
+impl Pruned {
+    const MAX_NAMES: usize = 100;
+
+    /// Counts one more.
+    pub fn add(&mut self, name: &str) {
+        self.count = self.count.saturating_add(1);
+        if self.names.len() < Self::MAX_NAMES {
+            self.names.push(bounded(name).into());
+        }
+    }
+}
+
+/// The beginning of a text that a stranger can make long, as an entry keeps it.
+pub fn bounded(text: &str) -> &str {
+    const MAX_BYTES: usize = 256;
+    text.get(..text.floor_char_boundary(MAX_BYTES))
+        .unwrap_or_default()
+}
+
 /// A judged exchange ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutcomeEvent {
@@ -190,8 +218,8 @@ pub struct OutcomeEvent {
     pub rpc_code: Option<i64>,
     /// The result as delivered.
     pub result: Option<Content>,
-    /// What was pruned from a list.
-    pub pruned: Vec<Box<str>>,
+    /// What was pruned from lists.
+    pub pruned: Pruned,
     /// What detectors found in what came back.
     pub findings: Vec<Finding>,
     /// From the request to the end of the answer, in milliseconds.

@@ -12,33 +12,46 @@
 //! Entries collect on the way and are taken with [`Exchange::take_entries`]. Whatever way it goes,
 //! one decision entry is made for the request, and one outcome entry for what was forwarded.
 
+mod answer;
+mod body;
+mod capabilities;
 mod claims;
+mod handles;
+mod head;
 mod headers;
 mod list;
-mod request;
+mod malformed;
 mod response;
+mod stateless;
+mod stream;
+mod strip;
 mod target;
 
 use std::sync::Arc;
 
+pub use body::BodyStep;
 use claims::HeaderClaims;
-pub use headers::Headers;
-pub use request::{BodyStep, HeadStep, RequestHead, STRIPPED_HEADERS};
+pub use head::{HeadStep, RequestHead};
+pub use headers::{HeaderEdit, Headers};
+use malformed::Malformed;
 pub use response::{Judged, ResponseHead, ResponseStep};
+use stream::Stream;
 
 use crate::{
     decide::Verdict,
     entry::{
         Capability, Content, DecisionEvent, Direction, Entry, Event, Fact, OutcomeEvent,
-        OutcomeStatus, RequestIds,
+        OutcomeStatus, Pruned, RequestIds, bounded,
     },
     id::{DecisionId, Time},
     limits::Limits,
+    message::{Era, Method},
     policy::{Policy, ServerIndex},
     principal::Principal,
     reason::Reason,
     redact::{Detectors, Finding, Redaction},
-    refusal::{Refusal, Reply},
+    refusal::{Extra, Refusal, Reply},
+    seal::Keyring,
     token::UnverifiedToken,
 };
 
@@ -47,6 +60,8 @@ use crate::{
 pub struct Context {
     /// What is enforced. `None`: nothing yet, so everything is refused.
     pub policy: Option<Arc<Policy>>,
+    /// What seals handles.
+    pub keys: Arc<Keyring>,
     /// The bounds.
     pub limits: Limits,
     /// What happens to requests that no endpoint matches.
@@ -79,10 +94,18 @@ pub struct Exchange {
     /// The HTTP method, where it is one that is governed.
     verb: Verb,
     claims: HeaderClaims,
+    /// The session as the client shows it, until it is used.
+    session: Option<Box<str>>,
+    /// Whether the client wants to go on after an event.
+    resumes: bool,
+    /// What is wrong with the head beside its token.
+    fault: Option<Reason>,
+    /// Changes to the request's headers.
+    edits: Vec<HeaderEdit>,
     unverified: Option<Box<(Box<str>, UnverifiedToken)>>,
     /// What the answer is judged by.
     asked: Asked,
-    stream: response::Stream,
+    stream: Stream,
     phase: Phase,
     entries: Vec<Entry>,
 }
@@ -99,7 +122,13 @@ enum Verb {
 struct Asked {
     /// The request's id token. `None`: no answer is due, or it is not known which.
     rpc_id: Option<Box<str>>,
-    method: Option<crate::message::Method>,
+    era: Era,
+    method: Option<Method>,
+    capability: Option<Capability>,
+    /// The tasks that it names.
+    tasks: Vec<handles::Task>,
+    /// What a server may ask the client before it answers.
+    answerable: Vec<Method>,
     protocol_version: Option<Box<str>>,
     redaction: Redaction,
 }
@@ -127,6 +156,7 @@ struct Subject<'a> {
     rules: Vec<Box<str>>,
     size_bytes: usize,
     detail: Option<&'a str>,
+    extra: Extra<'a>,
 }
 
 impl Exchange {
@@ -140,9 +170,13 @@ impl Exchange {
             principal: Arc::new(Principal::anonymous()),
             verb: Verb::Post,
             claims: HeaderClaims::default(),
+            session: None,
+            resumes: false,
+            fault: None,
+            edits: Vec::new(),
             unverified: None,
             asked: Asked::default(),
-            stream: response::Stream::default(),
+            stream: Stream::default(),
             phase: Phase::Request,
             entries: Vec::new(),
         }
@@ -164,11 +198,12 @@ impl Exchange {
     }
 
     /// The exchange is over, for whatever cause. A forwarded request without an answer ends as
-    /// unknown.
+    /// unknown, one that was never whole as aborted.
     pub fn close(&mut self, now: Time) {
         match self.phase {
             Phase::Response => self.end(OutcomeStatus::Unknown, now, Ending::default()),
-            Phase::Request | Phase::Done | Phase::Passed => {}
+            Phase::Request => drop(self.refuse(Reason::Aborted, Subject::default())),
+            Phase::Done | Phase::Passed => {}
         }
     }
 
@@ -197,13 +232,19 @@ impl Exchange {
             reason,
             decision_id: self.context.decision_id,
             rpc_id,
+            era: self.asked.era,
             detail,
+            extra: Extra::None,
         }
     }
 
     /// Refuses the request, with its one decision entry.
     fn refuse(&mut self, reason: Reason, subject: Subject<'_>) -> Reply {
-        let reply = self.refusal(reason, subject.rpc_id, subject.detail).reply();
+        let refusal = Refusal {
+            extra: subject.extra,
+            ..self.refusal(reason, subject.rpc_id, subject.detail)
+        };
+        let reply = refusal.reply();
         self.decide(Verdict::Deny(reason), Direction::ToServer, subject);
         self.phase = Phase::Done;
         reply
@@ -214,9 +255,13 @@ impl Exchange {
             request: self.ids.clone(),
             principal: Arc::clone(&self.principal),
             direction,
-            protocol_version: self.asked.protocol_version.clone(),
-            method: subject.method.into(),
-            rpc_id: subject.rpc_id.map(Box::from),
+            protocol_version: self
+                .asked
+                .protocol_version
+                .as_deref()
+                .map(|version| bounded(version).into()),
+            method: bounded(subject.method).into(),
+            rpc_id: subject.rpc_id.map(|id| bounded(id).into()),
             server: self.server_name.clone(),
             capability: subject.capability,
             arguments: subject.arguments,
@@ -270,7 +315,7 @@ struct Ending {
     http_status: u16,
     rpc_code: Option<i64>,
     result: Option<Content>,
-    pruned: Vec<Box<str>>,
+    pruned: Pruned,
     findings: Vec<Finding>,
     size_bytes: usize,
     reason: Option<Reason>,

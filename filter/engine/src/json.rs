@@ -148,6 +148,23 @@ pub struct Value<'d> {
     index: usize,
 }
 
+/// A member of an object or an item of an array.
+#[derive(Clone, Copy, Debug)]
+pub struct Child<'d> {
+    /// A member's key.
+    pub key: Option<Value<'d>>,
+    /// The member's value, or the item.
+    pub value: Value<'d>,
+}
+
+impl Child<'_> {
+    /// Where it stands in the text, key included.
+    pub fn span(self) -> Range<usize> {
+        let value = self.value.span();
+        self.key.map_or(value.start, |key| key.span().start)..value.end
+    }
+}
+
 const NOTHING: Node = Node {
     start: 0,
     end: 0,
@@ -264,6 +281,16 @@ impl<'d> Value<'d> {
         })
     }
 
+    /// What an object or array holds; nothing for another kind.
+    pub fn children(self) -> impl Iterator<Item = Child<'d>> {
+        let members = self.members().map(|(key, value)| Child {
+            key: Some(key),
+            value,
+        });
+        let items = self.items().map(|value| Child { key: None, value });
+        members.chain(items)
+    }
+
     /// An array's items; nothing for another kind.
     pub fn items(self) -> impl Iterator<Item = Self> {
         let node = self.node();
@@ -283,14 +310,14 @@ impl<'d> Value<'d> {
         })
     }
 
-    /// Every string and number at or below it, keys left out, in the order of the text.
+    /// Every string, number and boolean at or below it, keys left out, in the order of the text.
     pub fn leaves(self) -> impl Iterator<Item = Self> {
         let mut pending = vec![self];
         std::iter::from_fn(move || {
             while let Some(value) = pending.pop() {
                 match value.kind() {
-                    Kind::String | Kind::Number => return Some(value),
-                    Kind::Null | Kind::Bool => {}
+                    Kind::String | Kind::Number | Kind::Bool => return Some(value),
+                    Kind::Null => {}
                     Kind::Array => push_reversed(&mut pending, value.items()),
                     Kind::Object => {
                         push_reversed(&mut pending, value.members().map(|(_, member)| member));

@@ -19,6 +19,7 @@ pub mod redact;
 pub mod refusal;
 pub mod ring;
 pub mod rule;
+pub mod seal;
 pub mod server;
 pub mod sse;
 pub mod token;

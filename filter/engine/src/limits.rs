@@ -11,6 +11,8 @@ pub struct Limits {
     pub max_json_nodes: usize,
     /// Longest tool or prompt name in bytes. Default 128.
     pub max_name_bytes: usize,
+    /// Longest resource URI in bytes. Default 8 KiB.
+    pub max_uri_bytes: usize,
     /// Longest bearer token in bytes. Default 16 KiB.
     pub max_token_bytes: usize,
     /// Longest event of an event stream in bytes. Default 1 MiB.
@@ -19,6 +21,8 @@ pub struct Limits {
     pub max_response_bytes: usize,
     /// Most bytes that all exchanges of an instance hold together. Default 64 MiB.
     pub max_held_bytes: usize,
+    /// Longest that a client may keep a pruned answer, in milliseconds. Default 60,000.
+    pub max_cache_ttl_ms: u64,
     /// Longest content of one kind that an entry keeps, in bytes. Default 4 KiB.
     pub max_content_bytes: usize,
     /// Most bytes of a whole snapshot. Default 8 MiB.
@@ -40,10 +44,12 @@ impl Limits {
         max_json_depth: 64,
         max_json_nodes: 100_000,
         max_name_bytes: 128,
+        max_uri_bytes: 8 << 10,
         max_token_bytes: 16 << 10,
         max_event_bytes: 1 << 20,
         max_response_bytes: 4 << 20,
         max_held_bytes: 64 << 20,
+        max_cache_ttl_ms: 60_000,
         max_content_bytes: 4 << 10,
         max_snapshot_bytes: 8 << 20,
         max_call_ring_bytes: 3 << 20,

@@ -15,6 +15,7 @@ use crate::{
     limits::Limits,
     policy::Policy,
     ring::{Lane, Ring},
+    seal::{Keyring, SealingKey},
     snapshot::{FEATURES, InvalidSnapshot, Loader, Progress},
     wire::audit::timestamp,
 };
@@ -46,6 +47,8 @@ pub enum Command {
         /// For [`Link::restore`].
         stored: Vec<u8>,
     },
+    /// Seal and open handles with these keys from now on.
+    UseKeys(Arc<Keyring>),
     /// Tell the operator.
     Warn(String),
 }
@@ -55,6 +58,7 @@ pub enum Command {
 pub struct Link {
     identity: Identity,
     loader: Loader,
+    keys: Keyring,
     ring: Ring,
     state: State,
     /// Failed attempts since the other side last answered.
@@ -82,6 +86,7 @@ impl Link {
         Self {
             identity,
             loader: Loader::new(limits),
+            keys: Keyring::default(),
             ring: Ring::new(limits),
             state: State::Down {
                 retry_at: Time::default(),
@@ -231,6 +236,7 @@ impl Link {
                 self.send_entries(&mut commands);
                 return commands;
             }
+            Some(connect_response::Message::SealingKeys(keys)) => return self.use_keys(&keys),
             // A newer control plane may say more than is known here; none of it is policy.
             None => return Vec::new(),
         };
@@ -239,6 +245,19 @@ impl Link {
             Ok(Progress::Applied(policy)) => self.applied(policy, now),
             Err(error) => self.nack(&error.to_string()),
         }
+    }
+
+    /// Keys that cannot be read leave those before in use.
+    fn use_keys(&mut self, message: &pb::SealingKeys) -> Vec<Command> {
+        let pb::SealingKeys { organization, keys } = message;
+        let read = keys.iter().map(|key| SealingKey::from_slice(key)).collect();
+        let Some(keys) = read else {
+            let warning =
+                format!("refused the sealing keys of `{organization}`: one has another length");
+            return vec![Command::Warn(warning)];
+        };
+        self.keys.insert(organization, keys);
+        vec![Command::UseKeys(Arc::new(self.keys.clone()))]
     }
 
     /// The instance ends on purpose.

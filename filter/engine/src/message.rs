@@ -1,10 +1,14 @@
 //! JSON-RPC 2.0 messages of MCP, in every version from 2024-11-05 to 2026-07-28.
 
+mod look_alike;
 mod method;
+mod version;
 
 use std::borrow::Cow;
 
+pub(crate) use look_alike::is_ambiguous_item;
 pub use method::{Method, Sender};
+pub use version::{Era, STATELESS_VERSION, is_known_legacy};
 
 use crate::{
     json::{Document, JsonError, Kind, Value},
@@ -15,8 +19,11 @@ use crate::{
 /// The key of `_meta` that names the protocol version of a 2026-07-28 request.
 pub const PROTOCOL_VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 
-/// The first version without handshake and sessions, whose results name their type.
-pub const STATELESS_VERSION: &str = "2026-07-28";
+/// The key of `_meta` that names what the client of a 2026-07-28 request can do.
+pub const CLIENT_CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilities";
+
+/// The key of `_meta` that names the task a message belongs to.
+pub const RELATED_TASK_KEY: &str = "io.modelcontextprotocol/related-task";
 
 /// A message.
 #[derive(Clone, Copy, Debug)]
@@ -90,8 +97,8 @@ pub enum MessageError {
     /// Not version 2.0.
     #[error("`jsonrpc` is not \"2.0\"")]
     Version,
-    /// An id that is neither a string nor an integer.
-    #[error("`id` is neither a string nor an integer")]
+    /// An id that is neither a string nor an integer, or one with too many digits.
+    #[error("`id` is neither a string nor an integer of at most {MAX_ID_DIGITS} digits")]
     Id,
     /// A method that is not a string.
     #[error("`method` is not a string")]
@@ -99,6 +106,9 @@ pub enum MessageError {
     /// Parameters that are not an object.
     #[error("`params` is not an object")]
     Params,
+    /// A result that is not an object, as every result of MCP is.
+    #[error("`result` is not an object")]
+    Result,
     /// Both or neither of request and response.
     #[error("neither a request, a notification nor a response")]
     Shape,
@@ -117,38 +127,11 @@ impl MessageError {
             | Self::Id
             | Self::Method
             | Self::Params
+            | Self::Result
             | Self::Shape => Reason::InvalidMessage,
         }
     }
 }
-
-/// Keys with a meaning in a message, its parameters, a result or an error.
-const PROTOCOL_KEYS: [&str; 24] = [
-    "_meta",
-    "argument",
-    "arguments",
-    "code",
-    "content",
-    "cursor",
-    "data",
-    "error",
-    "id",
-    "inputresponses",
-    "jsonrpc",
-    "level",
-    "message",
-    "method",
-    "name",
-    "notifications",
-    "params",
-    "ref",
-    "requeststate",
-    "result",
-    "structuredcontent",
-    "task",
-    "taskid",
-    "uri",
-];
 
 impl<'d> Message<'d> {
     /// Reads a document as a message.
@@ -164,7 +147,11 @@ impl<'d> Message<'d> {
                 return Err(MessageError::NotAnObject);
             }
         }
-        refuse_look_alikes(root)?;
+        if let Some(key) = look_alike::in_message(root) {
+            return Err(MessageError::LookAlike {
+                at: key.span().start,
+            });
+        }
         if !root.get("jsonrpc").is_some_and(|version| version.is("2.0")) {
             return Err(MessageError::Version);
         }
@@ -174,6 +161,9 @@ impl<'d> Message<'d> {
             (Some(name), id, (None, None)) => {
                 let call = Call::read(name, root.get("params"))?;
                 id.map_or(Body::Notification(call), |id| Body::Request { id, call })
+            }
+            (None, Some(_), (Some(result), None)) if result.kind() != Kind::Object => {
+                return Err(MessageError::Result);
             }
             (None, Some(id), (Some(result), None)) => Body::Response {
                 id,
@@ -214,11 +204,8 @@ impl<'d> Call<'d> {
         if name.kind() != Kind::String {
             return Err(MessageError::Method);
         }
-        if let Some(params) = params {
-            if params.kind() != Kind::Object {
-                return Err(MessageError::Params);
-            }
-            refuse_look_alikes(params)?;
+        if params.is_some_and(|params| params.kind() != Kind::Object) {
+            return Err(MessageError::Params);
         }
         let method = name.as_str().and_then(|name| Method::parse(&name));
         Ok(Self {
@@ -238,11 +225,15 @@ impl<'d> Call<'d> {
         self.params?.get(key)
     }
 
-    /// The protocol version that the request says it belongs to, in the versions that do.
-    pub fn protocol_version(&self) -> Option<Cow<'d, str>> {
-        self.param("_meta")?.get(PROTOCOL_VERSION_KEY)?.as_str()
+    /// A value of `_meta`.
+    pub fn meta(&self, key: &str) -> Option<Value<'d>> {
+        self.param("_meta")?.get(key)
     }
 }
+
+/// Most digits of an id that is a number: readers without integers of any size take longer ones for
+/// no number at all.
+pub const MAX_ID_DIGITS: usize = 256;
 
 /// An id is echoed as its token, so only its kind is checked (JSON-RPC 2.0 section 4; MCP forbids
 /// null).
@@ -254,30 +245,12 @@ fn checked_id(id: Value<'_>) -> Result<Value<'_>, MessageError> {
     };
     let valid = match id.kind() {
         Kind::String => true,
-        Kind::Number => id.as_number().is_some_and(integer),
+        Kind::Number => id
+            .as_number()
+            .is_some_and(|lexeme| integer(lexeme) && lexeme.len() <= MAX_ID_DIGITS),
         Kind::Null | Kind::Bool | Kind::Array | Kind::Object => false,
     };
     if valid { Ok(id) } else { Err(MessageError::Id) }
-}
-
-/// Refuses keys that differ from a protocol key only by case, by invisible or by compatibility
-/// characters. No protocol object has keys outside ASCII, so any such key is refused.
-fn refuse_look_alikes(object: Value<'_>) -> Result<(), MessageError> {
-    for (key, _) in object.members() {
-        let Some(name) = key.as_str() else { continue };
-        let lower = name.to_ascii_lowercase();
-        let exact = matches!(
-            &*name,
-            "inputResponses" | "requestState" | "structuredContent" | "taskId"
-        );
-        let folded = *name != *lower && !exact && PROTOCOL_KEYS.contains(&&*lower);
-        if folded || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(MessageError::LookAlike {
-                at: key.span().start,
-            });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -314,7 +287,7 @@ mod tests {
                 "notification notifications/x",
             ),
             (
-                r#"{"jsonrpc":"2.0","id":"a","result":null}"#,
+                r#"{"jsonrpc":"2.0","id":"a","result":{}}"#,
                 "response \"a\"",
             ),
             (
@@ -325,6 +298,16 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(read(text).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn an_id_may_have_so_many_digits_and_no_more() {
+        let ping = |digits| {
+            let id = "9".repeat(digits);
+            read(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#))
+        };
+        assert!(ping(MAX_ID_DIGITS).is_ok());
+        assert_eq!(ping(MAX_ID_DIGITS + 1), Err(MessageError::Id));
     }
 
     #[test]
@@ -360,6 +343,10 @@ mod tests {
             (
                 r#"{"jsonrpc":"2.0","id":1,"method":"x","result":1}"#,
                 MessageError::Shape,
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":1,"result":[]}"#,
+                MessageError::Result,
             ),
             (r#"{"jsonrpc":"2.0","id":1}"#, MessageError::Shape),
             (

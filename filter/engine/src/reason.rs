@@ -31,6 +31,22 @@ pub enum Reason {
     Batch,
     /// A header says something else than the body.
     HeaderMismatch,
+    /// The request comes from a web page that has no business here.
+    Origin,
+    /// The client went away before its message was whole.
+    Aborted,
+    /// The protocol version is not one that is governed.
+    UnsupportedVersion,
+    /// A parameter that the protocol asks for is missing or has another form.
+    InvalidParams,
+    /// The client has not declared the capability that the method belongs to.
+    MissingCapability,
+    /// The session was not handed to this principal, or is too old.
+    UnknownSession,
+    /// The task or request state was not handed to this principal, or is too old.
+    UnknownHandle,
+    /// The keys that seal handles have not arrived yet.
+    NoSealingKey,
     /// The method is not one that is judged.
     UnknownMethod,
     /// A rule denies it.
@@ -41,6 +57,8 @@ pub enum Reason {
     UnreadableResponse,
     /// The server's answer is longer than the limit.
     ResponseTooLarge,
+    /// The server speaks the HTTP+SSE transport of 2024-11-05.
+    LegacyTransport,
     /// The server refused the gateway's own access.
     UpstreamUnauthorized,
 }
@@ -63,11 +81,20 @@ impl Reason {
             Self::InvalidMessage => "invalid_message",
             Self::Batch => "batch",
             Self::HeaderMismatch => "header_mismatch",
+            Self::Origin => "origin",
+            Self::Aborted => "aborted",
+            Self::UnsupportedVersion => "unsupported_version",
+            Self::InvalidParams => "invalid_params",
+            Self::MissingCapability => "missing_capability",
+            Self::UnknownSession => "unknown_session",
+            Self::UnknownHandle => "unknown_handle",
+            Self::NoSealingKey => "no_sealing_key",
             Self::UnknownMethod => "unknown_method",
             Self::DeniedByRule => "denied_by_rule",
             Self::NoMatchingRule => "no_matching_rule",
             Self::UnreadableResponse => "unreadable_response",
             Self::ResponseTooLarge => "response_too_large",
+            Self::LegacyTransport => "legacy_transport",
             Self::UpstreamUnauthorized => "upstream_unauthorized",
         }
     }
@@ -89,11 +116,22 @@ impl Reason {
             Self::InvalidMessage => "the message is not a JSON-RPC 2.0 message",
             Self::Batch => "JSON-RPC batches are not accepted",
             Self::HeaderMismatch => "a header disagrees with the message",
+            Self::Origin => "requests from this origin are not accepted",
+            Self::Aborted => "the message ended before it was whole",
+            Self::UnsupportedVersion => "this protocol version is not supported here",
+            Self::InvalidParams => "a parameter is missing or has another form than the protocol's",
+            Self::MissingCapability => "the client has not declared a capability that this needs",
+            Self::UnknownSession => "the session is unknown here",
+            Self::UnknownHandle => "the task or request state is unknown here",
+            Self::NoSealingKey => "the gateway has not received its sealing keys yet",
             Self::UnknownMethod => "this method is not part of the protocol that is governed here",
             Self::DeniedByRule => "denied by policy",
             Self::NoMatchingRule => "not allowed by policy",
             Self::UnreadableResponse => "the server's answer could not be judged and was withheld",
             Self::ResponseTooLarge => "the server's answer is longer than the gateway's limit",
+            Self::LegacyTransport => {
+                "the server speaks the HTTP+SSE transport of 2024-11-05, which is not supported here"
+            }
             Self::UpstreamUnauthorized => "the server refused the gateway's own credentials",
         }
     }
@@ -101,18 +139,27 @@ impl Reason {
     /// What whoever sees the refusal can do.
     pub fn next_step(self) -> &'static str {
         match self {
-            Self::NoSnapshot | Self::Overloaded => "retry later",
+            Self::NoSnapshot | Self::Overloaded | Self::NoSealingKey => "retry later",
             Self::Misconfigured | Self::UpstreamUnauthorized => "tell the gateway's operator",
             Self::UnknownServer | Self::ServerMismatch => {
                 "check the URL, or ask an administrator to register the server"
             }
-            Self::HttpMethod => "use the Streamable HTTP transport",
+            Self::HttpMethod | Self::LegacyTransport => "use the Streamable HTTP transport",
             Self::NoToken | Self::InvalidToken => "log in again and send a valid bearer token",
             Self::BodyTooLarge => "send less",
             Self::ContentType => "send content-type application/json without content-encoding",
             Self::InvalidJson | Self::InvalidMessage => "send one well-formed JSON-RPC message",
             Self::Batch => "send one message a request",
             Self::HeaderMismatch => "send headers that repeat the message exactly",
+            Self::Origin => "ask an administrator to add the origin to the server's `origins`",
+            Self::Aborted => "send the whole message",
+            Self::UnsupportedVersion => {
+                "use a version that `data.supported` names, or an earlier one"
+            }
+            Self::InvalidParams => "send the parameters that the specification asks for",
+            Self::MissingCapability => "declare the capability, or do without the method",
+            Self::UnknownSession => "begin a new session with `initialize`",
+            Self::UnknownHandle => "show the id or state exactly as it was handed out to you",
             Self::UnknownMethod => "do not retry; use a method of the MCP specification",
             Self::DeniedByRule | Self::NoMatchingRule => {
                 "do not retry; ask an administrator, naming the decision id"

@@ -53,11 +53,14 @@ impl Detectors {
 pub struct Finding {
     /// By which detector.
     pub detector: Detector,
-    /// Where: a JSON pointer into the message.
+    /// Where: a JSON pointer into the message. Empty: at more places than are kept one by one.
     pub pointer: String,
     /// How often there.
     pub count: u32,
 }
+
+/// Most findings that are kept one by one, by place; more are counted together.
+const MAX_FINDINGS: usize = 100;
 
 /// Masks below `value` and says what was found. `root` is where pointers begin.
 pub fn redact(
@@ -78,7 +81,13 @@ pub fn redact(
         if spans.is_empty() {
             continue;
         }
-        note(&root.pointer_to(leaf), &spans, findings);
+        // A pointer costs a walk past everything before the place.
+        let pointer = if findings.len() < MAX_FINDINGS {
+            root.pointer_to(leaf)
+        } else {
+            String::new()
+        };
+        note(&pointer, &spans, findings);
         let start = leaf.span().start.saturating_add(1);
         let ranges: Vec<Range<usize>> = spans.iter().map(|span| span.range.clone()).collect();
         let raw = if leaf.is_escaped() {
@@ -93,18 +102,44 @@ pub fn redact(
     }
 }
 
+/// A text with what must be masked in it masked; `None` where there is nothing.
+pub fn mask(text: &str, detectors: Detectors) -> Option<String> {
+    let mut spans = Vec::new();
+    detector::scan(text, detectors, &mut spans);
+    if spans.is_empty() {
+        return None;
+    }
+    let mut edits = Edits::default();
+    for span in spans {
+        edits.replace(span.range, span.detector.mask().to_owned());
+    }
+    // Ranges of a scan neither overlap nor reach outside, so there is no other outcome.
+    edits.apply(text).ok()
+}
+
 fn note(pointer: &str, spans: &[detector::Span], findings: &mut Vec<Finding>) {
     for detector in Detector::ALL {
-        let count = spans
+        let found = spans
             .iter()
             .filter(|span| span.detector == detector)
             .count();
-        if let Ok(count @ 1..) = u32::try_from(count) {
-            findings.push(Finding {
+        let Ok(count @ 1..) = u32::try_from(found) else {
+            continue;
+        };
+        let same =
+            |finding: &&mut Finding| finding.detector == detector && finding.pointer == pointer;
+        match findings
+            .iter_mut()
+            .rev()
+            .take(Detector::ALL.len())
+            .find(same)
+        {
+            Some(finding) => finding.count = finding.count.saturating_add(count),
+            None => findings.push(Finding {
                 detector,
                 pointer: pointer.to_owned(),
                 count,
-            });
+            }),
         }
     }
 }

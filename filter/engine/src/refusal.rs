@@ -1,7 +1,11 @@
 //! What a refused client gets: shapes that real clients show to their callers.
 
 use crate::{
-    id::DecisionId, json::escape_into, message::STATELESS_VERSION, reason::Reason, rule::Target,
+    id::DecisionId,
+    json::escape_into,
+    message::{Era, STATELESS_VERSION},
+    reason::Reason,
+    rule::Target,
     token::TokenError,
 };
 
@@ -13,7 +17,7 @@ pub const POLICY_CODE: i64 = -31_403;
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
-    /// Headers beside content-type.
+    /// The headers.
     pub headers: Vec<(&'static str, String)>,
     /// A JSON-RPC message.
     pub body: String,
@@ -28,8 +32,24 @@ pub struct Refusal<'a> {
     pub decision_id: DecisionId,
     /// The request's id token, where one could be read.
     pub rpc_id: Option<&'a str>,
+    /// What the message belongs to.
+    pub era: Era,
     /// More about this very message: where it is wrong. Never content of it.
     pub detail: Option<&'a str>,
+    /// What the protocol wants in `data` beside our own.
+    pub extra: Extra<'a>,
+}
+
+/// What the protocol wants in the `data` of some errors (MCP 2026-07-28, schema).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Extra<'a> {
+    /// Nothing.
+    #[default]
+    None,
+    /// The version that was asked for; the supported ones are added.
+    RequestedVersion(&'a str),
+    /// The extension that the client would have to declare.
+    RequiredExtension(&'a str),
 }
 
 impl Refusal<'_> {
@@ -38,9 +58,14 @@ impl Refusal<'_> {
     /// With an id the status is 200, because only then do all clients show code, message and data;
     /// without one it is 4xx or 5xx, because an id of null at 200 hangs several of them.
     pub fn reply(&self) -> Reply {
+        // RFC 9110 section 15.5.6.
+        let mut headers = self.headers();
+        if self.reason == Reason::HttpMethod {
+            headers.push(("allow", "POST, GET, DELETE".to_owned()));
+        }
         Reply {
             status: self.status(),
-            headers: Vec::new(),
+            headers,
             body: self.body(),
         }
     }
@@ -49,7 +74,7 @@ impl Refusal<'_> {
     pub fn server_reply(&self) -> Reply {
         Reply {
             status: 403,
-            headers: Vec::new(),
+            headers: self.headers(),
             body: self.body(),
         }
     }
@@ -64,7 +89,8 @@ impl Refusal<'_> {
                 )
             },
         );
-        let headers = vec![("www-authenticate", challenge)];
+        let mut headers = self.headers();
+        headers.push(("www-authenticate", challenge));
         Reply {
             status: 401,
             headers,
@@ -87,9 +113,21 @@ impl Refusal<'_> {
         body.push_str("\"}}");
         Reply {
             status: 200,
-            headers: Vec::new(),
+            headers: self.headers(),
             body,
         }
+    }
+
+    /// What every answer has.
+    ///
+    /// rmcp drops an error without an id that comes as `application/json` and waits for ever. Under
+    /// this name every client shows its caller as much of it as under the other.
+    fn headers(&self) -> Vec<(&'static str, String)> {
+        let media_type = match self.rpc_id {
+            Some(_) => "application/json",
+            None => "application/json-rpc",
+        };
+        vec![("content-type", media_type.to_owned())]
     }
 
     /// The JSON-RPC error.
@@ -106,7 +144,23 @@ impl Refusal<'_> {
         body.push_str(self.reason.as_str());
         body.push_str("\",\"next\":\"");
         escape_into(&mut body, self.reason.next_step());
-        body.push_str("\"}}}");
+        body.push('"');
+        match self.extra {
+            Extra::None => {}
+            Extra::RequestedVersion(requested) => {
+                body.push_str(",\"supported\":[\"");
+                body.push_str(STATELESS_VERSION);
+                body.push_str("\"],\"requested\":\"");
+                escape_into(&mut body, requested);
+                body.push('"');
+            }
+            Extra::RequiredExtension(name) => {
+                body.push_str(",\"requiredCapabilities\":{\"extensions\":{\"");
+                escape_into(&mut body, name);
+                body.push_str("\":{}}}");
+            }
+        }
+        body.push_str("}}}");
         body
     }
 
@@ -123,6 +177,10 @@ impl Refusal<'_> {
                 -32_600
             }
             Reason::HeaderMismatch => -32_020,
+            Reason::MissingCapability => -32_021,
+            Reason::UnsupportedVersion => -32_022,
+            Reason::InvalidParams | Reason::UnknownHandle => -32_602,
+            Reason::UnknownMethod if self.era == Era::Stateless => -32_601,
             Reason::NoSnapshot
             | Reason::Misconfigured
             | Reason::Overloaded
@@ -134,16 +192,26 @@ impl Refusal<'_> {
             | Reason::UnknownMethod
             | Reason::DeniedByRule
             | Reason::NoMatchingRule
+            | Reason::Origin
+            | Reason::Aborted
+            | Reason::UnknownSession
+            | Reason::NoSealingKey
             | Reason::UnreadableResponse
             | Reason::ResponseTooLarge
+            | Reason::LegacyTransport
             | Reason::UpstreamUnauthorized => POLICY_CODE,
         }
     }
 
     fn status(&self) -> u16 {
         match self.reason {
-            Reason::NoSnapshot | Reason::Misconfigured | Reason::Overloaded => 503,
-            Reason::UnknownServer => 404,
+            Reason::NoSnapshot
+            | Reason::Misconfigured
+            | Reason::Overloaded
+            | Reason::NoSealingKey => 503,
+            // A legacy client begins anew after 404 (MCP 2025-11-25, session management).
+            Reason::UnknownServer | Reason::UnknownSession => 404,
+            Reason::Origin => 403,
             Reason::ServerMismatch => 421,
             Reason::HttpMethod => 405,
             Reason::NoToken | Reason::InvalidToken => 401,
@@ -152,18 +220,27 @@ impl Refusal<'_> {
             Reason::InvalidJson
             | Reason::InvalidMessage
             | Reason::Batch
-            | Reason::HeaderMismatch => 400,
+            | Reason::HeaderMismatch
+            | Reason::Aborted
+            | Reason::UnsupportedVersion
+            | Reason::InvalidParams
+            | Reason::MissingCapability => 400,
             Reason::UnreadableResponse
             | Reason::ResponseTooLarge
+            | Reason::LegacyTransport
             | Reason::UpstreamUnauthorized => 502,
-            Reason::UnknownMethod | Reason::DeniedByRule | Reason::NoMatchingRule => {
-                if self.rpc_id.is_some() { 200 } else { 403 }
+            // MCP 2026-07-28, transports; before, 404 would end the session.
+            Reason::UnknownMethod if self.era == Era::Stateless => 404,
+            Reason::UnknownMethod
+            | Reason::UnknownHandle
+            | Reason::DeniedByRule
+            | Reason::NoMatchingRule => {
+                if self.rpc_id.is_some() {
+                    200
+                } else {
+                    403
+                }
             }
         }
     }
-}
-
-/// Whether results of this protocol version carry their type.
-pub fn is_stateless(protocol_version: &str) -> bool {
-    protocol_version >= STATELESS_VERSION
 }

@@ -11,6 +11,8 @@ pub struct Server {
     pub authentication: Authentication,
     /// What callers learn of capabilities they may not use.
     pub on_denied: OnDenied,
+    /// Web origins that may call it, beside its own hosts: `https://app.example.com`.
+    pub origins: Vec<Box<str>>,
 }
 
 impl Server {
@@ -23,6 +25,46 @@ impl Server {
     pub fn organization(&self) -> &str {
         self.name.split("/workspaces/").next().unwrap_or_default()
     }
+
+    /// Whether a web page of this origin may call the server at `authority` (MCP, transports:
+    /// DNS rebinding).
+    ///
+    /// An origin that merely equals the authority proves nothing, since a rebound name makes both
+    /// the attacker's: the host must be registered, or both sides must be this machine itself.
+    pub fn accepts_origin(&self, origin: &str, authority: &str) -> bool {
+        let origin = origin.to_ascii_lowercase();
+        if self.origins.iter().any(|known| **known == *origin) {
+            return true;
+        }
+        let Some((scheme, place)) = origin.split_once("://") else {
+            return false;
+        };
+        let default_port = match scheme {
+            "http" => ":80",
+            "https" => ":443",
+            _ => return false,
+        };
+        let bare = |place: &str| place.strip_suffix(default_port).unwrap_or(place).to_owned();
+        let is_registered = |endpoint: &Endpoint| {
+            let host = endpoint.host.as_deref().map(bare);
+            host.is_some_and(|host| host == bare(authority))
+        };
+        (bare(place) == bare(authority) && self.endpoints.iter().any(is_registered))
+            || (is_loopback(place) && is_loopback(authority))
+    }
+}
+
+/// Whether an authority is this machine itself.
+fn is_loopback(authority: &str) -> bool {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        Some(_) | None => authority,
+    };
+    host == "localhost"
+        || host == "[::1]"
+        || host
+            .parse::<std::net::Ipv4Addr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// A place where a server is reached.
@@ -73,4 +115,59 @@ pub fn normalise(authority: &str, path: &str) -> Option<(String, String)> {
         return None;
     }
     Some((authority.to_ascii_lowercase(), path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn web_pages_of_its_own_hosts_and_of_listed_origins_may_call() {
+        let endpoint = |host: Option<&str>| Endpoint {
+            path: "/mcp".into(),
+            host: host.map(Box::from),
+            cluster: "c".into(),
+        };
+        let server = |host| Server {
+            name: "organizations/o/workspaces/w/servers/s".into(),
+            endpoints: vec![endpoint(host)],
+            authentication: Authentication::Required,
+            on_denied: OnDenied::Reveal,
+            origins: vec!["https://app.example.com".into()],
+        };
+        let (named, any) = (server(Some("mcp.example.com")), server(None));
+        for (server, origin, authority, expected) in [
+            (&named, "https://mcp.example.com", "mcp.example.com", true),
+            (
+                &named,
+                "https://MCP.example.com:443",
+                "mcp.example.com",
+                true,
+            ),
+            (&named, "https://app.example.com", "mcp.example.com", true),
+            (
+                &named,
+                "https://app.example.com.evil.test",
+                "mcp.example.com",
+                false,
+            ),
+            (&named, "https://evil.test", "mcp.example.com", false),
+            (&named, "null", "mcp.example.com", false),
+            (
+                &named,
+                "https://mcp.example.com:444",
+                "mcp.example.com",
+                false,
+            ),
+            (&any, "http://evil.test", "evil.test", false),
+            (&any, "http://127.0.0.1:8080", "127.0.0.1:8080", true),
+            (&any, "http://localhost:6274", "127.0.0.1:8080", true),
+            (&any, "http://localhost.evil.test", "localhost", false),
+            (&any, "http://evil.test", "localhost", false),
+            (&any, "file://", "localhost", false),
+        ] {
+            let found = server.accepts_origin(origin, authority);
+            assert_eq!(found, expected, "{origin} at {authority}");
+        }
+    }
 }

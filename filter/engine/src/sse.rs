@@ -4,15 +4,33 @@ use std::ops::Range;
 
 use memchr::memchr2;
 
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
 /// Collects chunks and hands out whole events.
 #[derive(Debug, Default)]
 pub struct EventSplitter {
     held: Vec<u8>,
+    /// Where the first held event begins; what is before it is handed out.
+    begin: usize,
     /// Lines before this are known not to end the first held event.
     scanned: usize,
+    /// The start of the stream, where a byte order mark may stand, is past.
     begun: bool,
     /// The last scanned line ended in a CR that was the last byte so far; a LF may belong to it.
     after_cr: bool,
+}
+
+/// What kind of event it is, as far as the MCP transports know one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum EventName {
+    /// A JSON-RPC message.
+    Message,
+    /// Where to post, in the HTTP+SSE transport of 2024-11-05.
+    Endpoint,
+    /// Something that no transport of MCP has.
+    Other,
+    /// It has several names.
+    Ambiguous,
 }
 
 /// One event as it came, its blank line included.
@@ -35,6 +53,9 @@ impl EventSplitter {
         if chunk.is_empty() {
             return;
         }
+        self.held.drain(..self.begin);
+        self.scanned = self.scanned.saturating_sub(self.begin);
+        self.begin = 0;
         self.held.extend_from_slice(chunk);
         // Where the CR ended an event, its LF is left as an empty line, which means nothing.
         if std::mem::take(&mut self.after_cr)
@@ -43,17 +64,18 @@ impl EventSplitter {
         {
             self.scanned = self.scanned.saturating_add(1);
         }
-        if !self.begun && self.held.len() >= 3 {
+        if !self.begun && self.held.len() >= BOM.len() {
             self.begun = true;
-            if self.held.starts_with(b"\xEF\xBB\xBF") {
-                self.held.drain(..3);
+            if self.held.starts_with(BOM) {
+                self.begin = BOM.len();
+                self.scanned = self.scanned.max(BOM.len());
             }
         }
     }
 
     /// How many bytes wait for the rest of their event.
     pub fn held_bytes(&self) -> usize {
-        self.held.len()
+        self.held.len().saturating_sub(self.begin)
     }
 
     /// The next whole event.
@@ -65,16 +87,17 @@ impl EventSplitter {
             self.scanned = line.next;
             self.after_cr = self.held.len() == line.next && self.held.ends_with(b"\r");
             if line.content.is_empty() {
-                if line.next > max_bytes {
+                let bytes = self.held.get(self.begin..line.next).unwrap_or_default();
+                if bytes.len() > max_bytes {
                     return Err(EventTooLong { max_bytes });
                 }
-                let bytes: Vec<u8> = self.held.drain(..line.next).collect();
-                self.scanned = 0;
+                let bytes = bytes.to_vec();
+                self.begin = line.next;
                 self.begun = true;
                 return Ok(Some(RawEvent { bytes }));
             }
         }
-        if self.held.len() > max_bytes {
+        if self.held_bytes() > max_bytes {
             return Err(EventTooLong { max_bytes });
         }
         Ok(None)
@@ -83,8 +106,9 @@ impl EventSplitter {
     /// What is left at the end of the stream: an event without its blank line, which some readers
     /// drop and some take.
     pub fn finish(&mut self) -> Option<RawEvent> {
-        let bytes = std::mem::take(&mut self.held);
-        self.scanned = 0;
+        let held = std::mem::take(&mut self.held);
+        let bytes = held.get(self.begin..).unwrap_or_default().to_vec();
+        (self.begin, self.scanned) = (0, 0);
         if bytes.is_empty() {
             None
         } else {
@@ -154,9 +178,51 @@ impl RawEvent {
         data
     }
 
-    /// The event's name; `None` where it has none.
-    pub fn name(&self) -> Option<&[u8]> {
-        self.lines().filter_map(|line| field(line, b"event")).last()
+    /// What kind of event it is.
+    pub fn name(&self) -> EventName {
+        let mut names = self.lines().filter_map(|line| field(line, b"event"));
+        match (names.next(), names.next()) {
+            // An empty name is no name (HTML, section 9.2.6).
+            (None | Some(b"" | b"message"), None) => EventName::Message,
+            (Some(b"endpoint"), _) | (_, Some(b"endpoint")) => EventName::Endpoint,
+            (Some(_), None) => EventName::Other,
+            // Readers differ on which of several counts.
+            (_, Some(_)) => EventName::Ambiguous,
+        }
+    }
+
+    /// The event without what is not judged, and whether that was more than the text of comments.
+    ///
+    /// Lines are dropped that a reader of another grammar could take for something else: unknown
+    /// fields, an id that is not plain ASCII (some readers also end lines at U+2028 and the like),
+    /// and a retry that is no number.
+    #[must_use]
+    pub fn cleaned(self) -> (Self, bool) {
+        let is_clean = |line: &[u8]| line.is_empty() || clean_line(line) == Some(line);
+        if self.lines().all(is_clean) {
+            return (self, false);
+        }
+        let mut bytes = Vec::with_capacity(self.bytes.len());
+        let mut drops_lines = false;
+        for line in self.lines() {
+            let kept = if line.is_empty() {
+                Some(line)
+            } else {
+                clean_line(line)
+            };
+            drops_lines |= kept.is_none();
+            if let Some(line) = kept {
+                bytes.extend_from_slice(line);
+                bytes.push(b'\n');
+            }
+        }
+        (Self { bytes }, drops_lines)
+    }
+
+    /// Whether it has an id, after which a client could resume.
+    pub fn has_id(&self) -> bool {
+        let mut ids = self.lines().filter_map(|line| field(line, b"id"));
+        ids.any(|id| !id.is_empty())
     }
 
     /// The event with other data and every other field as it was.
@@ -179,6 +245,21 @@ impl RawEvent {
     }
 }
 
+/// What of a line goes on.
+fn clean_line(line: &[u8]) -> Option<&[u8]> {
+    if let [comment @ b':', ..] = line {
+        return Some(std::slice::from_ref(comment));
+    }
+    let is_clean = if let Some(id) = field(line, b"id") {
+        id.iter().all(|byte| (0x20..0x7F).contains(byte))
+    } else if let Some(retry) = field(line, b"retry") {
+        retry.iter().all(u8::is_ascii_digit)
+    } else {
+        field(line, b"data").is_some() || field(line, b"event").is_some()
+    };
+    is_clean.then_some(line)
+}
+
 /// The value of a line's field, if it is the one named.
 fn field<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
     match line.strip_prefix(name)? {
@@ -191,6 +272,12 @@ fn field<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
 /// An event with only data, for messages of our own.
 pub fn event(data: &str) -> Vec<u8> {
     format!("event: message\ndata: {data}\n\n").into_bytes()
+}
+
+/// An event that tells whoever listens why there is no more. Readers of event streams take one of
+/// this name for a failure of the stream.
+pub fn error_event(data: &str) -> Vec<u8> {
+    format!("event: error\ndata: {data}\n\n").into_bytes()
 }
 
 #[cfg(test)]
@@ -235,6 +322,37 @@ mod tests {
             event.with_data("c\nd"),
             b"id: 7\nretry: 5\ndata: c\ndata: d\n\n"
         );
+    }
+
+    fn event_of(text: &str) -> RawEvent {
+        RawEvent {
+            bytes: text.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn knows_what_an_event_is() {
+        for (text, expected) in [
+            ("data: 1\n\n", EventName::Message),
+            ("event: message\ndata: 1\n\n", EventName::Message),
+            ("event:\ndata: 1\n\n", EventName::Message),
+            ("event: endpoint\ndata: /x\n\n", EventName::Endpoint),
+            ("event: endpoint\nevent: message\n\n", EventName::Endpoint),
+            ("event: message\nevent: ping\n\n", EventName::Ambiguous),
+            ("event: ping\ndata: 1\n\n", EventName::Other),
+        ] {
+            assert_eq!(event_of(text).name(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn drops_lines_that_could_be_read_otherwise() {
+        let plain = ":\r\nid: 7\r\nretry: 5\r\nevent: message\r\ndata: é\r\n\r\n";
+        assert_eq!(event_of(plain).cleaned(), (event_of(plain), false));
+        let comment = event_of(": ping\n\n").cleaned();
+        assert_eq!(comment, (event_of(":\n\n"), false));
+        let odd = "data: 1\n: x\u{2028}data: 2\nDATA: 3\n data: 4\nid: \u{85}\nretry: soon\n{}\n\n";
+        assert_eq!(event_of(odd).cleaned(), (event_of("data: 1\n:\n\n"), true));
     }
 
     #[test]

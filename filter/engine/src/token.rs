@@ -88,6 +88,9 @@ pub enum TokenError {
     /// More than one Authorization header, or one that is not `Bearer` with one token.
     #[error("the Authorization header is not a single bearer token")]
     Scheme,
+    /// In the query, where it would be forwarded and logged.
+    #[error("a token in the query is not accepted")]
+    InQuery,
     /// Longer than the limit.
     #[error("the token is too long")]
     TooLong,

@@ -34,13 +34,7 @@ impl Differences {
     fn client(&mut self, case: &Case, observed: &Observed) {
         let expect = &case.expect;
         self.same("status", &observed.status, &expect.status);
-        let header = |name: &str| {
-            let found = observed
-                .headers
-                .iter()
-                .find(|(key, _)| key.eq_ignore_ascii_case(name));
-            found.map_or("", |(_, value)| value)
-        };
+        let header = |name: &str| observed.header(name);
         for (name, value) in &expect.headers {
             self.same(name, &header(name), &value.as_str());
         }
@@ -103,6 +97,16 @@ impl Differences {
             );
             format!("the server got {found}, expected {expected}")
         });
+        for (name, expected) in &expect.forwarded_headers {
+            let found: Vec<_> = forwarded
+                .headers
+                .iter()
+                .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value)
+                .collect();
+            let what = format!("header {name} that the server got");
+            self.same(&what, &found, &vec![expected]);
+        }
         for name in &expect.forwarded_lacks_headers {
             let is_there = forwarded
                 .headers

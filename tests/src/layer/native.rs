@@ -5,26 +5,28 @@ use std::sync::Arc;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chancery_engine::{
     exchange::{
-        BodyStep, Context, Exchange, HeadStep, Headers, Judged, RequestHead, ResponseHead,
-        ResponseStep, STRIPPED_HEADERS, Unmatched,
+        BodyStep, Context, Exchange, HeadStep, HeaderEdit, Headers, Judged, RequestHead,
+        ResponseHead, ResponseStep, Unmatched,
     },
     id::{DecisionId, Time},
     limits::Limits,
     policy::Policy,
     refusal::Reply,
+    seal::{Keyring, SealingKey},
     snapshot::{self, InvalidSnapshot},
     token::{Algorithm, SignatureCheck, TokenCache},
 };
 use jsonwebtoken::DecodingKey;
 use spki::{SubjectPublicKeyInfoRef, der::Decode as _};
 
-use super::Snapshot;
+use super::{ORGANIZATION, SEALING_KEY, Snapshot};
 use crate::case::{Case, Forwarded, Observed};
 
 /// The engine with a policy.
 #[derive(Debug)]
 pub struct Native {
     policy: Arc<Policy>,
+    keys: Arc<Keyring>,
     tokens: TokenCache,
     now: Time,
 }
@@ -37,8 +39,12 @@ impl Native {
     pub fn new(snapshot: &Snapshot, now: Time) -> Result<Self, InvalidSnapshot> {
         let sections = snapshot.sections.iter().map(|section| &**section);
         let policy = Arc::new(snapshot::compile(&snapshot.manifest, sections)?);
+        let key = SealingKey::from_slice(&SEALING_KEY);
+        let mut keys = Keyring::default();
+        keys.insert(ORGANIZATION, key.into_iter().collect());
         Ok(Self {
             policy,
+            keys: Arc::new(keys),
             tokens: TokenCache::new((1, 2), 64),
             now,
         })
@@ -60,6 +66,7 @@ impl Native {
         }));
         let context = Context {
             policy: Some(Arc::clone(&self.policy)),
+            keys: Arc::clone(&self.keys),
             limits: Limits::DEFAULT,
             unmatched: Unmatched::Refuse,
             decision_id: DecisionId::new([7; 16]),
@@ -82,16 +89,20 @@ impl Native {
         }
         let sent = match step {
             HeadStep::Reply(reply) => Err(reply),
-            HeadStep::Pass | HeadStep::Forward | HeadStep::Verify(_) => Ok(body),
+            HeadStep::Pass | HeadStep::Verify(_) => Ok((Vec::new(), body)),
+            HeadStep::Forward(edits) => Ok((edits, body)),
             HeadStep::AwaitBody => match exchange.body(&body) {
                 BodyStep::Reply(reply) => Err(reply),
-                BodyStep::Forward(rewritten) => Ok(rewritten.map_or(body, String::into_bytes)),
+                BodyStep::Forward {
+                    headers: edits,
+                    body: rewritten,
+                } => Ok((edits, rewritten.map_or(body, String::into_bytes))),
             },
         };
         let mut observed = match sent {
             Err(reply) => replied(reply),
-            Ok(body) => {
-                headers.retain(|(name, _)| !STRIPPED_HEADERS.contains(&&**name));
+            Ok((edits, body)) => {
+                edit(&mut headers, edits);
                 let mut observed = self.answer(case, &mut exchange);
                 observed.forwarded = Some(Forwarded {
                     headers: text(&headers),
@@ -112,7 +123,7 @@ impl Native {
     fn answer(&self, case: &Case, exchange: &mut Exchange) -> Observed {
         let answer = &case.upstream;
         let body = answer.bytes();
-        let headers: Vec<(String, Vec<u8>)> = answer
+        let mut headers: Vec<(String, Vec<u8>)> = answer
             .headers
             .iter()
             .map(|(name, value)| (name.clone(), value.clone().into()))
@@ -122,21 +133,34 @@ impl Native {
             headers: Headers::new(&headers),
             ends: body.is_empty(),
         };
-        let passed = |body| Observed {
+        let (edits, body) = match exchange.response_head(&head, self.now) {
+            ResponseStep::Pass(edits) => (edits, body),
+            ResponseStep::Reply(reply) => return replied(reply),
+            ResponseStep::Hold(edits) => match exchange.response_body(&body, self.now) {
+                Judged::Unchanged => (edits, body),
+                Judged::Rewritten(text) => (edits, text.into_bytes()),
+                Judged::Reply(reply) => return replied(reply),
+            },
+            ResponseStep::Stream(edits) => (edits, exchange.response_chunk(&body, true, self.now)),
+        };
+        edit(&mut headers, edits);
+        Observed {
             status: answer.status,
             headers: text(&headers),
             body,
             ..Observed::default()
-        };
-        match exchange.response_head(&head, self.now) {
-            ResponseStep::Pass => passed(body),
-            ResponseStep::Reply(reply) => replied(reply),
-            ResponseStep::Hold => match exchange.response_body(&body, self.now) {
-                Judged::Unchanged => passed(body),
-                Judged::Rewritten(text) => passed(text.into_bytes()),
-                Judged::Reply(reply) => replied(reply),
-            },
-            ResponseStep::Stream => passed(exchange.response_chunk(&body, true, self.now)),
+        }
+    }
+}
+
+fn edit(headers: &mut Vec<(String, Vec<u8>)>, edits: Vec<HeaderEdit>) {
+    for change in edits {
+        match change {
+            HeaderEdit::Remove(name) => headers.retain(|(known, _)| *known != name),
+            HeaderEdit::Set(name, value) => {
+                headers.retain(|(known, _)| *known != name);
+                headers.push((name, value.into_bytes()));
+            }
         }
     }
 }

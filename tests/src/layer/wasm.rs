@@ -10,7 +10,7 @@ use chancery_proto::{
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
-use super::Snapshot;
+use super::{ORGANIZATION, SEALING_KEY, Snapshot};
 use crate::{
     case::{Case, Forwarded, Observed},
     wasm_host::{
@@ -71,9 +71,8 @@ impl Wasm {
         max_memory_bytes: usize,
     ) -> Result<Self, WasmError> {
         let compiled = Module::load(module)?;
-        let start_unix_ns = start_unix_ms * 1_000_000;
         let config = NodeConfig {
-            start_unix_ns,
+            start_unix_ns: start_unix_ms * 1_000_000,
             max_memory_bytes,
             ..NodeConfig::default()
         };
@@ -153,11 +152,23 @@ impl Wasm {
         self.read()
     }
 
-    /// Offers a snapshot with all its sections.
+    /// Hands over the keys that seal handles.
+    ///
+    /// # Errors
+    /// As [`Self::say`].
+    pub fn hand_over_keys(&mut self) -> Result<(), WasmError> {
+        self.say(connect_response::Message::SealingKeys(pb::SealingKeys {
+            organization: ORGANIZATION.to_owned(),
+            keys: vec![SEALING_KEY.to_vec()],
+        }))
+    }
+
+    /// Offers a snapshot with all its sections, after the keys that its servers need.
     ///
     /// # Errors
     /// As [`Self::say`].
     pub fn push(&mut self, snapshot: &Snapshot) -> Result<(), WasmError> {
+        self.hand_over_keys()?;
         let manifest = SignedManifest {
             manifest: snapshot.manifest.clone(),
             signatures: vec![],

@@ -178,8 +178,8 @@ fn ended(outcome: &Outcome) -> Said {
     }
     why.push(size(outcome.size_bytes));
     why.extend(outcome.latency.as_ref().map(length));
-    if !outcome.pruned.is_empty() {
-        why.push(format!("{} hidden", outcome.pruned.len()));
+    if outcome.pruned_count > 0 {
+        why.push(format!("{} hidden", outcome.pruned_count));
     }
     why.extend(found(&outcome.findings));
     Said {

@@ -108,7 +108,7 @@ fn refuses_unknown_and_missing_fields() {
         "  efect: allow\n  subjects: {groups: [dev]}\n  servers: [a]\n  tools: [a]\n",
         &[
             "a.yaml:5:3: spec.efect: found the unknown field `efect`, expected `description`, \
-           `effect`, `prompts`, `resources` or `redact` (did you mean `effect`?)",
+           `effect`, `prompts`, `resources`, `methods` or `redact` (did you mean `effect`?)",
         ],
     );
     check_rule(
@@ -118,14 +118,14 @@ fn refuses_unknown_and_missing_fields() {
             "a.yaml:5:14: spec.subjects.group: found the unknown field `group`, expected `users`, \
              `groups`, `authenticated` or `anyone` (did you mean `groups`?)",
             "a.yaml:7:3: spec.tool: found the unknown field `tool`, expected `description`, \
-             `effect`, `tools`, `prompts`, `resources` or `redact` (did you mean `tools`?)",
+             `effect`, `tools`, `prompts`, `resources`, `methods` or `redact` (did you mean `tools`?)",
         ],
     );
     check_rule(
         "  effect: allow\n  subjects: {}\n  servers: []\n",
         &[
-            "a.yaml:5:3: spec: found none, expected at least one of `tools`, `prompts` or \
-             `resources`",
+            "a.yaml:5:3: spec: found none, expected at least one of `tools`, `prompts`, \
+             `resources` or `methods`",
             "a.yaml:6:13: spec.subjects: found none, expected at least one of `users`, `groups`, \
              `authenticated` or `anyone`",
             "a.yaml:7:12: spec.servers: found an empty list, expected at least one item",

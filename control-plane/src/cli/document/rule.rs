@@ -52,6 +52,10 @@ pub(crate) struct RuleSpec {
     /// Globs over resource URIs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) resources: Vec<String>,
+    /// Globs over methods, such as `tools/call`; all where left out. A rule without tools, prompts
+    /// and resources is about its methods, whatever they act on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) methods: Vec<String>,
     /// What to mask in calls that this rule allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) redact: Option<Redact>,
@@ -59,7 +63,12 @@ pub(crate) struct RuleSpec {
 
 fn some_capability(schema: &mut schemars::Schema) {
     let one_of = json_schema!({
-        "anyOf": [{"required": ["tools"]}, {"required": ["prompts"]}, {"required": ["resources"]}]
+        "anyOf": [
+            {"required": ["tools"]},
+            {"required": ["prompts"]},
+            {"required": ["resources"]},
+            {"required": ["methods"]}
+        ]
     });
     if let Some(alternatives) = one_of.get("anyOf") {
         schema.insert("anyOf".to_owned(), alternatives.clone());
@@ -161,6 +170,7 @@ impl RuleDocument {
             tools,
             prompts,
             resources,
+            methods,
             redact,
         } = self.spec.clone();
         let Subjects {
@@ -183,6 +193,7 @@ impl RuleDocument {
             tools,
             prompts,
             resources,
+            methods,
             obligations: redact.map(|redact| policy::Obligations {
                 redaction: Some(redact.into_message()),
             }),
@@ -271,6 +282,7 @@ impl TryFrom<admin::Rule> for RuleDocument {
             prompts,
             resources,
             obligations,
+            methods,
         } = message;
         let redaction = obligations.and_then(|obligations| obligations.redaction);
         let policy::Subjects {
@@ -296,6 +308,7 @@ impl TryFrom<admin::Rule> for RuleDocument {
                 tools,
                 prompts,
                 resources,
+                methods,
                 redact: redaction
                     .map(|message| Redact::parse(&name, message))
                     .transpose()?,

@@ -61,6 +61,9 @@ pub(crate) struct ServerSpec {
     /// What a caller learns of a capability that no rule could allow it.
     #[serde(default)]
     pub(crate) on_denied: OnDenied,
+    /// Web origins whose pages may call it, beside its own hosts: `https://app.example.com`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) origins: Vec<String>,
     /// What it offers, where that is known beforehand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tools: Vec<Tool>,
@@ -139,6 +142,7 @@ impl ServerDocument {
             authentication: spec.authentication.to_message().into(),
             on_denied: spec.on_denied.to_message().into(),
             tools: spec.tools.iter().map(Tool::to_message).collect(),
+            origins: spec.origins,
             ..admin::Server::default()
         }
     }
@@ -161,6 +165,7 @@ impl TryFrom<admin::Server> for ServerDocument {
             authentication: _,
             on_denied: _,
             tools,
+            origins,
         } = message;
         let tools = tools
             .into_iter()
@@ -186,6 +191,7 @@ impl TryFrom<admin::Server> for ServerDocument {
                 endpoints: endpoints.into_iter().map(Endpoint::from).collect(),
                 authentication,
                 on_denied,
+                origins,
                 tools: tools?,
             },
         })

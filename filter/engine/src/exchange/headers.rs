@@ -8,6 +8,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 #[derive(Clone, Copy, Debug)]
 pub struct Headers<'h>(&'h [(String, Vec<u8>)]);
 
+/// A change to the headers of a message before it goes on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum HeaderEdit {
+    /// Removes every header of this name.
+    Remove(String),
+    /// Has one header of this name with this value.
+    Set(String, String),
+}
+
 /// A header that occurs more often than once.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Repeated;
@@ -24,6 +33,11 @@ impl<'h> Headers<'h> {
             .iter()
             .filter(move |(key, _)| key == name)
             .map(|(_, value)| &**value)
+    }
+
+    /// Every name, as often as it occurs.
+    pub(super) fn names(self) -> impl Iterator<Item = &'h str> {
+        self.0.iter().map(|(name, _)| &**name)
     }
 
     /// The value of a header that may occur once.
@@ -46,20 +60,23 @@ impl<'h> Headers<'h> {
 
 /// Whether a content type is JSON in UTF-8 and nothing else.
 pub(super) fn is_json(content_type: &[u8]) -> bool {
+    is_in_utf8(content_type, "application/json")
+}
+
+/// Whether a content type is an event stream in UTF-8 and nothing else.
+pub(super) fn is_event_stream(content_type: &[u8]) -> bool {
+    is_in_utf8(content_type, "text/event-stream")
+}
+
+fn is_in_utf8(content_type: &[u8], expected: &str) -> bool {
     let Some((media_type, parameters)) = split_media_type(content_type) else {
         return false;
     };
-    media_type.eq_ignore_ascii_case("application/json")
+    media_type.eq_ignore_ascii_case(expected)
         && parameters.is_none_or(|text| {
             let value = text.trim().to_ascii_lowercase();
             matches!(&*value, "charset=utf-8" | "charset=\"utf-8\"")
         })
-}
-
-/// Whether a content type is an event stream.
-pub(super) fn is_event_stream(content_type: &[u8]) -> bool {
-    split_media_type(content_type)
-        .is_some_and(|(media_type, _)| media_type.eq_ignore_ascii_case("text/event-stream"))
 }
 
 fn split_media_type(content_type: &[u8]) -> Option<(&str, Option<&str>)> {
@@ -68,6 +85,19 @@ fn split_media_type(content_type: &[u8]) -> Option<(&str, Option<&str>)> {
         Some((media_type, parameters)) => (media_type.trim(), Some(parameters)),
         None => (text.trim(), None),
     })
+}
+
+/// Encodes a value for a header that mirrors it (MCP 2026-07-28, transports).
+pub(super) fn encode_mirrored(value: &str) -> String {
+    let is_plain = value
+        .bytes()
+        .all(|byte| (0x20..0x7F).contains(&byte) || byte == b'\t');
+    let looks_encoded = value.starts_with("=?base64?") && value.ends_with("?=");
+    if is_plain && !looks_encoded && value.trim_matches([' ', '\t']) == value {
+        value.to_owned()
+    } else {
+        format!("=?base64?{}?=", STANDARD.encode(value))
+    }
 }
 
 /// Decodes a mirrored value (MCP 2026-07-28, transports: `=?base64?…?=`); `None` where it is no
@@ -117,5 +147,25 @@ mod tests {
         assert_eq!(decode_mirrored(b" get_note ").unwrap(), "get_note");
         assert_eq!(decode_mirrored("=?base64?w6k=?=".as_bytes()).unwrap(), "é");
         assert_eq!(decode_mirrored(b"=?base64?w6k?="), None);
+        for literal in ["SGVsbG8=", "=?base64?SGVsbG8="] {
+            assert_eq!(decode_mirrored(literal.as_bytes()).unwrap(), literal);
+        }
+    }
+
+    #[test]
+    fn encoding_is_undone_by_decoding() {
+        for value in [
+            "plain",
+            " spaced ",
+            "é",
+            "a\tb",
+            "\n",
+            "=?base64?w6k=?=",
+            "",
+        ] {
+            let encoded = encode_mirrored(value);
+            assert_eq!(decode_mirrored(encoded.as_bytes()).unwrap(), value);
+        }
+        assert_eq!(encode_mirrored("plain"), "plain");
     }
 }

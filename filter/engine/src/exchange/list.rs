@@ -1,17 +1,21 @@
 //! Prunes lists to what their reader could use.
 
-use super::target::is_name;
+use std::{borrow::Cow, collections::BTreeSet};
+
+use super::target::{is_name, is_normal_uri};
 use crate::{
+    decide::RulesFor,
+    entry::Pruned,
     json::{Edits, Kind, Value},
     limits::Limits,
-    message::Method,
-    policy::{Policy, ServerIndex},
-    principal::Principal,
-    rule::Target,
+    message::{Method, is_ambiguous_item},
+    rule::{Act, Target},
 };
 
-/// A list in a result: its key, the key that names an item, and what an item is.
+/// A list in a result: the method that asks for it, its key, the key that names an item, and what
+/// an item is.
 struct Shape {
+    method: Method,
     key: &'static str,
     name: &'static str,
     target: for<'n> fn(&'n str) -> Target<'n>,
@@ -19,21 +23,25 @@ struct Shape {
 
 const SHAPES: [Shape; 4] = [
     Shape {
+        method: Method::ToolsList,
         key: "tools",
         name: "name",
         target: |name| Target::Tool(name),
     },
     Shape {
+        method: Method::PromptsList,
         key: "prompts",
         name: "name",
         target: |name| Target::Prompt(name),
     },
     Shape {
+        method: Method::ResourcesList,
         key: "resources",
         name: "uri",
         target: |uri| Target::Resource(uri),
     },
     Shape {
+        method: Method::TemplatesList,
         key: "resourceTemplates",
         name: "uriTemplate",
         target: |uri| Target::Resource(uri),
@@ -42,82 +50,138 @@ const SHAPES: [Shape; 4] = [
 
 /// For whom a list is pruned.
 pub(super) struct Reader<'a> {
-    pub(super) policy: &'a Policy,
-    pub(super) server: ServerIndex,
-    pub(super) principal: &'a Principal,
+    pub(super) rules: &'a RulesFor<'a>,
     pub(super) limits: &'a Limits,
 }
 
 impl Reader<'_> {
-    /// Prunes the list that a method answers with; where the method is not known, every list that
-    /// the result has.
+    /// Prunes every list of a result but what a use of a capability came to, and whatever else of
+    /// it could be kept or tried by somebody who may not.
     pub(super) fn prune(
         &self,
         method: Option<Method>,
         result: Value<'_>,
         edits: &mut Edits,
-        pruned: &mut Vec<Box<str>>,
+        pruned: &mut Pruned,
     ) {
-        let key = match method {
-            Some(Method::ToolsList) => Some("tools"),
-            Some(Method::PromptsList) => Some("prompts"),
-            Some(Method::ResourcesList) => Some("resources"),
-            Some(Method::TemplatesList) => Some("resourceTemplates"),
-            Some(_) => return,
-            None => None,
-        };
-        let mut is_list = false;
-        for shape in SHAPES
-            .iter()
-            .filter(|shape| key.is_none_or(|key| key == shape.key))
-        {
-            if let Some(list) = result.get(shape.key) {
-                is_list = true;
-                self.prune_list(shape, list, edits, pruned);
+        if method.is_none_or(answers_for_the_server) {
+            for shape in &SHAPES {
+                if let Some(list) = result.get(shape.key) {
+                    self.prune_list(shape, list, edits, pruned);
+                }
             }
+            prune_tasks(result, edits);
+            self.strip_server(result, edits);
         }
-        // One reader's list must not be kept for another (MCP 2026-07-28, caching).
-        if let Some(scope) = result.get("cacheScope")
-            && is_list
-            && !scope.is("private")
-        {
+        self.keep_private(result, edits);
+    }
+
+    /// One reader's answer must not be kept for another, nor longer than a change of the rules may
+    /// take to be seen (MCP 2026-07-28, caching).
+    fn keep_private(&self, result: Value<'_>, edits: &mut Edits) {
+        let Some(scope) = result.get("cacheScope") else {
+            return;
+        };
+        if !scope.is("private") {
             edits.replace(scope.span(), "\"private\"".to_owned());
+        }
+        let max = self.limits.max_cache_ttl_ms;
+        let is_short = |ttl: Value<'_>| {
+            let ttl = ttl.as_number().and_then(|ttl| ttl.parse::<u64>().ok());
+            ttl.is_some_and(|ttl| ttl <= max)
+        };
+        if let Some(ttl) = result.get("ttlMs")
+            && !is_short(ttl)
+        {
+            edits.replace(ttl.span(), max.to_string());
         }
     }
 
-    fn prune_list(
-        &self,
-        shape: &Shape,
-        list: Value<'_>,
-        edits: &mut Edits,
-        pruned: &mut Vec<Box<str>>,
-    ) {
+    fn prune_list(&self, shape: &Shape, list: Value<'_>, edits: &mut Edits, pruned: &mut Pruned) {
         if list.kind() != Kind::Array {
             edits.replace(list.span(), "[]".to_owned());
             return;
         }
-        let mut kept = Vec::new();
-        let before = pruned.len();
-        for item in list.items() {
-            let name = item.get(shape.name).and_then(Value::as_str);
-            let target = name.as_deref().map(shape.target);
-            if target.is_some_and(|target| self.shows(target)) {
-                kept.push(item.raw());
-            } else {
-                pruned.push(name.map_or_else(|| "(no name)".into(), Box::from));
+        // A rule that denies the list itself empties it.
+        let is_listed = self.allows(Some(shape.method));
+        let mut shown = BTreeSet::new();
+        edits.prune(list, |item| {
+            let name = item.value.get(shape.name).and_then(Value::as_str);
+            let is_shown = is_listed
+                && !is_ambiguous_item(item.value)
+                && name
+                    .as_deref()
+                    .is_some_and(|name| self.shows((shape.target)(name)));
+            let name = name.unwrap_or(Cow::Borrowed("(no name)"));
+            if !is_shown || shown.contains(&name) {
+                pruned.add(&name);
+                return true;
             }
-        }
-        if pruned.len() > before {
-            edits.replace(list.span(), format!("[{}]", kept.join(",")));
-        }
+            // Of two with one name, nobody could say which is called.
+            shown.insert(name);
+            false
+        });
     }
 
     fn shows(&self, target: Target<'_>) -> bool {
         let can_be_named = match target {
-            Target::Tool(name) | Target::Prompt(name) => is_name(name, self.limits.max_name_bytes),
-            Target::Resource(_) => true,
+            Target::Tool(name) | Target::Prompt(name) => is_name(name, self.limits),
+            Target::Resource(uri) => is_normal_uri(uri, self.limits),
             Target::Server => false,
         };
-        can_be_named && self.policy.shows(self.server, self.principal, target)
+        can_be_named && self.rules.allow(Act::using(target))
+    }
+}
+
+/// Nothing tells whose the tasks of a list are, so none is shown.
+fn prune_tasks(result: Value<'_>, edits: &mut Edits) {
+    if let Some(tasks) = result.get("tasks") {
+        edits.replace(tasks.span(), "[]".to_owned());
+        edits.prune(result, |child| {
+            child.key.is_some_and(|key| key.is("nextCursor"))
+        });
+    }
+}
+
+/// Whether a method's answer tells of the server rather than of one capability of it, whose
+/// results may hold anything.
+fn answers_for_the_server(method: Method) -> bool {
+    match method {
+        Method::ToolsCall
+        | Method::PromptsGet
+        | Method::ResourcesRead
+        | Method::Complete
+        | Method::TasksGet
+        | Method::TasksResult
+        | Method::TasksCancel
+        | Method::TasksUpdate => false,
+        Method::Initialize
+        | Method::Discover
+        | Method::Ping
+        | Method::ToolsList
+        | Method::PromptsList
+        | Method::ResourcesList
+        | Method::TemplatesList
+        | Method::ResourcesSubscribe
+        | Method::ResourcesUnsubscribe
+        | Method::SetLevel
+        | Method::TasksList
+        | Method::Listen
+        | Method::Initialized
+        | Method::RootsChanged
+        | Method::Cancelled
+        | Method::Progress
+        | Method::Sample
+        | Method::Elicit
+        | Method::RootsList
+        | Method::Log
+        | Method::ToolsChanged
+        | Method::PromptsChanged
+        | Method::ResourcesChanged
+        | Method::ResourceUpdated
+        | Method::ElicitationComplete
+        | Method::TaskStatus
+        | Method::TaskChanged
+        | Method::Listening => true,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::{Child, Value};
+
 /// Replacements that wait to be made, in any order.
 #[derive(Debug, Default)]
 pub struct Edits {
@@ -32,15 +34,47 @@ impl Edits {
         self.replace(range, String::new());
     }
 
-    /// Makes the replacements.
+    /// Removes the items of an array or members of an object that `is_removed` picks, with the
+    /// commas that parted them; all others keep every byte.
+    pub fn prune<'d>(
+        &mut self,
+        container: Value<'d>,
+        mut is_removed: impl FnMut(Child<'d>) -> bool,
+    ) {
+        // Where the last kept child ends; before the first, where the inside begins.
+        let mut kept_until = container.span().start.saturating_add(1);
+        let mut separator = "";
+        let mut removed_until = None;
+        for child in container.children() {
+            let span = child.span();
+            if is_removed(child) {
+                removed_until = Some(span.end);
+                continue;
+            }
+            if removed_until.take().is_some() {
+                self.replace(kept_until..span.start, separator.to_owned());
+            }
+            kept_until = span.end;
+            separator = ",";
+        }
+        if let Some(end) = removed_until {
+            self.remove(kept_until..end);
+        }
+    }
+
+    /// Makes the replacements. What lies inside something that is replaced goes with it.
     ///
     /// # Errors
     /// Where two of them overlap or one reaches outside the text.
     pub fn apply(mut self, text: &str) -> Result<String, EditError> {
-        self.replacements.sort_by_key(|(range, _)| range.start);
+        self.replacements
+            .sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let mut edited = String::with_capacity(text.len());
         let mut at = 0;
         for (range, with) in &self.replacements {
+            if range.start < at && range.end <= at {
+                continue;
+            }
             let kept = text
                 .get(at..range.start)
                 .ok_or(EditError { at: range.start })?;

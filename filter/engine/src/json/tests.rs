@@ -131,6 +131,42 @@ fn refuses_overlapping_edits() {
     assert!(edits.apply("abcdef").is_err());
 }
 
+#[test]
+fn prunes_children_and_keeps_every_other_byte() {
+    let pruned = |text: &str, removed: &[&str]| {
+        let document = parse(text.as_bytes()).unwrap();
+        let mut edits = Edits::default();
+        edits.prune(document.root(), |child| {
+            let name = child.key.unwrap_or(child.value).as_str().unwrap();
+            removed.contains(&&*name)
+        });
+        edits.apply(text).unwrap()
+    };
+    let list = r#"[ "a" , "b","c"  ]"#;
+    assert_eq!(pruned(list, &[]), list);
+    assert_eq!(pruned(list, &["a"]), r#"["b","c"  ]"#);
+    assert_eq!(pruned(list, &["b"]), r#"[ "a","c"  ]"#);
+    assert_eq!(pruned(list, &["c"]), r#"[ "a" , "b"  ]"#);
+    assert_eq!(pruned(list, &["a", "c"]), r#"["b"  ]"#);
+    assert_eq!(pruned(list, &["a", "b", "c"]), "[  ]");
+    let object = r#"{"a":1, "b":[2],"c":3}"#;
+    assert_eq!(pruned(object, &["b"]), r#"{"a":1,"c":3}"#);
+    assert_eq!(pruned(object, &["a", "b", "c"]), "{}");
+}
+
+#[test]
+fn what_is_inside_a_removed_child_goes_with_it() {
+    let text = r#"[{"x":"secret"},{"x":"kept"}]"#;
+    let document = parse(text.as_bytes()).unwrap();
+    let mut edits = Edits::default();
+    for leaf in document.root().leaves() {
+        edits.replace(leaf.span(), "0".into());
+    }
+    let mut first = true;
+    edits.prune(document.root(), |_| std::mem::take(&mut first));
+    assert_eq!(edits.apply(text).unwrap(), r#"[{"x":0}]"#);
+}
+
 /// Any JSON value as serde writes it, with keys that need escapes.
 fn any_json() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![

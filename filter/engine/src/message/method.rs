@@ -1,5 +1,7 @@
 //! The methods that are judged. Any other is refused.
 
+use super::Era;
+
 /// Who may send a method.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Sender {
@@ -20,6 +22,9 @@ macro_rules! methods {
         }
 
         impl Method {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
             /// The method with this name.
             pub fn parse(name: &str) -> Option<Self> {
                 match name {
@@ -74,6 +79,18 @@ methods! {
     Complete = "completion/complete" by Client,
     /// Sets how much the server logs.
     SetLevel = "logging/setLevel" by Client,
+    /// How a task stands.
+    TasksGet = "tasks/get" by Both,
+    /// What a task came to, before 2026-07-28.
+    TasksResult = "tasks/result" by Both,
+    /// Gives a task up.
+    TasksCancel = "tasks/cancel" by Both,
+    /// Lists tasks, before 2026-07-28.
+    TasksList = "tasks/list" by Both,
+    /// Answers what a task asks for, since 2026-07-28.
+    TasksUpdate = "tasks/update" by Client,
+    /// Asks for news of lists, resources and tasks, since 2026-07-28.
+    Listen = "subscriptions/listen" by Client,
     /// The handshake is done.
     Initialized = "notifications/initialized" by Client,
     /// The client's roots changed.
@@ -100,4 +117,105 @@ methods! {
     ResourceUpdated = "notifications/resources/updated" by Server,
     /// An elicitation by URL is done.
     ElicitationComplete = "notifications/elicitation/complete" by Server,
+    /// A task changed, before 2026-07-28.
+    TaskStatus = "notifications/tasks/status" by Both,
+    /// A task changed, since 2026-07-28.
+    TaskChanged = "notifications/tasks" by Server,
+    /// What a listener will hear of.
+    Listening = "notifications/subscriptions/acknowledged" by Server,
+}
+
+impl Method {
+    /// Whether an era has it.
+    pub fn exists_in(self, era: Era) -> bool {
+        match self {
+            Self::Initialize
+            | Self::Ping
+            | Self::SetLevel
+            | Self::ResourcesSubscribe
+            | Self::ResourcesUnsubscribe
+            | Self::TasksResult
+            | Self::TasksList
+            | Self::Initialized
+            | Self::RootsChanged
+            | Self::ElicitationComplete
+            | Self::TaskStatus => era == Era::Legacy,
+            Self::Discover
+            | Self::Listen
+            | Self::TasksUpdate
+            | Self::TaskChanged
+            | Self::Listening => era == Era::Stateless,
+            Self::ToolsList
+            | Self::ToolsCall
+            | Self::PromptsList
+            | Self::PromptsGet
+            | Self::ResourcesList
+            | Self::TemplatesList
+            | Self::ResourcesRead
+            | Self::Complete
+            | Self::TasksGet
+            | Self::TasksCancel
+            | Self::Cancelled
+            | Self::Progress
+            | Self::Sample
+            | Self::Elicit
+            | Self::RootsList
+            | Self::Log
+            | Self::ToolsChanged
+            | Self::PromptsChanged
+            | Self::ResourcesChanged
+            | Self::ResourceUpdated => true,
+        }
+    }
+
+    /// Whether it opens a conversation. Both eras' are allowed or denied together: a client that is
+    /// refused the one falls back to the other.
+    pub fn is_handshake(self) -> bool {
+        matches!(self, Self::Initialize | Self::Discover)
+    }
+
+    /// Whether it answers with a list, which is pruned and never refused (a client that cannot list
+    /// does not call either).
+    pub fn is_list(self) -> bool {
+        matches!(
+            self,
+            Self::ToolsList
+                | Self::PromptsList
+                | Self::ResourcesList
+                | Self::TemplatesList
+                | Self::TasksList
+        )
+    }
+
+    /// Whether every conversation needs it, so that whoever may use anything of a server may use
+    /// it too.
+    pub fn is_basic(self) -> bool {
+        self.is_handshake()
+            || self.is_list()
+            || matches!(
+                self,
+                Self::Ping
+                    | Self::Initialized
+                    | Self::RootsChanged
+                    | Self::Cancelled
+                    | Self::Progress
+                    | Self::Listen
+                    | Self::Listening
+                    | Self::ToolsChanged
+                    | Self::PromptsChanged
+                    | Self::ResourcesChanged
+                    | Self::ResourceUpdated
+                    | Self::ElicitationComplete
+                    | Self::TaskStatus
+                    | Self::TaskChanged
+            )
+    }
+
+    /// Whether it acts on a task that an earlier call made.
+    pub fn is_about_a_task(self) -> bool {
+        matches!(
+            self,
+            Self::TasksGet | Self::TasksResult | Self::TasksCancel | Self::TasksUpdate
+        )
+    }
 }

@@ -89,13 +89,12 @@ pub(super) fn scan(text: &str, detectors: Detectors, spans: &mut Vec<Span>) {
     }
     if spans.len() > 1 {
         spans.sort_by_key(|span| (span.range.start, std::cmp::Reverse(span.range.end)));
+        // Of two that overlap, the later is cut to what the earlier leaves of it.
         let mut end = 0;
-        spans.retain(|span| {
-            let apart = span.range.start >= end;
-            if apart {
-                end = span.range.end;
-            }
-            apart
+        spans.retain_mut(|span| {
+            span.range.start = span.range.start.max(end);
+            end = end.max(span.range.end);
+            !span.range.is_empty()
         });
     }
 }

@@ -84,3 +84,26 @@ fn splices_into_escaped_text_and_leaves_the_rest() {
     let pointers: Vec<_> = findings.iter().map(|finding| &*finding.pointer).collect();
     assert_eq!(pointers, ["/a", "/b/0"]);
 }
+
+#[test]
+fn masks_what_one_find_leaves_of_another() {
+    let local = format!("4111111111111111'{}", "a".repeat(54));
+    let (edited, _) = masked(&format!("\"{local}@example.com\""));
+    assert_eq!(edited, "\"[redacted:payment_card][redacted:email]\"");
+}
+
+#[test]
+fn counts_together_what_it_finds_beyond_the_limit() {
+    let items = vec!["\"a@example.com\",\"4111 1111 1111 1111\""; 1_000].join(",");
+    let (edited, findings) = masked(&format!("[{items}]"));
+    assert!(!edited.contains('@') && !edited.contains("4111"));
+    assert_eq!(findings.len(), MAX_FINDINGS + 2);
+    let total: u32 = findings.iter().map(|finding| finding.count).sum();
+    assert_eq!(total, 2_000);
+    assert!(findings[..MAX_FINDINGS].iter().all(|f| f.count == 1));
+    assert!(
+        findings[MAX_FINDINGS..]
+            .iter()
+            .all(|f| f.pointer.is_empty())
+    );
+}

@@ -7,7 +7,7 @@ use crate::{
     decide::Verdict,
     entry::{
         Capability, Content, DecisionEvent, Direction, Entry, Event, Fact, OutcomeEvent,
-        OutcomeStatus, Provenance, RequestIds,
+        OutcomeStatus, Provenance, Pruned, RequestIds,
     },
     id::Time,
     principal::Principal,
@@ -139,7 +139,10 @@ fn outcome_event(event: OutcomeEvent) -> pb::Outcome {
         http_status,
         rpc_code,
         result,
-        pruned,
+        pruned: Pruned {
+            names,
+            count: pruned_count,
+        },
         findings,
         latency_ms,
         size_bytes,
@@ -159,7 +162,8 @@ fn outcome_event(event: OutcomeEvent) -> pb::Outcome {
         http_status: http_status.into(),
         rpc_code: rpc_code.unwrap_or(0),
         result: result.map(content),
-        pruned: pruned.into_iter().map(String::from).collect(),
+        pruned: names.into_iter().map(String::from).collect(),
+        pruned_count: count(pruned_count),
         findings: findings.into_iter().map(finding).collect(),
         latency: Some(prost_types::Duration {
             seconds: latency.seconds,

@@ -7,6 +7,7 @@ use chancery_proto::policy::v1 as pb;
 use super::{Invalid, shown};
 use crate::{
     glob::Glob,
+    message::Method,
     redact::{Detector, Detectors, Redaction},
     rule::{Effect, Rule, Subjects},
     server::{Authentication, Endpoint, OnDenied, Server, normalise},
@@ -25,6 +26,7 @@ impl TryFrom<pb::Server> for Server {
             endpoints,
             authentication,
             on_denied,
+            origins,
         } = message;
         let name = named(name, ["organizations", "workspaces", "servers"])?;
         if endpoints.is_empty() {
@@ -54,8 +56,24 @@ impl TryFrom<pb::Server> for Server {
             endpoints,
             authentication,
             on_denied,
+            origins: each("origins", origins, origin)?,
         })
     }
+}
+
+/// An origin as browsers send it (RFC 6454 section 6.1).
+fn origin(text: String) -> Result<Box<str>, Invalid> {
+    let place = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    let is_host =
+        |b: u8| b.is_ascii_graphic() && !b.is_ascii_uppercase() && !b"/?#@\\*".contains(&b);
+    if place.is_some_and(|place| !place.is_empty() && place.bytes().all(is_host)) {
+        return Ok(text.into());
+    }
+    let expected =
+        "`https://` or `http://` and a lower-case host, with `:port` where it is not the default";
+    Err(Invalid::new("", shown(&text), expected))
 }
 
 impl TryFrom<pb::Endpoint> for Endpoint {
@@ -113,6 +131,7 @@ impl TryFrom<pb::Rule> for Rule {
             prompts,
             resources,
             obligations,
+            methods,
         } = message;
         let name = named(name, ["organizations", "rules"])?;
         let effect = match pb::Effect::try_from(effect) {
@@ -131,8 +150,9 @@ impl TryFrom<pb::Rule> for Rule {
                 "at least one server id or glob",
             ));
         }
-        if tools.is_empty() && prompts.is_empty() && resources.is_empty() {
-            let expected = "at least one glob in `tools`, `prompts` or `resources`";
+        let named = [&tools, &prompts, &resources, &methods];
+        if named.iter().all(|globs| globs.is_empty()) {
+            let expected = "at least one glob in `tools`, `prompts`, `resources` or `methods`";
             return Err(Invalid::new("tools", "none", expected));
         }
         let redaction = obligations.map(|pb::Obligations { redaction }| redaction);
@@ -150,8 +170,24 @@ impl TryFrom<pb::Rule> for Rule {
             tools: globs("tools", tools)?,
             prompts: globs("prompts", prompts)?,
             resources: globs("resources", resources)?,
+            methods: methods_of(methods)?,
             redaction,
         })
+    }
+}
+
+/// Globs over methods, each of which must match one that there is: a misspelt one would allow or
+/// deny nothing.
+fn methods_of(patterns: Vec<String>) -> Result<Vec<Glob>, Invalid> {
+    let globs = globs("methods", patterns)?;
+    let is_dead = |glob: &&Glob| !Method::ALL.iter().any(|m| glob.matches(m.as_str()));
+    match globs.iter().enumerate().find(|(_, glob)| is_dead(glob)) {
+        None => Ok(globs),
+        Some((position, glob)) => {
+            let field = format!("methods[{position}]");
+            let expected = "a method of MCP, such as `tools/call`, or a glob that matches one";
+            Err(Invalid::new(field, shown(&glob.to_string()), expected))
+        }
     }
 }
 

@@ -78,6 +78,7 @@ fn one_line_a_record() {
         }),
         size_bytes: 2_300,
         pruned: vec!["delete_note".to_owned()],
+        pruned_count: 1,
         ..Outcome::default()
     };
     let gap = Gap {

@@ -1,0 +1,258 @@
+//! What a server says, message by message: answers, its own requests, and notifications.
+
+use super::{Ending, Exchange, Phase, Subject, Verb, list::Reader, target::capability_of};
+use crate::{
+    decide::{RulesFor, Verdict},
+    entry::{Capability, Content, Direction, OutcomeStatus},
+    json::{Document, Edits, Kind, Value},
+    limits::Limits,
+    message::{Answer, Body, Call, Era, Message, Method, Sender},
+    reason::Reason,
+    redact::redact,
+    rule::Act,
+    server::Server,
+};
+
+/// What a judged message turned into.
+pub(super) struct Delivery {
+    pub(super) edits: Edits,
+    /// How the exchange ends with it, if it is its answer.
+    pub(super) ends_with: Option<(OutcomeStatus, Ending)>,
+}
+
+/// Why a message is not delivered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Withheld {
+    /// It goes no further, which is recorded where it was judged; what follows may.
+    Dropped,
+    /// It makes the answer one that must be refused.
+    Refused(Reason),
+}
+
+/// What a message is judged by, and how long it is.
+struct Place<'p> {
+    rules: RulesFor<'p>,
+    server: &'p Server,
+    size_bytes: usize,
+}
+
+impl Exchange {
+    /// Judges a message on its way to the client.
+    pub(super) fn judge_message(
+        &mut self,
+        message: &Message<'_>,
+        size_bytes: usize,
+    ) -> Result<Delivery, Withheld> {
+        let policy = self.policy();
+        let place = policy.as_deref().zip(self.server);
+        let place = place.and_then(|(policy, index)| {
+            let server = policy.server(index)?;
+            Some(Place {
+                rules: policy.rules_for(index, &self.principal),
+                server,
+                size_bytes,
+            })
+        });
+        let place = &place.ok_or(Withheld::Refused(Reason::NoSnapshot))?;
+        match message.body {
+            Body::Response { id, answer } => self.judge_answer(place, message, id, answer),
+            Body::Request { id, call } => self.judge_sent(place, message, &call, Some(id.raw())),
+            Body::Notification(call) => self.judge_sent(place, message, &call, None),
+        }
+    }
+
+    fn judge_answer(
+        &self,
+        place: &Place<'_>,
+        message: &Message<'_>,
+        id: Value<'_>,
+        answer: Answer<'_>,
+    ) -> Result<Delivery, Withheld> {
+        let is_ours = match (self.verb, &self.asked.rpc_id) {
+            // What a resumed stream replays was asked in another exchange.
+            (Verb::Get, _) => true,
+            (Verb::Post, Some(asked)) => self.phase == Phase::Response && same_id(asked, id),
+            (Verb::Post, None) | (Verb::Delete, _) => false,
+        };
+        if !is_ours {
+            return Err(Withheld::Dropped);
+        }
+        let mut edits = Edits::default();
+        let mut ending = Ending {
+            http_status: self.stream.status,
+            ..Ending::default()
+        };
+        let detectors = self.detectors(Direction::ToClient);
+        let findings = &mut ending.findings;
+        let status = match answer {
+            Answer::Result(result) => {
+                let sealed = self.seal_result(place.server, result, &mut edits);
+                sealed.map_err(Withheld::Refused)?;
+                self.check_inputs(place, result)
+                    .map_err(Withheld::Refused)?;
+                let reader = Reader {
+                    rules: &place.rules,
+                    limits: &self.context.limits,
+                };
+                reader.prune(self.asked.method, result, &mut edits, &mut ending.pruned);
+                redact(message.root, result, detectors, &mut edits, findings);
+                match result.get("isError").and_then(Value::as_bool) {
+                    Some(true) => OutcomeStatus::ToolError,
+                    Some(false) | None => OutcomeStatus::Result,
+                }
+            }
+            Answer::Error(error) => {
+                redact(message.root, error, detectors, &mut edits, findings);
+                let code = error.get("code").and_then(Value::as_number);
+                ending.rpc_code = code.and_then(|code| code.parse().ok());
+                OutcomeStatus::RpcError
+            }
+        };
+        let ends_with = match self.verb {
+            Verb::Post => Some((status, ending)),
+            Verb::Get | Verb::Delete => None,
+        };
+        Ok(Delivery { edits, ends_with })
+    }
+
+    /// What a server asks in place of an answer (MCP 2026-07-28, multi-round-trip requests) is
+    /// judged like the requests that it sent before, and only of clients that said they can answer.
+    fn check_inputs(&self, place: &Place<'_>, result: Value<'_>) -> Result<(), Reason> {
+        let inputs = result.get("inputRequests");
+        let asks = result
+            .get("resultType")
+            .is_some_and(|kind| kind.is("input_required"));
+        if self.asked.era == Era::Legacy && self.verb == Verb::Post && (asks || inputs.is_some()) {
+            // Some legacy clients show it as a success without content.
+            return Err(Reason::UnreadableResponse);
+        }
+        let Some(inputs) = inputs else { return Ok(()) };
+        if inputs.kind() != Kind::Object {
+            return Err(Reason::UnreadableResponse);
+        }
+        for (_, input) in inputs.members() {
+            let method = input.get("method").and_then(Value::as_str);
+            let method = method.and_then(|name| Method::parse(&name));
+            let method = method
+                .filter(|method| self.asked.answerable.contains(method))
+                .ok_or(Reason::UnreadableResponse)?;
+            let act = Act::on_server(Some(method));
+            match place.rules.judge(act).verdict {
+                Verdict::Allow => {}
+                Verdict::Deny(reason) => return Err(reason),
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges a request, which has an id, or a notification of the server's.
+    fn judge_sent(
+        &mut self,
+        place: &Place<'_>,
+        message: &Message<'_>,
+        call: &Call<'_>,
+        rpc_id: Option<&str>,
+    ) -> Result<Delivery, Withheld> {
+        let name = call.name();
+        let mut subject = Subject {
+            method: &name,
+            rpc_id,
+            size_bytes: place.size_bytes,
+            ..Subject::default()
+        };
+        let mut edits = Edits::default();
+        let verdict = self.allow_sent(place, call, rpc_id.is_some(), &mut edits);
+        let method = match verdict {
+            Ok((method, capability)) => {
+                subject.capability = capability;
+                method
+            }
+            Err(reason) => {
+                self.decide(Verdict::Deny(reason), Direction::ToClient, subject);
+                return Err(Withheld::Dropped);
+            }
+        };
+        let detectors = self.detectors(Direction::ToClient);
+        if let Some(params) = call.params {
+            redact(
+                message.root,
+                params,
+                detectors,
+                &mut edits,
+                &mut subject.findings,
+            );
+        }
+        if method != Method::Progress {
+            self.decide(Verdict::Allow, Direction::ToClient, subject);
+        }
+        Ok(Delivery {
+            edits,
+            ends_with: None,
+        })
+    }
+
+    fn allow_sent(
+        &self,
+        place: &Place<'_>,
+        call: &Call<'_>,
+        is_request: bool,
+        edits: &mut Edits,
+    ) -> Result<(Method, Option<Capability>), Reason> {
+        let method = call.method.filter(|method| match method.sender() {
+            Sender::Server | Sender::Both => true,
+            Sender::Client => false,
+        });
+        // The stateless era has no requests from the server.
+        let method = method.filter(|_| !(is_request && self.asked.era == Era::Stateless));
+        let method = method.ok_or(Reason::UnknownMethod)?;
+        let capability = if method == Method::ResourceUpdated {
+            capability_of(call, method, &self.context.limits)
+                .map_err(|malformed| malformed.reason)?
+        } else {
+            None
+        };
+        let act = match &capability {
+            Some(capability) => Act::using(capability.target()),
+            None => Act::on_server(Some(method)),
+        };
+        match place.rules.judge(act).verdict {
+            Verdict::Allow => {}
+            Verdict::Deny(reason) => return Err(reason),
+        }
+        self.seal_sent(place.server, call, edits)?;
+        Ok((method, capability))
+    }
+
+    pub(super) fn keep_result(&self, message: &Message<'_>) -> Option<Content> {
+        let Body::Response { answer, .. } = message.body else {
+            return None;
+        };
+        let value = match answer {
+            Answer::Result(value) | Answer::Error(value) => value,
+        };
+        Some(Content::bounded(
+            value.raw(),
+            self.context.limits.max_content_bytes,
+            None,
+        ))
+    }
+
+    pub(super) fn keep_rewritten(&self, text: &str) -> Option<Content> {
+        let limits = &self.context.limits;
+        let max_bytes = limits.max_response_bytes.saturating_mul(2);
+        let document = Document::parse(text.as_bytes(), max_bytes, limits).ok()?;
+        self.keep_result(&Message::read(&document).ok()?)
+    }
+}
+
+/// Whether an answer's id is the request's: numbers by lexeme, strings by content.
+fn same_id(asked: &str, id: Value<'_>) -> bool {
+    if asked == id.raw() {
+        return true;
+    }
+    let asked = Document::parse(asked.as_bytes(), asked.len(), &Limits::DEFAULT);
+    let asked = asked
+        .ok()
+        .and_then(|asked| asked.root().as_str().map(std::borrow::Cow::into_owned));
+    asked.is_some_and(|asked| id.is(&asked))
+}

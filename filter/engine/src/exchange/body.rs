@@ -1,0 +1,432 @@
+//! The body of a request: read once, judged by what it does, rewritten where it must be.
+
+use std::borrow::Cow;
+
+use super::{
+    Exchange, HeaderEdit, Malformed, Phase, Subject,
+    handles::{Opened, Task},
+    list::Reader,
+    stateless::{answerable, check_capability, era_of},
+    target::{capability_of, is_normal_uri},
+};
+use crate::{
+    decide::Verdict,
+    entry::{Capability, Content, Direction},
+    id::Digest,
+    json::{Document, Edits, Kind, Value},
+    limits::Limits,
+    message::{self, Answer, Body, Call, Era, Message, Method, PROTOCOL_VERSION_KEY, Sender},
+    policy::Policy,
+    reason::Reason,
+    redact::{mask, redact},
+    refusal::Reply,
+    rule::{Act, Target},
+    server::{OnDenied, Server},
+};
+
+/// What is to be done once a body was judged.
+#[derive(Debug)]
+pub enum BodyStep {
+    /// Answer with this.
+    Reply(Reply),
+    /// Send it on.
+    Forward {
+        /// Changes to its headers.
+        headers: Vec<HeaderEdit>,
+        /// The body in place of the one that came, if it was rewritten.
+        body: Option<String>,
+    },
+}
+
+/// A message with what was found out about it on the way to being judged.
+struct Reading<'d> {
+    call: Option<Call<'d>>,
+    capability: Option<Capability>,
+    /// Everything it acts on beside the capability.
+    tasks: Vec<Task>,
+    resources: Vec<Capability>,
+    edits: Edits,
+}
+
+impl Exchange {
+    /// Judges a whole body.
+    pub fn body(&mut self, bytes: &[u8]) -> BodyStep {
+        match self.judge_body(bytes) {
+            Ok(body) => {
+                self.phase = Phase::Response;
+                BodyStep::Forward {
+                    headers: std::mem::take(&mut self.edits),
+                    body,
+                }
+            }
+            Err(reply) => BodyStep::Reply(reply),
+        }
+    }
+
+    fn judge_body(&mut self, bytes: &[u8]) -> Result<Option<String>, Reply> {
+        let limits = self.context.limits;
+        let size_bytes = bytes.len();
+        let malformed = |exchange: &mut Self, error: message::MessageError| {
+            let detail = error.to_string();
+            let detail = Some(&*detail);
+            exchange.refuse(
+                error.reason(),
+                Subject {
+                    size_bytes,
+                    detail,
+                    ..Subject::default()
+                },
+            )
+        };
+        let document = message::parse(bytes, limits.max_body_bytes, &limits);
+        let document = document.map_err(|error| malformed(self, error))?;
+        let message = Message::read(&document).map_err(|error| malformed(self, error))?;
+        let policy = self.policy();
+        let place = policy.as_deref().zip(self.server);
+        let place = place.and_then(|(policy, index)| Some((policy, index, policy.server(index)?)));
+        let Some((policy, index, server)) = place else {
+            return Err(self.refuse(Reason::NoSnapshot, Subject::default()));
+        };
+        let name = message.call().map_or(Cow::Borrowed("response"), Call::name);
+        let mut subject = Subject {
+            method: &name,
+            rpc_id: match message.body {
+                Body::Request { id, .. } => Some(id.raw()),
+                Body::Notification(_) | Body::Response { .. } => None,
+            },
+            size_bytes,
+            ..Subject::default()
+        };
+        let reading = match self.read(server, &message) {
+            Ok(reading) => reading,
+            Err(malformed) => {
+                subject.detail = malformed.detail;
+                subject.extra = malformed.extra();
+                return Err(self.refuse(malformed.reason, subject));
+            }
+        };
+        subject.capability.clone_from(&reading.capability);
+        let subject = self.judge(policy, &reading.acts(), subject)?;
+        self.asked.rpc_id = subject.rpc_id.map(Box::from);
+        self.asked.method = reading.call.and_then(|call| call.method);
+        self.asked.capability = reading.capability;
+        self.asked.tasks = reading.tasks;
+        let mut edits = reading.edits;
+        if let Some(call) = &reading.call {
+            let rules = &policy.rules_for(index, &self.principal);
+            let limits = &self.context.limits;
+            Reader { rules, limits }.strip_client(call, &mut edits);
+        }
+        self.forward(&document, &message, edits, subject)
+    }
+
+    /// Reads what a message does: its era, what it acts on, and what its handles stand for.
+    fn read<'d>(
+        &mut self,
+        server: &Server,
+        message: &Message<'d>,
+    ) -> Result<Reading<'d>, Malformed> {
+        let limits = self.context.limits;
+        self.asked.era = era_of(message, &self.claims)?;
+        let mut edits = Edits::default();
+        let call = message.call().copied();
+        let mut reading = Reading {
+            call,
+            capability: None,
+            tasks: Vec::new(),
+            resources: Vec::new(),
+            edits: Edits::default(),
+        };
+        if let Some(call) = &call {
+            let version = call.meta(PROTOCOL_VERSION_KEY).and_then(Value::as_str);
+            if let Some(version) = version {
+                self.asked.protocol_version = Some(version.into());
+            }
+            self.claims
+                .agree(call, self.asked.era)
+                .map_err(|header| Malformed::new(Reason::HeaderMismatch, header))?;
+            let method = sent_by_client(call, self.asked.era)?;
+            if let (Body::Request { .. }, Era::Stateless) = (message.body, self.asked.era) {
+                check_capability(call, method)?;
+                self.asked.answerable = answerable(call);
+            }
+            reading.capability = capability_of(call, method, &limits)?;
+            reading.resources = listened_to(call, method, &limits)?;
+            check_inputs(call)?;
+        } else if !self.claims.are_silent() {
+            return Err(Reason::HeaderMismatch.into());
+        }
+        self.use_session(server, reading.method())?;
+        if let Body::Request { call, .. } = message.body {
+            let capability = reading.capability.as_ref();
+            let Opened { tasks, headers } =
+                self.open_handles(server, &call, capability, &mut edits)?;
+            self.edits.extend(headers);
+            reading.tasks = tasks;
+            if call.method.is_some_and(Method::is_about_a_task) {
+                reading.capability = reading.tasks.first().map(|(_, made_by)| made_by.clone());
+            }
+        } else {
+            self.open_related_task(server, message, &mut edits)?;
+        }
+        reading.edits = edits;
+        Ok(reading)
+    }
+
+    /// The legacy era has sessions, which open for whom they began with; the stateless era has
+    /// none, and a server that serves both must not see one.
+    fn use_session(&mut self, server: &Server, method: Option<Method>) -> Result<(), Malformed> {
+        match (self.asked.era, self.session.take()) {
+            (Era::Legacy, Some(token)) => {
+                let edit = self.open_session(server, &token)?;
+                self.edits.push(edit);
+            }
+            (Era::Stateless, Some(_)) => {
+                let name = "mcp-session-id".to_owned();
+                self.edits.push(HeaderEdit::Remove(name));
+            }
+            // Without a key the session that begins could not be handed out.
+            (Era::Legacy, None) if self.begins_session(method) => {
+                if !self.context.keys.holds(server.organization()) {
+                    return Err(Reason::NoSealingKey.into());
+                }
+            }
+            (Era::Legacy | Era::Stateless, None) => {}
+        }
+        if self.resumes {
+            let name = "last-event-id".to_owned();
+            self.edits.push(HeaderEdit::Remove(name));
+        }
+        Ok(())
+    }
+
+    /// Asks the rules about everything a message does; a refusal comes back as the reply to give.
+    pub(super) fn judge<'s>(
+        &mut self,
+        policy: &Policy,
+        acts: &[Act<'_>],
+        mut subject: Subject<'s>,
+    ) -> Result<Subject<'s>, Reply> {
+        let Some(index) = self.server else {
+            return Err(self.refuse(Reason::UnknownServer, subject));
+        };
+        let asked = policy.rules_for(index, &self.principal);
+        for act in acts {
+            let judgement = asked.judge(*act);
+            let rules = judgement.rules.iter().map(|rule| Box::from(*rule));
+            match judgement.verdict {
+                Verdict::Allow => {
+                    for rule in rules {
+                        if !subject.rules.contains(&rule) {
+                            subject.rules.push(rule);
+                        }
+                    }
+                    self.asked.redaction.extend(Some(&judgement.redaction));
+                }
+                Verdict::Deny(reason) => {
+                    subject.rules = rules.collect();
+                    let hides = policy
+                        .server(index)
+                        .is_some_and(|server| server.on_denied == OnDenied::Hide);
+                    let reply = self.denial(reason, *act, hides, &subject);
+                    self.refuse(reason, subject);
+                    return Err(reply);
+                }
+            }
+        }
+        Ok(subject)
+    }
+
+    /// What a caller sees of an act that the rules do not allow.
+    fn denial(&self, reason: Reason, act: Act<'_>, hides: bool, subject: &Subject<'_>) -> Reply {
+        let refusal = self.refusal(reason, subject.rpc_id, None);
+        let is_about_a_task = act.method.is_some_and(Method::is_about_a_task);
+        match act.target {
+            Target::Server if act.method.is_some_and(Method::is_handshake) => {
+                refusal.server_reply()
+            }
+            Target::Tool(_) | Target::Prompt(_) | Target::Resource(_)
+                if hides && subject.rpc_id.is_some() && !is_about_a_task =>
+            {
+                refusal.hidden_reply(act.target)
+            }
+            Target::Server | Target::Tool(_) | Target::Prompt(_) | Target::Resource(_) => {
+                refusal.reply()
+            }
+        }
+    }
+
+    /// Masks what must be masked and records the decision with what really goes on.
+    fn forward(
+        &mut self,
+        document: &Document<'_>,
+        message: &Message<'_>,
+        mut edits: Edits,
+        mut subject: Subject<'_>,
+    ) -> Result<Option<String>, Reply> {
+        let detectors = self.detectors(Direction::ToServer);
+        for value in sent_values(message) {
+            redact(
+                message.root,
+                value,
+                detectors,
+                &mut edits,
+                &mut subject.findings,
+            );
+        }
+        let masked = self.claims.rewritten(|text| mask(text, detectors));
+        self.edits.extend(masked);
+        if edits.is_empty() {
+            subject.arguments = self.keep_arguments(message);
+            self.decide(Verdict::Allow, Direction::ToServer, subject);
+            return Ok(None);
+        }
+        // What was written is read again, so that the record keeps what the server gets.
+        let limits = self.context.limits;
+        let max_bytes = limits.max_body_bytes.saturating_mul(2);
+        let rewritten = edits.apply(document.text()).ok();
+        let reread = rewritten.as_deref().map(str::as_bytes);
+        let reread = reread.and_then(|bytes| message::parse(bytes, max_bytes, &limits).ok());
+        match reread.as_ref().map(Message::read) {
+            Some(Ok(reread)) => subject.arguments = self.keep_arguments(&reread),
+            Some(Err(_)) | None => return Err(self.refuse(Reason::InvalidMessage, subject)),
+        }
+        self.decide(Verdict::Allow, Direction::ToServer, subject);
+        Ok(rewritten)
+    }
+
+    fn keep_arguments(&self, message: &Message<'_>) -> Option<Content> {
+        let arguments = match message.body {
+            Body::Request { call, .. } => call.param("arguments"),
+            Body::Notification(_) => None,
+            Body::Response {
+                answer: Answer::Result(result),
+                ..
+            } => Some(result),
+            Body::Response {
+                answer: Answer::Error(error),
+                ..
+            } => Some(error),
+        };
+        let text = arguments?.raw();
+        let digest = Digest::of(text.as_bytes());
+        Some(Content::bounded(
+            text,
+            self.context.limits.max_content_bytes,
+            Some(digest),
+        ))
+    }
+}
+
+impl Reading<'_> {
+    fn method(&self) -> Option<Method> {
+        self.call.and_then(|call| call.method)
+    }
+
+    /// Everything the rules are asked about. A list is asked for as part of the conversation and
+    /// pruned when it comes.
+    fn acts(&self) -> Vec<Act<'_>> {
+        let method = self.method();
+        let own = match &self.capability {
+            Some(capability) => Act {
+                method,
+                target: capability.target(),
+            },
+            None if method.is_some_and(Method::is_list) => Act::on_server(None),
+            None => Act::on_server(method),
+        };
+        let tasks = self.tasks.iter().map(|(_, made_by)| made_by);
+        let others = tasks.chain(&self.resources).map(|capability| Act {
+            method,
+            target: capability.target(),
+        });
+        std::iter::once(own).chain(others).collect()
+    }
+}
+
+/// The method of a call, if it is one that a client may send in this era.
+fn sent_by_client(call: &Call<'_>, era: Era) -> Result<Method, Malformed> {
+    let method = call.method.ok_or(Reason::UnknownMethod)?;
+    match method.sender() {
+        Sender::Client | Sender::Both if method.exists_in(era) => Ok(method),
+        Sender::Client | Sender::Both | Sender::Server => Err(Reason::UnknownMethod.into()),
+    }
+}
+
+/// The resources whose changes a listener asks for, each judged by itself.
+fn listened_to(
+    call: &Call<'_>,
+    method: Method,
+    limits: &Limits,
+) -> Result<Vec<Capability>, Malformed> {
+    const URIS: &str = "`params.notifications.resourceSubscriptions` is not a list of normal URIs";
+    const NOTIFICATIONS: &str = "`params.notifications` is not an object";
+    if method != Method::Listen {
+        return Ok(Vec::new());
+    }
+    let notifications = call.param("notifications");
+    if notifications.is_some_and(|value| value.kind() != Kind::Object) {
+        return Err(Malformed::new(Reason::InvalidParams, NOTIFICATIONS));
+    }
+    let uris = notifications.and_then(|value| value.get("resourceSubscriptions"));
+    let Some(uris) = uris else {
+        return Ok(Vec::new());
+    };
+    let malformed = || Malformed::new(Reason::InvalidParams, URIS);
+    if uris.kind() != Kind::Array {
+        return Err(malformed());
+    }
+    let resource = |value: Value<'_>| {
+        let uri = value.as_str().filter(|uri| is_normal_uri(uri, limits));
+        uri.map(|uri| Capability::Resource(uri.into()))
+            .ok_or_else(malformed)
+    };
+    uris.items().map(resource).collect()
+}
+
+/// What a client answers to a server's questions (MCP 2026-07-28, multi-round-trip requests) is
+/// data like arguments, in an object of its own.
+fn check_inputs(call: &Call<'_>) -> Result<(), Malformed> {
+    const INPUTS: &str = "`params.inputResponses` is not an object";
+    match call.param("inputResponses") {
+        Some(inputs) if inputs.kind() != Kind::Object => {
+            Err(Malformed::new(Reason::InvalidParams, INPUTS))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Parameters that name, rather than carry, and are never masked.
+const NAMING_PARAMS: [&str; 12] = [
+    "name",
+    "uri",
+    "ref",
+    "cursor",
+    "_meta",
+    "requestState",
+    "protocolVersion",
+    "capabilities",
+    "progressToken",
+    "taskId",
+    "notifications",
+    "task",
+];
+
+/// The parts of a message that carry data to the server.
+fn sent_values<'d>(message: &Message<'d>) -> Vec<Value<'d>> {
+    let carries = |(key, value): (Value<'d>, Value<'d>)| {
+        (!NAMING_PARAMS.iter().any(|name| key.is(name))).then_some(value)
+    };
+    match message.body {
+        Body::Request { call, .. } | Body::Notification(call) => call
+            .params
+            .into_iter()
+            .flat_map(Value::members)
+            .filter_map(carries)
+            .collect(),
+        Body::Response {
+            answer: Answer::Result(value) | Answer::Error(value),
+            ..
+        } => vec![value],
+    }
+}
