@@ -71,6 +71,11 @@ lint: wasm-target linters
 budget: wasm
     cargo test --locked -p chancery-tests --test budget -- --nocapture
 
+# Compare the parser with serde over realistic bodies; fails where it is slower than agreed
+[group("measure")]
+parser:
+    cargo bench --locked -p chancery-engine --bench parser
+
 # Compare plain Envoy, this filter and Envoy's own MCP and RBAC filters, in one table
 [group("measure")]
 bench *ARGS: setup build
