@@ -5,7 +5,9 @@
 //! so an edit can be spliced in and every other byte stays.
 
 mod edit;
+mod keys;
 mod parse;
+mod scan;
 mod text;
 
 use std::{borrow::Cow, ops::Range};
@@ -41,6 +43,25 @@ struct Node {
     kind: Kind,
     /// A string with at least one escape sequence.
     escaped: bool,
+}
+
+impl Node {
+    /// A string's text between its quotes, escapes as they were given.
+    fn inner(self, text: &str) -> &str {
+        let (start, end) = (self.start as usize, self.end as usize);
+        text.get(start.saturating_add(1)..end.saturating_sub(1))
+            .unwrap_or_default()
+    }
+
+    /// A string's text.
+    fn decoded(self, text: &str) -> Cow<'_, str> {
+        let inner = self.inner(text);
+        if self.escaped {
+            Cow::Owned(text::unescape(inner))
+        } else {
+            Cow::Borrowed(inner)
+        }
+    }
 }
 
 /// A whole JSON text, checked.
@@ -201,23 +222,12 @@ impl<'d> Value<'d> {
     /// The decoded string, if it is one.
     pub fn as_str(self) -> Option<Cow<'d, str>> {
         let node = self.node();
-        if node.kind != Kind::String {
-            return None;
-        }
-        let inner = self.inner();
-        Some(if node.escaped {
-            Cow::Owned(text::unescape(inner))
-        } else {
-            Cow::Borrowed(inner)
-        })
+        (node.kind == Kind::String).then(|| node.decoded(self.text))
     }
 
     /// A string's text between its quotes, escapes as they were given.
     pub fn inner(self) -> &'d str {
-        let span = self.span();
-        self.text
-            .get(span.start.saturating_add(1)..span.end.saturating_sub(1))
-            .unwrap_or_default()
+        self.node().inner(self.text)
     }
 
     /// Whether it is a string with escape sequences.
@@ -255,7 +265,7 @@ impl<'d> Value<'d> {
             return false;
         }
         if node.escaped {
-            text::unescape(self.inner()) == expected
+            node.decoded(self.text) == expected
         } else {
             self.inner() == expected
         }

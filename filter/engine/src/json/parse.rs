@@ -1,22 +1,11 @@
 //! The one pass over the text.
 
-use std::borrow::Cow;
-
-use super::{Document, JsonError, Kind, Node, text};
+use super::{
+    Document, JsonError, Kind, Node,
+    keys::Keys,
+    scan::{Inner, Scanner},
+};
 use crate::limits::Limits;
-
-/// Objects with up to this many members are compared pair by pair, larger ones by sorting.
-const PAIRWISE_MEMBERS: usize = 12;
-
-struct Parser<'a> {
-    text: &'a str,
-    bytes: &'a [u8],
-    at: usize,
-    nodes: Vec<Node>,
-    depth: usize,
-    max_depth: usize,
-    max_nodes: usize,
-}
 
 pub(super) fn parse<'a>(
     bytes: &'a [u8],
@@ -31,349 +20,206 @@ pub(super) fn parse<'a>(
     })?;
     let mut parser = Parser {
         text,
-        bytes,
-        at: 0,
+        scanner: Scanner::new(bytes),
         nodes: Vec::with_capacity((bytes.len() / 16).clamp(16, 4096)),
+        max_nodes: limits.max_json_nodes,
+        keys: Keys::new(),
         depth: 0,
         max_depth: limits.max_json_depth,
-        max_nodes: limits.max_json_nodes,
+        open: 0,
+        in_object: false,
     };
-    parser.space();
-    parser.value()?;
-    parser.space();
-    match parser.peek() {
+    parser.values()?;
+    match parser.scanner.token() {
         None => Ok(Document {
             text,
             nodes: parser.nodes,
         }),
-        Some(_) => Err(parser.unexpected("the end of the text")),
+        Some(_) => Err(parser.scanner.unexpected("the end of the text")),
     }
 }
 
-impl Parser<'_> {
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
+/// What is open is not kept on a stack but in the nodes: until a container is closed, its node's
+/// `next` is the container around it and its `end` is how many keys were open before its own.
+struct Parser<'a> {
+    text: &'a str,
+    scanner: Scanner<'a>,
+    nodes: Vec<Node>,
+    max_nodes: usize,
+    keys: Keys,
+    /// How many containers are open.
+    depth: usize,
+    max_depth: usize,
+    /// The innermost of them.
+    open: u32,
+    /// Whether that is an object.
+    in_object: bool,
+}
 
-    fn skip(&mut self, count: usize) {
-        self.at = self.at.saturating_add(count);
-    }
-
-    fn unexpected(&self, expected: &'static str) -> JsonError {
-        JsonError::Unexpected {
-            at: self.at,
-            found: self.peek(),
-            expected,
+impl<'a> Parser<'a> {
+    /// Reads the outermost value and all in it.
+    fn values(&mut self) -> Result<(), JsonError> {
+        loop {
+            match self.scanner.token() {
+                Some(b'"') => drop(self.string()?),
+                Some(b'{') => {
+                    self.open(Kind::Object)?;
+                    if self.scanner.token() != Some(b'}') {
+                        self.key()?;
+                        continue;
+                    }
+                }
+                Some(b'[') => {
+                    self.open(Kind::Array)?;
+                    if self.scanner.token() != Some(b']') {
+                        continue;
+                    }
+                }
+                Some(b't') => self.literal(b"true", Kind::Bool)?,
+                Some(b'f') => self.literal(b"false", Kind::Bool)?,
+                Some(b'n') => self.literal(b"null", Kind::Null)?,
+                Some(b'-' | b'0'..=b'9') => self.number()?,
+                _ => return Err(self.scanner.unexpected("a value")),
+            }
+            if !self.advance()? {
+                return Ok(());
+            }
         }
     }
 
-    fn space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.skip(1);
+    /// Closes what ends here and goes to where the next value begins, if there is one.
+    fn advance(&mut self) -> Result<bool, JsonError> {
+        while self.depth > 0 {
+            match (self.scanner.token(), self.in_object) {
+                (Some(b','), true) => {
+                    self.scanner.skip();
+                    self.key()?;
+                    return Ok(true);
+                }
+                (Some(b','), false) => {
+                    self.scanner.skip();
+                    return Ok(true);
+                }
+                (Some(b'}'), true) | (Some(b']'), false) => self.close()?,
+                (_, true) => return Err(self.scanner.unexpected("`,` or `}`")),
+                (_, false) => return Err(self.scanner.unexpected("`,` or `]`")),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads a member's key and the colon after it.
+    fn key(&mut self) -> Result<(), JsonError> {
+        if self.scanner.token() != Some(b'"') {
+            return Err(self.scanner.unexpected("a key in double quotes"));
+        }
+        let index = offset(self.nodes.len());
+        let inner = self.string()?;
+        if inner.escaped {
+            self.escaped_key(index);
+        } else {
+            self.keys.push(inner.bytes, index);
+        }
+        if self.scanner.token() != Some(b':') {
+            return Err(self.scanner.unexpected("`:`"));
+        }
+        self.scanner.skip();
+        Ok(())
+    }
+
+    #[cold]
+    fn escaped_key(&mut self, index: u32) {
+        if let Some(node) = self.nodes.last() {
+            self.keys.push(node.decoded(self.text).as_bytes(), index);
         }
     }
 
-    /// Adds a node whose end is not known yet.
-    fn open(&mut self, kind: Kind) -> Result<usize, JsonError> {
+    fn string(&mut self) -> Result<Inner<'a>, JsonError> {
+        let start = self.scanner.at();
+        let inner = self.scanner.string()?;
+        self.leaf(start, Kind::String, inner.escaped)?;
+        Ok(inner)
+    }
+
+    fn number(&mut self) -> Result<(), JsonError> {
+        let start = self.scanner.at();
+        self.scanner.number()?;
+        self.leaf(start, Kind::Number, false)
+    }
+
+    fn literal(&mut self, word: &[u8], kind: Kind) -> Result<(), JsonError> {
+        let start = self.scanner.at();
+        self.scanner.literal(word)?;
+        self.leaf(start, kind, false)
+    }
+
+    fn leaf(&mut self, start: usize, kind: Kind, escaped: bool) -> Result<(), JsonError> {
+        self.push(Node {
+            start: offset(start),
+            end: offset(self.scanner.at()),
+            next: offset(self.nodes.len().saturating_add(1)),
+            kind,
+            escaped,
+        })
+    }
+
+    fn push(&mut self, node: Node) -> Result<(), JsonError> {
         if self.nodes.len() >= self.max_nodes {
             return Err(JsonError::TooManyNodes {
                 max_nodes: self.max_nodes,
             });
         }
-        let start = offset(self.at);
-        self.nodes.push(Node {
-            start,
-            end: start,
-            next: 0,
-            kind,
-            escaped: false,
-        });
-        Ok(self.nodes.len().saturating_sub(1))
-    }
-
-    fn close(&mut self, index: usize, escaped: bool) {
-        let (end, next) = (offset(self.at), offset(self.nodes.len()));
-        if let Some(node) = self.nodes.get_mut(index) {
-            node.end = end;
-            node.next = next;
-            node.escaped = escaped;
-        }
-    }
-
-    fn value(&mut self) -> Result<(), JsonError> {
-        match self.peek() {
-            Some(b'"') => self.string(),
-            Some(b'{') => self.nested(Kind::Object),
-            Some(b'[') => self.nested(Kind::Array),
-            Some(b't') => self.literal("true", Kind::Bool),
-            Some(b'f') => self.literal("false", Kind::Bool),
-            Some(b'n') => self.literal("null", Kind::Null),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            _ => Err(self.unexpected("a value")),
-        }
-    }
-
-    fn literal(&mut self, word: &'static str, kind: Kind) -> Result<(), JsonError> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        if !rest.starts_with(word.as_bytes()) {
-            return Err(self.unexpected("`true`, `false` or `null`"));
-        }
-        let index = self.open(kind)?;
-        self.skip(word.len());
-        self.close(index, false);
+        self.nodes.push(node);
         Ok(())
     }
 
-    fn nested(&mut self, kind: Kind) -> Result<(), JsonError> {
+    /// Enters an array or object.
+    fn open(&mut self, kind: Kind) -> Result<(), JsonError> {
+        let at = self.scanner.at();
         if self.depth >= self.max_depth {
             return Err(JsonError::TooDeep {
-                at: self.at,
+                at,
                 max_depth: self.max_depth,
             });
         }
+        let index = offset(self.nodes.len());
+        self.push(Node {
+            start: offset(at),
+            end: offset(self.keys.len()),
+            next: self.open,
+            kind,
+            escaped: false,
+        })?;
+        self.scanner.skip();
         self.depth = self.depth.saturating_add(1);
-        let index = self.open(kind)?;
-        self.skip(1);
-        self.space();
-        let members = match kind {
-            Kind::Object => self.object()?,
-            Kind::Array | Kind::Null | Kind::Bool | Kind::Number | Kind::String => {
-                self.array()?;
-                0
-            }
-        };
-        self.close(index, false);
-        self.depth = self.depth.saturating_sub(1);
-        if members > 1 {
-            self.refuse_duplicates(index, members)
-        } else {
-            Ok(())
-        }
+        self.open = index;
+        self.in_object = kind == Kind::Object;
+        Ok(())
     }
 
-    fn array(&mut self) -> Result<(), JsonError> {
-        if self.peek() == Some(b']') {
-            self.skip(1);
+    /// Leaves the innermost array or object.
+    fn close(&mut self) -> Result<(), JsonError> {
+        self.scanner.skip();
+        let (end, next) = (offset(self.scanner.at()), offset(self.nodes.len()));
+        let Some(node) = self.nodes.get_mut(self.open as usize) else {
             return Ok(());
-        }
-        loop {
-            self.value()?;
-            self.space();
-            match self.peek() {
-                Some(b',') => self.skip(1),
-                Some(b']') => {
-                    self.skip(1);
-                    return Ok(());
-                }
-                _ => return Err(self.unexpected("`,` or `]`")),
-            }
-            self.space();
-        }
-    }
-
-    fn object(&mut self) -> Result<usize, JsonError> {
-        let mut members: usize = 0;
-        if self.peek() == Some(b'}') {
-            self.skip(1);
-            return Ok(members);
-        }
-        loop {
-            if self.peek() != Some(b'"') {
-                return Err(self.unexpected("a key in double quotes"));
-            }
-            self.string()?;
-            self.space();
-            if self.peek() != Some(b':') {
-                return Err(self.unexpected("`:`"));
-            }
-            self.skip(1);
-            self.space();
-            self.value()?;
-            members = members.saturating_add(1);
-            self.space();
-            match self.peek() {
-                Some(b',') => self.skip(1),
-                Some(b'}') => {
-                    self.skip(1);
-                    return Ok(members);
-                }
-                _ => return Err(self.unexpected("`,` or `}`")),
-            }
-            self.space();
-        }
-    }
-
-    fn number(&mut self) -> Result<(), JsonError> {
-        let index = self.open(Kind::Number)?;
-        if self.peek() == Some(b'-') {
-            self.skip(1);
-        }
-        match self.peek() {
-            Some(b'0') => self.skip(1),
-            Some(b'1'..=b'9') => self.digits()?,
-            _ => return Err(self.unexpected("a digit")),
-        }
-        if self.peek() == Some(b'.') {
-            self.skip(1);
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.skip(1);
-            if let Some(b'+' | b'-') = self.peek() {
-                self.skip(1);
-            }
-            self.digits()?;
-        }
-        self.close(index, false);
-        Ok(())
-    }
-
-    fn digits(&mut self) -> Result<(), JsonError> {
-        if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            return Err(self.unexpected("a digit"));
-        }
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.skip(1);
-        }
-        Ok(())
-    }
-
-    fn string(&mut self) -> Result<(), JsonError> {
-        let index = self.open(Kind::String)?;
-        self.skip(1);
-        let mut escaped = false;
-        loop {
-            self.plain();
-            match self.peek() {
-                Some(b'"') => {
-                    self.skip(1);
-                    self.close(index, escaped);
-                    return Ok(());
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
-                _ => return Err(self.unexpected("a character, an escape or `\"`")),
-            }
-        }
-    }
-
-    /// Skips to the next quote, backslash or control character, eight bytes at a time.
-    fn plain(&mut self) {
-        while let Some(word) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
-            let stops = text::string_stops(u64::from_le_bytes(*word));
-            if stops != 0 {
-                self.skip(stops.trailing_zeros() as usize / 8);
-                return;
-            }
-            self.skip(8);
-        }
-        while self
-            .peek()
-            .is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
+        };
+        let (around, keys_before) = (node.next, node.end);
+        (node.end, node.next) = (end, next);
+        if self.in_object
+            && let Some(at) = self
+                .keys
+                .close(keys_before as usize, self.text, &self.nodes)
         {
-            self.skip(1);
+            return Err(JsonError::DuplicateKey { at });
         }
-    }
-
-    fn escape(&mut self) -> Result<(), JsonError> {
-        let at = self.at;
-        self.skip(1);
-        match self.peek() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                self.skip(1);
-                Ok(())
-            }
-            Some(b'u') => {
-                self.skip(1);
-                match self.hex4()? {
-                    0xD800..=0xDBFF => self.low_surrogate(at),
-                    0xDC00..=0xDFFF => Err(JsonError::LoneSurrogate { at }),
-                    _ => Ok(()),
-                }
-            }
-            _ => Err(self.unexpected("an escape")),
-        }
-    }
-
-    fn low_surrogate(&mut self, at: usize) -> Result<(), JsonError> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        if !rest.starts_with(b"\\u") {
-            return Err(JsonError::LoneSurrogate { at });
-        }
-        self.skip(2);
-        match self.hex4()? {
-            0xDC00..=0xDFFF => Ok(()),
-            _ => Err(JsonError::LoneSurrogate { at }),
-        }
-    }
-
-    fn hex4(&mut self) -> Result<u32, JsonError> {
-        let mut unit = 0;
-        for _ in 0..4 {
-            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
-            unit = (unit << 4) | digit.ok_or_else(|| self.unexpected("a hexadecimal digit"))?;
-            self.skip(1);
-        }
-        Ok(unit)
-    }
-
-    fn refuse_duplicates(&self, object: usize, members: usize) -> Result<(), JsonError> {
-        let keys = Keys {
-            parser: self,
-            index: object.saturating_add(1),
-            left: members,
-        };
-        if members <= PAIRWISE_MEMBERS {
-            for (position, (key, _)) in keys.clone().enumerate() {
-                let mut later = keys.clone().skip(position.saturating_add(1));
-                if let Some((_, at)) = later.find(|(other, _)| *other == key) {
-                    return Err(JsonError::DuplicateKey { at });
-                }
-            }
-            return Ok(());
-        }
-        let mut sorted: Vec<_> = keys.collect();
-        sorted.sort_unstable();
-        for pair in sorted.windows(2) {
-            if let [(first, _), (second, at)] = pair
-                && first == second
-            {
-                return Err(JsonError::DuplicateKey { at: *at });
-            }
-        }
+        self.depth = self.depth.saturating_sub(1);
+        self.open = around;
+        self.in_object = self
+            .nodes
+            .get(around as usize)
+            .is_some_and(|node| node.kind == Kind::Object);
         Ok(())
-    }
-}
-
-/// The decoded keys of an object and where they stand.
-#[derive(Clone)]
-struct Keys<'p, 'a> {
-    parser: &'p Parser<'a>,
-    index: usize,
-    left: usize,
-}
-
-impl<'a> Iterator for Keys<'_, 'a> {
-    type Item = (Cow<'a, str>, usize);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        let key = self.parser.nodes.get(self.index)?;
-        let value = self.parser.nodes.get(self.index.saturating_add(1))?;
-        self.index = value.next as usize;
-        let (start, end) = (key.start as usize, key.end as usize);
-        let inner = self
-            .parser
-            .text
-            .get(start.saturating_add(1)..end.saturating_sub(1))?;
-        let name = if key.escaped {
-            Cow::Owned(text::unescape(inner))
-        } else {
-            Cow::Borrowed(inner)
-        };
-        Some((name, start))
     }
 }
 

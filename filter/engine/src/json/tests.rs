@@ -63,6 +63,50 @@ fn refuses_duplicates_in_large_objects() {
 }
 
 #[test]
+fn finds_the_end_of_a_run_of_any_length() {
+    for filler in [
+        "a", "!", "#", "[", "]", "\u{7f}", "\u{80}", "\u{a2}", "\u{20ac}",
+    ] {
+        for run in (0..40).map(|length| filler.repeat(length)) {
+            for tail in ["", "and what follows it in the text"] {
+                let text = format!("\"{run}\\n{tail}\"");
+                let document = parse(text.as_bytes()).unwrap();
+                assert_eq!(document.root().as_str().unwrap(), format!("{run}\n{tail}"));
+                for control in 0..0x20 {
+                    let text = format!("\"{run}{}{tail}\"", char::from(control));
+                    match parse(text.as_bytes()) {
+                        Err(JsonError::Unexpected { at, found, .. }) => {
+                            assert_eq!((at, found), (1 + run.len(), Some(control)), "{text:?}");
+                        }
+                        other => panic!("{text:?}: {other:?}"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn tells_apart_many_keys_that_are_alike_at_both_ends() {
+    let count = 40_000;
+    let mut text = String::from("{");
+    for key in 0..count {
+        let _ = write!(text, "\"same_one{key:05}same_end\":0,");
+    }
+    let limits = Limits {
+        max_json_nodes: 3 * count,
+        ..Limits::DEFAULT
+    };
+    let unique = format!("{text}\"last\":0}}");
+    assert!(Document::parse(unique.as_bytes(), unique.len(), &limits).is_ok());
+    let twice = format!("{text}\"same_one00042same_end\":0}}");
+    assert_eq!(
+        Document::parse(twice.as_bytes(), twice.len(), &limits).unwrap_err(),
+        JsonError::DuplicateKey { at: text.len() }
+    );
+}
+
+#[test]
 fn enforces_each_limit_at_n_and_n_plus_one() {
     let limits = Limits {
         max_json_depth: 3,
@@ -187,6 +231,33 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
+/// A number or an object, and whether an object in it has two keys that decode to the same.
+fn any_keys() -> impl Strategy<Value = (String, bool)> {
+    let key = prop_oneof!["[a-z]{0,3}", "[a-d]{7,9}", "same_one[a-j]{2,3}same_end"];
+    let spelling = prop::bool::weighted(0.2);
+    Just(("0".to_owned(), false)).prop_recursive(3, 60, 16, move |inner| {
+        prop::collection::vec((key.clone(), spelling, inner), 0..20).prop_map(|members| {
+            let mut decoded = std::collections::BTreeSet::new();
+            let mut is_twice = false;
+            let mut texts = Vec::new();
+            for (key, is_escaped, (value, is_twice_inside)) in members {
+                is_twice |= is_twice_inside;
+                let mut spelled = String::new();
+                for character in key.chars() {
+                    if is_escaped {
+                        let _ = write!(spelled, "\\u{:04x}", u32::from(character));
+                    } else {
+                        spelled.push(character);
+                    }
+                }
+                texts.push(format!("\"{spelled}\":{value}"));
+                is_twice |= !decoded.insert(key);
+            }
+            (format!("{{{}}}", texts.join(",")), is_twice)
+        })
+    })
+}
+
 fn rebuild(value: Value<'_>) -> serde_json::Value {
     match value.kind() {
         Kind::Null => serde_json::Value::Null,
@@ -218,6 +289,42 @@ proptest! {
     fn never_accepts_what_serde_refuses(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         if parse(&bytes).is_ok() {
             prop_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_ok());
+        }
+    }
+
+    #[test]
+    fn agrees_with_serde_on_almost_valid_text(
+        value in any_json(),
+        pretty in any::<bool>(),
+        place in any::<prop::sample::Index>(),
+        byte in prop_oneof![
+            any::<u8>(),
+            prop::sample::select(&b"{}[]:,\"\\ \t\n\r-+.0123eEtfnu/bd"[..]),
+        ],
+    ) {
+        let mut bytes = if pretty {
+            serde_json::to_vec_pretty(&value).unwrap()
+        } else {
+            serde_json::to_vec(&value).unwrap()
+        };
+        let at = place.index(bytes.len());
+        bytes[at] = byte;
+        match parse(&bytes) {
+            Err(JsonError::DuplicateKey { .. } | JsonError::LoneSurrogate { .. }) => {}
+            ours => prop_assert_eq!(
+                ours.is_ok(),
+                std::str::from_utf8(&bytes)
+                    .is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
+            ),
+        }
+    }
+
+    #[test]
+    fn finds_a_duplicate_key_where_there_is_one((text, is_twice) in any_keys()) {
+        match parse(text.as_bytes()) {
+            Ok(_) => prop_assert!(!is_twice, "{text}"),
+            Err(JsonError::DuplicateKey { .. }) => prop_assert!(is_twice, "{text}"),
+            Err(other) => prop_assert!(false, "{other}: {text}"),
         }
     }
 

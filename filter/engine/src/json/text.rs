@@ -2,21 +2,6 @@
 
 use std::ops::Range;
 
-const LOW_BITS: u64 = 0x0101_0101_0101_0101;
-const QUOTE: u64 = 0x22;
-const BACKSLASH: u64 = 0x5C;
-const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-
-/// Marks with its high bit each byte that ends a run of plain characters: a quote, a backslash or
-/// a control character. Exact for the lowest mark, which is the only one read.
-pub(super) fn string_stops(word: u64) -> u64 {
-    let zeros = |x: u64| x.wrapping_sub(LOW_BITS) & !x;
-    let quote = zeros(word ^ (LOW_BITS * QUOTE));
-    let backslash = zeros(word ^ (LOW_BITS * BACKSLASH));
-    let control = word.wrapping_sub(LOW_BITS * 0x20) & !word;
-    (quote | backslash | control) & HIGH_BITS
-}
-
 /// Decodes the inside of a string that the parser has accepted.
 pub(super) fn unescape(inner: &str) -> String {
     let mut decoded = String::with_capacity(inner.len());
