@@ -265,10 +265,10 @@ impl<'d> Value<'d> {
             return false;
         }
         if node.escaped {
-            node.decoded(self.text) == expected
-        } else {
-            self.inner() == expected
+            return node.decoded(self.text) == expected;
         }
+        // Their lengths already tell most strings apart.
+        self.span().len() == expected.len().saturating_add(2) && self.inner() == expected
     }
 
     /// An object's members as key and value; nothing for another kind.
