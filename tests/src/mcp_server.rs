@@ -4,9 +4,10 @@
 
 mod notes;
 mod received;
+mod reference;
 mod scripted;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::Router;
 use rmcp::transport::streamable_http_server::{
@@ -16,6 +17,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use notes::{Samples, samples};
 pub use received::{Received, ReceivedRequest};
+use reference::{Reference, overlooking};
 pub use scripted::{Gate, Part, Reply, ScriptedServer};
 
 /// The path of the MCP endpoint.
@@ -62,6 +64,42 @@ impl McpServer {
     /// What reached it.
     pub fn received(&self) -> &Received {
         &self.served.received
+    }
+}
+
+/// A running server that has everything the conformance suite looks for, in both eras, and that
+/// does not compare `Mcp-*` headers with bodies.
+///
+/// Dropping it ends it.
+#[derive(Debug)]
+pub struct ReferenceServer {
+    served: Served,
+}
+
+impl ReferenceServer {
+    /// Starts it on a free port of 127.0.0.1.
+    pub async fn start() -> Result<Self, ListenError> {
+        let sessions = Arc::new(LocalSessionManager::default());
+        let reference = Reference::new(Arc::clone(&sessions))?;
+        let service = StreamableHttpService::new(
+            move || Ok(reference.clone()),
+            sessions,
+            StreamableHttpServerConfig::default(),
+        );
+        let router = Router::new().nest_service(PATH, service);
+        Ok(Self {
+            served: Served::start(overlooking(router)).await?,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.served.address
+    }
+
+    /// Its endpoint.
+    pub fn url(&self) -> String {
+        format!("http://{}{PATH}", self.served.address)
     }
 }
 
