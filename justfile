@@ -14,20 +14,18 @@ default:
 
 # Watch a real client work through Envoy under rules: a tour, then it stays up (--once ends after the tour)
 [group("use")]
-demo *ARGS: setup build
+demo *ARGS: envoy build
     {{ lab }} -- demo "$@"
 
 # Put Envoy with the filter in front of the MCP server at UPSTREAM, under the YAML in RESOURCES
 [group("use")]
-run UPSTREAM RESOURCES *PORT: setup build
+run UPSTREAM RESOURCES *PORT: envoy build
     {{ lab }} -- run "$@"
 
-# Install what the build needs beyond Rust, once: the wasm target, Envoy, a Python MCP client
+# Install what the build and the tests need beyond Rust, once: the wasm target, Envoy, MCP clients
 [group("work")]
-setup:
-    .setup/wasm-target
-    .setup/envoy
-    .setup/python
+setup: wasm-target envoy
+    .setup/clients
 
 # Build the filter and the control plane
 [group("work")]
@@ -42,8 +40,28 @@ wasm: wasm-target
 
 # Run every test: native, in wasmtime, and through real Envoy
 [group("work")]
-test *ARGS: setup build
+test *ARGS: setup conformance-suite build
     cargo test --locked --no-fail-fast "$@"
+
+# Hold sessions of every real client with every real server, directly and through the filter
+[group("work")]
+clients: setup build
+    {{ lab }} -- clients
+
+# Run the public suites of tests/corpora, all of them through Envoy too; the last line is the figure
+[group("work")]
+suites: setup build
+    CHANCERY_SUITES=whole cargo test --locked -p chancery-tests --test suites -- --nocapture | tee "{{ target }}/suites.log"
+    printf 'suites: %s\n' "$(sed -n 's/^suite: //p' "{{ target }}/suites.log" | paste -sd ';' | sed 's/;/; /g')"
+
+# Fuzz TARGET of filter/fuzz for SECONDS on one core; the last line is the figure
+[group("work")]
+fuzz TARGET SECONDS:
+    cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz@0.13.2
+    mkdir -p "filter/fuzz/target/corpus/$1"
+    cargo fuzz run --fuzz-dir filter/fuzz --sanitizer none "$1" "filter/fuzz/target/corpus/$1" "filter/fuzz/corpus/$1" -- \
+        -max_total_time="$2" -max_len=4096 -timeout=10 -dict=filter/fuzz/words.dict -print_final_stats=1 2>&1 | tee "filter/fuzz/target/$1.log"
+    awk -v target="$1" -f filter/fuzz/figure.awk "filter/fuzz/target/$1.log"
 
 # Format Rust and TOML
 [group("work")]
@@ -66,10 +84,20 @@ lint: wasm-target linters
     {{ tools }}/shellcheck .ci/* .setup/*
     {{ tools }}/python -m yamllint --strict .
 
+# Attack the stack with every hostile row; the last line counts who was refused and who passed
+[group("work")]
+hostile: setup build
+    cargo test --locked -p chancery-tests --test hostile -- --nocapture | awk '/^hostile: /{figure = $0; next} {print} END {print figure}'
+
 # Print what each kind of message costs the filter, in wasmtime fuel
 [group("measure")]
 budget: wasm
     cargo test --locked -p chancery-tests --test budget -- --nocapture
+
+# Run MCP's conformance suite against a reference server, directly and through the filter, and compare
+[group("measure")]
+conformance *ARGS: setup conformance-suite build
+    {{ lab }} -- conformance "$@"
 
 # Compare the parser with serde over realistic bodies; fails where it is slower than agreed
 [group("measure")]
@@ -78,12 +106,20 @@ parser:
 
 # Compare plain Envoy, this filter and Envoy's own MCP and RBAC filters, in one table
 [group("measure")]
-bench *ARGS: setup build
+bench *ARGS: envoy build
     {{ lab }} -- bench "$@"
+
+[private]
+envoy:
+    .setup/envoy
 
 [private]
 wasm-target:
     .setup/wasm-target
+
+[private]
+conformance-suite:
+    .setup/conformance
 
 [private]
 linters:

@@ -51,6 +51,24 @@ pub fn python() -> Result<PathBuf, Missing> {
     present(path, "Python with the MCP SDK", "run `just setup`")
 }
 
+/// Node 22, which the conformance suite needs: `CHANCERY_NODE`, else what `.setup/conformance`
+/// installs.
+pub fn node() -> Result<PathBuf, Missing> {
+    let installed = || node_packages().join("node/bin/node");
+    let path = env::var_os("CHANCERY_NODE").map_or_else(installed, PathBuf::from);
+    present(path, "Node 22", "run `.setup/conformance`")
+}
+
+/// The program of MCP's conformance suite, from the package that has the release.
+pub fn conformance(package: &str) -> Result<PathBuf, Missing> {
+    let path = node_packages().join(package).join("dist/index.js");
+    present(path, "conformance suite", "run `.setup/conformance`")
+}
+
+fn node_packages() -> PathBuf {
+    root().join(".tools/node/node_modules")
+}
+
 fn present(path: PathBuf, what: &'static str, remedy: &'static str) -> Result<PathBuf, Missing> {
     if path.is_file() {
         Ok(path)

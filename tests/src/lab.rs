@@ -1,6 +1,7 @@
 //! The parts put together: what `chancery-lab` does.
 
 mod bench;
+mod conformance;
 mod console;
 mod demo;
 mod run;
@@ -15,8 +16,9 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use stack::{Stack, StackError};
 
 use crate::{
-    artifacts::Missing, client::ClientError, control_plane::ControlPlaneError, envoy::EnvoyError,
-    identity::IdentityError, mcp_server::ListenError, process::ProcessError, wait::TimedOut,
+    artifacts::Missing, client::ClientError, conformance::ConformanceError,
+    control_plane::ControlPlaneError, envoy::EnvoyError, identity::IdentityError,
+    mcp_server::ListenError, process::ProcessError, wait::TimedOut,
 };
 
 /// As shells have it for SIGINT.
@@ -37,6 +39,8 @@ enum Task {
     Run(run::Run),
     /// A tour: a built-in MCP server, example rules, and a real client.
     Demo(demo::Demo),
+    /// Run MCP's conformance suite directly and through Envoy with the filter, and compare.
+    Conformance(conformance::Conformance),
     /// Compare plain Envoy, this filter, and Envoy's own MCP and RBAC filters.
     Bench(bench::Bench),
 }
@@ -62,6 +66,8 @@ enum LabError {
     Missing(#[from] Missing),
     #[error(transparent)]
     Listen(#[from] ListenError),
+    #[error(transparent)]
+    Conformance(#[from] ConformanceError),
     #[error(transparent)]
     TimedOut(#[from] TimedOut),
     #[error(transparent)]
@@ -100,6 +106,7 @@ impl Lab {
             match self.task {
                 Task::Run(run) => run.execute(&mut console).await,
                 Task::Demo(demo) => demo.execute(&mut console).await,
+                Task::Conformance(conformance) => conformance.execute(&mut console).await,
                 Task::Bench(bench) => bench.execute(&mut console).await,
             }
         };

@@ -3,11 +3,13 @@
 //! - [`wasm_host`]: the filter in wasmtime, without Envoy.
 //! - [`envoy`], [`control_plane`], [`mcp_server`], [`client`], [`identity`]: the real parts.
 //! - [`case`], [`fixture`], [`layer`]: the case table, its policy and the layers that run it.
+//! - [`conformance`]: the official conformance suite of MCP.
 //! - [`lab`]: the parts put together, as `chancery-lab` runs them.
 
 pub mod artifacts;
 pub mod case;
 pub mod client;
+pub mod conformance;
 pub mod control_plane;
 pub mod envoy;
 pub mod fixture;
