@@ -51,12 +51,11 @@ pub fn python() -> Result<PathBuf, Missing> {
     present(path, "Python with the MCP SDK", "run `just setup`")
 }
 
-/// Node 22, which the conformance suite needs: `CHANCERY_NODE`, else what `.setup/conformance`
-/// installs.
+/// Node 22, which the conformance suite needs: `CHANCERY_NODE`, else what `just setup` installs.
 pub fn node() -> Result<PathBuf, Missing> {
     let installed = || node_packages().join("node/bin/node");
     let path = env::var_os("CHANCERY_NODE").map_or_else(installed, PathBuf::from);
-    present(path, "Node 22", "run `.setup/conformance`")
+    present(path, "Node 22", "run `just setup`")
 }
 
 /// The program of MCP's conformance suite, from the package that has the release.

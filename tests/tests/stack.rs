@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chancery_proto::audit::v1::{RecordFilter, entry::Event};
 use chancery_tests::{
     artifacts,
-    client::{self, Era},
+    client::{self, Era, Sdk},
     control_plane::ControlPlane,
     envoy::{Envoy, EnvoyOptions, Filter, Upstream},
     identity::IdentityProvider,
@@ -176,7 +176,7 @@ async fn the_python_sdk_sees_what_it_may_in_both_eras() {
         json!({"call": "export_customers", "arguments": {}}),
     ];
     for era in [Era::Legacy, Era::Auto] {
-        let lines = client::python(&stack.url(), era, Some(&stack.alice()), &steps)
+        let lines = client::session(Sdk::Python, &stack.url(), era, Some(&stack.alice()), &steps)
             .await
             .unwrap();
         let [_, tools, read, refused, exported] = &lines[..] else {
@@ -191,7 +191,7 @@ async fn the_python_sdk_sees_what_it_may_in_both_eras() {
         assert!(exported.contains("[redacted:email]"), "{exported}");
         assert!(!exported.contains("grace.hopper@"), "{exported}");
     }
-    let lines = client::python(&stack.url(), Era::Auto, None, &steps)
+    let lines = client::session(Sdk::Python, &stack.url(), Era::Auto, None, &steps)
         .await
         .unwrap();
     assert!(

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    client::{self, Era},
+    client::{self, Era, Sdk},
     mcp_server::{McpServer, PATH, Part, Reply, ScriptedServer},
 };
 
@@ -31,12 +31,13 @@ async fn both_clients_work_through_plain_envoy_in_both_eras() {
         json!({ "list": "tools" }),
         json!({ "call": "echo", "arguments": { "text": "hi" } }),
         json!({ "call": "count_slowly", "arguments": { "steps": 3 } }),
+        json!({ "await": "notifications/progress", "times": 3 }),
         json!({ "call": "nope" }),
         json!({ "prompt": "summary", "arguments": { "id": "welcome" } }),
         json!({ "read": "note://public/welcome" }),
     ];
     for era in [Era::Legacy, Era::Auto] {
-        let lines = client::python(&url, era, Some("token"), &steps)
+        let lines = client::session(Sdk::Python, &url, era, Some("token"), &steps)
             .await
             .unwrap();
         assert_eq!(lines.len(), 1 + steps.len(), "{lines:?}");
@@ -48,9 +49,9 @@ async fn both_clients_work_through_plain_envoy_in_both_eras() {
         assert_eq!(lines[0], json!({ "protocol_version": version }));
         assert_eq!(lines[1]["tools"].as_array().unwrap().len(), 7);
         assert_eq!(lines[2]["result"]["content"][0]["text"], "hi");
-        assert_eq!(lines[3]["progress"], json!([1.0, 2.0, 3.0]), "{era:?}");
-        assert!(lines[4]["error"]["code"].is_i64(), "{}", lines[4]);
-        assert!(lines[6]["result"]["contents"][0]["uri"].is_string());
+        assert_eq!(lines[4]["notifications"][2]["progress"], 3.0, "{era:?}");
+        assert!(lines[5]["error"]["code"].is_i64(), "{}", lines[5]);
+        assert!(lines[7]["result"]["contents"][0]["uri"].is_string());
 
         let session = client::connect(&url, era, None).await.unwrap();
         let tools = session.list_all_tools().await.unwrap();
