@@ -1,8 +1,10 @@
 //! Upstreams: an MCP server to govern, and an HTTP server that says what a test tells it to.
 //!
-//! Both keep what reached them, so that a test can tell what was forwarded and what was not.
+//! Both keep what reached them, so that a test can tell what was forwarded and what was not. Servers
+//! on other SDKs are programs.
 
 mod notes;
+mod program;
 mod received;
 mod reference;
 mod scripted;
@@ -16,6 +18,7 @@ use rmcp::transport::streamable_http_server::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use notes::{Samples, samples};
+pub use program::{Program, ProgramError, ServerProgram};
 pub use received::{Received, ReceivedRequest};
 use reference::{Reference, overlooking};
 pub use scripted::{Gate, Part, Reply, ScriptedServer};
