@@ -1,6 +1,7 @@
 //! The parts put together: what `chancery-lab` does.
 
 mod bench;
+mod clients;
 mod conformance;
 mod console;
 mod demo;
@@ -18,7 +19,7 @@ pub use stack::{Stack, StackError};
 use crate::{
     artifacts::Missing, client::ClientError, conformance::ConformanceError,
     control_plane::ControlPlaneError, envoy::EnvoyError, identity::IdentityError,
-    mcp_server::ListenError, process::ProcessError, wait::TimedOut,
+    matrix::StageError, mcp_server::ListenError, process::ProcessError, wait::TimedOut,
 };
 
 /// As shells have it for SIGINT.
@@ -43,6 +44,8 @@ enum Task {
     Conformance(conformance::Conformance),
     /// Compare plain Envoy, this filter, and Envoy's own MCP and RBAC filters.
     Bench(bench::Bench),
+    /// Hold sessions of every real client with every real server, directly and through the filter.
+    Clients(clients::Clients),
 }
 
 /// Why the lab gave up.
@@ -54,6 +57,8 @@ enum LabError {
     Envoy(#[from] EnvoyError),
     #[error(transparent)]
     Stack(#[from] StackError),
+    #[error(transparent)]
+    Stage(#[from] StageError),
     #[error(transparent)]
     Process(#[from] ProcessError),
     #[error(transparent)]
@@ -108,6 +113,7 @@ impl Lab {
                 Task::Demo(demo) => demo.execute(&mut console).await,
                 Task::Conformance(conformance) => conformance.execute(&mut console).await,
                 Task::Bench(bench) => bench.execute(&mut console).await,
+                Task::Clients(clients) => clients.execute(&mut console).await,
             }
         };
         // Ending the task drops all it started, which ends the processes and removes the folders.

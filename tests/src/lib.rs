@@ -4,6 +4,7 @@
 //! - [`envoy`], [`control_plane`], [`mcp_server`], [`client`], [`identity`]: the real parts.
 //! - [`case`], [`fixture`], [`layer`]: the case table, its policy and the layers that run it.
 //! - [`conformance`]: the official conformance suite of MCP.
+//! - [`matrix`]: every real client with every real server.
 //! - [`lab`]: the parts put together, as `chancery-lab` runs them.
 
 pub mod artifacts;
@@ -16,6 +17,7 @@ pub mod fixture;
 pub mod identity;
 pub mod lab;
 pub mod layer;
+pub mod matrix;
 pub mod mcp_server;
 pub mod process;
 pub mod wait;
