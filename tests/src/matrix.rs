@@ -243,6 +243,7 @@ impl Outcome {
                 Expectation::Same => sorted(direct) == sorted(through) && seen::is_success(through),
                 Expectation::Alike => seen::is_success(direct) && seen::is_success(through),
                 Expectation::Pruned => *through == script::pruned(direct) && through != direct,
+                Expectation::Masked => script::is_masked(direct, through),
                 Expectation::Refused => {
                     seen::is_success(direct) && seen::is_refused(self.row, through)
                 }

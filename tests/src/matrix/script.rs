@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::client::Era;
+use crate::{client::Era, mcp_server::samples};
 
 /// The tools of all servers that the rule allows.
-pub(super) const ALLOWED_TOOLS: [&str; 7] = [
+pub(super) const ALLOWED_TOOLS: [&str; 8] = [
     "announce",
     "count",
     "count_slowly",
     "echo",
+    "export_customers",
     "get-sum",
     "toggle-simulated-logging",
     "trigger-long-running-operation",
@@ -70,6 +71,8 @@ pub(super) enum Expectation {
     Alike,
     /// What comes of it directly, without what the rule does not allow.
     Pruned,
+    /// What comes of it directly, with e-mail addresses masked; clients hold it to the tool's schema.
+    Masked,
     /// It works directly, and is refused through the filter.
     Refused,
 }
@@ -83,7 +86,7 @@ pub(super) struct Planned {
 
 /// The steps of a session.
 pub(super) fn of(server: Server, era: Era) -> Vec<Planned> {
-    use Expectation::{Alike, Pruned, Refused, Same};
+    use Expectation::{Alike, Masked, Pruned, Refused, Same};
     let progress = json!({"await": "notifications/progress", "times": 3});
     let mut steps = vec![(json!({"list": "tools"}), Pruned)];
     match server {
@@ -95,6 +98,7 @@ pub(super) fn of(server: Server, era: Era) -> Vec<Planned> {
                 Same,
             ),
             (progress, Same),
+            (json!({"call": "export_customers"}), Masked),
             (json!({"list": "prompts"}), Pruned),
             (
                 json!({"prompt": "summary", "arguments": {"id": "welcome"}}),
@@ -170,4 +174,10 @@ pub(super) fn pruned(line: &Value) -> Value {
         }
     }
     line
+}
+
+/// Whether lines differ by the mask of the samples' e-mail address, also in JSON within a string.
+pub(super) fn is_masked(direct: &Value, through: &Value) -> bool {
+    let [direct, through] = [direct, through].map(Value::to_string);
+    through != direct && through == direct.replace(&samples().email, "[redacted:email]")
 }

@@ -89,9 +89,10 @@ enum Shown {
 
 fn shown(sdk: Sdk, era: Era, trouble: Trouble) -> Shown {
     let is_login = matches!(trouble, Trouble::NoToken | Trouble::BadToken);
+    let is_barred = is_login || trouble == Trouble::Stranger;
     match (sdk, era) {
         (Sdk::Python | Sdk::FastMcp, Era::Legacy | Era::Auto) => Shown::Error,
-        (Sdk::TypeScriptV2, Era::Auto) if trouble != Trouble::TooLarge => Shown::Status,
+        (Sdk::TypeScriptV2, Era::Auto) if is_barred => Shown::Status,
         (Sdk::Rmcp, Era::Legacy | Era::Auto) if is_login => Shown::Challenge,
         (Sdk::TypeScriptV1 | Sdk::TypeScriptV2 | Sdk::Rmcp, Era::Legacy | Era::Auto) => Shown::Body,
     }

@@ -178,6 +178,7 @@ fn rule() -> Value {
             "tools": super::script::ALLOWED_TOOLS,
             "prompts": super::script::ALLOWED_PROMPTS,
             "resources": super::script::ALLOWED_RESOURCES,
+            "redact": {"detectors": ["email"]},
         },
     })
 }
