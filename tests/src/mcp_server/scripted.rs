@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use axum::{
@@ -96,11 +96,11 @@ impl Reply {
         self
     }
 
-    fn into_response(self) -> Response {
+    fn into_response(self, unfinished: Unfinished) -> Response {
         let body = match <[Part; 1]>::try_from(self.body) {
             Ok([Part::Bytes(whole)]) => Body::from(whole),
-            Ok(parts) => Body::from_stream(chunks(parts.into())),
-            Err(parts) => Body::from_stream(chunks(parts)),
+            Ok(parts) => Body::from_stream(chunks(parts.into(), unfinished)),
+            Err(parts) => Body::from_stream(chunks(parts, unfinished)),
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
@@ -114,16 +114,27 @@ impl Reply {
 #[error("the script ends the connection")]
 struct Aborted;
 
-fn chunks(parts: Vec<Part>) -> impl stream::Stream<Item = Result<Bytes, Aborted>> {
-    stream::unfold(parts.into_iter(), async |mut parts| {
-        loop {
-            match parts.next()? {
-                Part::Bytes(bytes) => return Some((Ok(bytes), parts)),
-                Part::Wait(gate) => gate.passed().await,
-                Part::Abort => return Some((Err(Aborted), Vec::new().into_iter())),
+/// Lives as long as the answer that holds it is being sent.
+type Unfinished = Arc<()>;
+
+fn chunks(
+    parts: Vec<Part>,
+    unfinished: Unfinished,
+) -> impl stream::Stream<Item = Result<Bytes, Aborted>> {
+    stream::unfold(
+        (parts.into_iter(), unfinished),
+        async |(mut parts, unfinished)| {
+            loop {
+                match parts.next()? {
+                    Part::Bytes(bytes) => return Some((Ok(bytes), (parts, unfinished))),
+                    Part::Wait(gate) => gate.passed().await,
+                    Part::Abort => {
+                        return Some((Err(Aborted), (Vec::new().into_iter(), unfinished)));
+                    }
+                }
             }
-        }
-    })
+        },
+    )
 }
 
 /// Answers every request, whatever it is, with the reply that was set last.
@@ -132,25 +143,43 @@ fn chunks(parts: Vec<Part>) -> impl stream::Stream<Item = Result<Bytes, Aborted>
 #[derive(Debug)]
 pub struct ScriptedServer {
     served: Served,
+    script: Script,
+}
+
+#[derive(Debug)]
+struct Script {
     reply: Arc<Mutex<Reply>>,
+    unfinished: Unfinished,
 }
 
 impl ScriptedServer {
     /// Starts it on a free port of 127.0.0.1, with this reply.
     pub async fn start(reply: Reply) -> Result<Self, ListenError> {
-        let reply = Arc::new(Mutex::new(reply));
-        let router = Router::new()
-            .fallback(answer)
-            .with_state(Arc::clone(&reply));
+        let script = Script {
+            reply: Arc::new(Mutex::new(reply)),
+            unfinished: Unfinished::default(),
+        };
+        let unfinished = Arc::downgrade(&script.unfinished);
+        let state = (Arc::clone(&script.reply), unfinished);
+        let router = Router::new().fallback(answer).with_state(state);
         Ok(Self {
             served: Served::start(router).await?,
-            reply,
+            script,
         })
     }
 
     /// Answers so from now on.
     pub fn set(&self, reply: Reply) {
-        *self.reply.lock().unwrap_or_else(PoisonError::into_inner) = reply;
+        *self
+            .script
+            .reply
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = reply;
+    }
+
+    /// How many answers in parts are being sent to someone.
+    pub fn unfinished(&self) -> usize {
+        Arc::strong_count(&self.script.unfinished).saturating_sub(1)
     }
 
     /// Where it listens.
@@ -164,7 +193,10 @@ impl ScriptedServer {
     }
 }
 
-async fn answer(State(reply): State<Arc<Mutex<Reply>>>) -> Result<Response, Infallible> {
+type Shared = (Arc<Mutex<Reply>>, Weak<()>);
+
+async fn answer(State((reply, unfinished)): State<Shared>) -> Result<Response, Infallible> {
     let reply = reply.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok(reply.into_response())
+    // It is gone where the server is, and then nobody asks.
+    Ok(reply.into_response(unfinished.upgrade().unwrap_or_default()))
 }
