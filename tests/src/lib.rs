@@ -5,6 +5,8 @@
 //! - [`case`], [`fixture`], [`layer`]: the case table, its policy and the layers that run it.
 //! - [`conformance`]: the official conformance suite of MCP.
 //! - [`matrix`]: every real client with every real server.
+//! - [`hostile`]: tables of hostile requests and answers, and clients that can send them.
+//! - [`suite`]: the public suites in `tests/corpora`.
 //! - [`lab`]: the parts put together, as `chancery-lab` runs them.
 
 pub mod artifacts;
@@ -14,11 +16,13 @@ pub mod conformance;
 pub mod control_plane;
 pub mod envoy;
 pub mod fixture;
+pub mod hostile;
 pub mod identity;
 pub mod lab;
 pub mod layer;
 pub mod matrix;
 pub mod mcp_server;
 pub mod process;
+pub mod suite;
 pub mod wait;
 pub mod wasm_host;
