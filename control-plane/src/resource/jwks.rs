@@ -59,7 +59,7 @@ pub enum JwksError {
     Empty,
 }
 
-/// The keys of a set that signatures can be verified with. Keys for encryption are passed over.
+/// The keys of a set that signatures can be verified with. Keys for other uses are passed over.
 ///
 /// # Errors
 /// Where the set or one of its keys is unfit.
@@ -74,7 +74,14 @@ pub fn verification_keys(text: &str) -> Result<Vec<VerificationKey>, JwksError> 
         {
             return Err(JwksError::Private { position, member });
         }
-        if member("use").is_some_and(|purpose| purpose != "sig") {
+        let verifies = |operation: &serde_json::Value| operation == "verify";
+        let is_for_others = member("use").is_some_and(|purpose| purpose != "sig")
+            || jwk.get("key_ops").is_some_and(|operations| {
+                !operations
+                    .as_array()
+                    .is_some_and(|list| list.iter().any(verifies))
+            });
+        if is_for_others {
             continue;
         }
         let (algorithm, public_key) =
