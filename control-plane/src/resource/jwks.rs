@@ -152,6 +152,9 @@ fn rsa_key(modulus: &[u8], exponent: &[u8]) -> Result<Vec<u8>, String> {
     if bits < MIN_RSA_BITS {
         return Err(format!("an RSA key of {bits} bits"));
     }
+    if is_roca(modulus) {
+        return Err("an RSA key that can be factored (CVE-2017-15361)".to_owned());
+    }
     let inner = || {
         let key = pkcs1::RsaPublicKey {
             modulus: UintRef::new(modulus)?,
@@ -160,6 +163,22 @@ fn rsa_key(modulus: &[u8], exponent: &[u8]) -> Result<Vec<u8>, String> {
         public_key_info(RSA, Any::from(Null), &key.to_der()?)
     };
     inner().map_err(|error| error.to_string())
+}
+
+/// Whether a modulus was made of primes that are powers of 65,537 modulo every small prime, as a
+/// chip's library made them (Nemec et al., "The Return of Coppersmith's Attack", section 2.1).
+fn is_roca(modulus: &[u8]) -> bool {
+    const SMALL_PRIMES: [u32; 38] = [
+        3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89,
+        97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+    ];
+    SMALL_PRIMES.into_iter().all(|prime| {
+        let remainder = modulus
+            .iter()
+            .fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime);
+        let next = |power: &u32| Some(power * 65_537 % prime).filter(|power| *power != 1);
+        std::iter::successors(Some(1), next).any(|power| power == remainder)
+    })
 }
 
 fn p256_key(x: &[u8], y: &[u8]) -> Result<Vec<u8>, String> {
