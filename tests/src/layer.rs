@@ -6,6 +6,7 @@ mod wasm;
 
 pub use envoy::{RealEnvoy, RealEnvoyError};
 pub use native::Native;
+pub(crate) use native::is_valid;
 pub use wasm::{CONTROL_PLANE, Wasm, WasmError, plugin, request};
 
 /// The organization of every case.

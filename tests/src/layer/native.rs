@@ -188,7 +188,7 @@ fn text(headers: &[(String, Vec<u8>)]) -> Vec<(String, String)> {
 }
 
 /// Checks a signature as every native driver of the engine does.
-fn is_valid(check: &SignatureCheck) -> bool {
+pub(crate) fn is_valid(check: &SignatureCheck) -> bool {
     let inner = || {
         let info = SubjectPublicKeyInfoRef::from_der(&check.public_key).ok()?;
         Some(info.subject_public_key.raw_bytes().to_vec())
