@@ -1,0 +1,46 @@
+//! What holds for any bytes: one law a function.
+//!
+//! The fuzzers in `filter/fuzz` call these with bytes of their making, `tests/tests/fuzz_corpus.rs`
+//! with the seeds that are kept there. A law that does not hold panics.
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "every law panics where it does not hold"
+)]
+
+mod answer;
+mod drive;
+mod exchange;
+mod json;
+mod panel;
+mod policy;
+mod request;
+mod snapshot;
+mod spelling;
+mod sse;
+mod token;
+mod tree;
+
+pub use answer::answer;
+pub use exchange::exchange;
+pub use json::json;
+pub use request::request;
+pub use snapshot::{pieces, snapshot};
+pub use spelling::spelling;
+pub use sse::sse;
+pub use token::token;
+
+/// A law.
+pub type Law = fn(&[u8]);
+
+/// Every law by the name of its fuzz target and of the folder with its seeds.
+pub const LAWS: [(&str, Law); 8] = [
+    ("answer", answer),
+    ("exchange", exchange),
+    ("json", json),
+    ("request", request),
+    ("snapshot", snapshot),
+    ("spelling", spelling),
+    ("sse", sse),
+    ("token", token),
+];
