@@ -1,5 +1,7 @@
 //! What anyone can make large, and what that may cost others.
 
+#![cfg(test)]
+
 use chancery_tests::{
     hostile::{
         client::{Client, trace},

@@ -1,5 +1,7 @@
 //! Real clients and real servers, each at least once; `just clients` has all pairs.
 
+#![cfg(test)]
+
 use chancery_tests::matrix::{self, Stage};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,10 @@
 //! The whole stack, real: clients, Envoy, control plane, server; and what happens when parts die.
 
+#![cfg(test)]
+
 use std::collections::BTreeSet;
 
+use chancery_engine::id::Hex;
 use chancery_proto::audit::v1::{RecordFilter, entry::Event};
 use chancery_tests::{
     artifacts,
@@ -99,12 +102,7 @@ impl Stack {
         let mut decisions = BTreeSet::new();
         for recorded in records {
             if let Some(Event::Decision(_)) = recorded.entry.event {
-                let id: String = recorded
-                    .entry
-                    .decision_id
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect();
+                let id = Hex(&recorded.entry.decision_id).to_string();
                 assert!(decisions.insert(id), "a decision is recorded twice");
             }
             let place = (recorded.node_id, recorded.instance_id, recorded.sequence);

@@ -1,5 +1,7 @@
 //! What rows cannot say: who waits for whom, and what one exchange may do to another.
 
+#![cfg(test)]
+
 use chancery_proto::audit::v1::{OutcomeStatus, Verdict};
 use chancery_tests::{
     hostile::{
@@ -112,7 +114,7 @@ async fn half_a_request_is_recorded_and_never_forwarded() {
         .of(&trace(1))
         .decisions
         .iter()
-        .map(|one| one.verdict())
+        .map(chancery_proto::audit::v1::Decision::verdict)
         .collect();
     assert_eq!(verdicts, [Verdict::Deny]);
     assert_eq!(stage.received().get(&trace(1)).map_or(0, Vec::len), 0);

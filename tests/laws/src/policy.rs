@@ -39,7 +39,11 @@ pub(crate) fn policy() -> Arc<Policy> {
 pub(crate) fn allows(target: Target<'_>) -> bool {
     let policy = policy();
     let index = server_index(&policy);
-    index.is_some_and(|index| policy.allows(index, &Principal::anonymous(), Act::using(target)))
+    index.is_some_and(|index| {
+        policy
+            .rules_for(index, &Principal::anonymous())
+            .allow(Act::using(target))
+    })
 }
 
 fn server_index(policy: &Policy) -> Option<ServerIndex> {

@@ -1,7 +1,5 @@
 //! A user with a token, who sends one request at a time as rows do.
 
-use crate::mcp_server::Reply;
-
 use super::{
     http1::{Answer, Connection},
     sent::Sent,
@@ -72,23 +70,5 @@ impl<'s> Client<'s> {
     ) -> Result<Answer, StageError> {
         let mut connection = self.begin(number, head, body).await?;
         Ok(connection.answer().await?.unwrap_or_default())
-    }
-
-    /// The id of an event as this user is shown it; the server says `id`.
-    ///
-    /// # Errors
-    /// Where no event comes in time.
-    pub async fn event_id(&self, number: usize, id: &str) -> Result<String, StageError> {
-        let event = format!(
-            "id: {id}\ndata: {{'jsonrpc':'2.0','method':'notifications/tools/list_changed'}}\n\n"
-        );
-        self.stage
-            .server
-            .set(Reply::ok("text/event-stream", bytes(&event)));
-        let head = [":method: GET", "-content-length", "-content-type"];
-        let answer = self.ask(number, &head, "").await?;
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
-        let shown = text.lines().find_map(|line| line.strip_prefix("id: "));
-        Ok(shown.unwrap_or_default().to_owned())
     }
 }

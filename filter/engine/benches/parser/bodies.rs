@@ -82,7 +82,7 @@ fn escapes(bytes: usize) -> String {
     let samples = [
         r#""fn main() {\n\tprintln!(\"{}\", \"C:\\\\temp\");\n}\n""#,
         r#""Grüße aus Köln, où l’été s’achève — 10 €""#,
-        r#""\u00fcber \u4f60\u597d \ud83d\ude00 caf\u00e9""#,
+        r#""\u00fcber \u4f60\u597d \ud83d\ude00 S\u00e3o""#,
         r#""日本語の文章と😀絵文字、そして русский текст""#,
         r#""plain words between the others""#,
     ];
