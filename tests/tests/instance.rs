@@ -16,7 +16,7 @@ use chancery_tests::{
     artifacts,
     case::{self, Case},
     fixture::Fixture,
-    layer::{Snapshot, Wasm, plugin},
+    layer::{SEALING_KEY, Snapshot, Wasm, plugin},
     wasm_host::{Cluster, RequestSpec, UpstreamResponse},
 };
 use prost::Message as _;
@@ -238,6 +238,30 @@ fn a_trap_refuses_and_the_next_vm_enforces() {
         run(&mut limited, &fixture, &find("rules: deny wins over allow")),
         200
     );
+}
+
+#[test]
+fn sealing_keys_are_kept_nowhere_and_no_session_begins_without_them() {
+    let (mut wasm, fixture) = (start(), Fixture::new().unwrap());
+    let handshake = find("rules: the handshake of a user with rights goes through");
+    wasm.push(&fixture.snapshot(1).unwrap()).unwrap();
+    assert_eq!(run(&mut wasm, &fixture, &handshake), 200);
+    let vm_id = plugin("{}").vm_id;
+    for key in wasm.node.shared_data_keys(&vm_id) {
+        let key = String::from_utf8(key).unwrap();
+        let kept = wasm.node.shared_data(&vm_id, &key).unwrap();
+        let has_key = kept
+            .windows(SEALING_KEY.len())
+            .any(|bytes| bytes == SEALING_KEY);
+        assert!(!has_key, "{key}");
+    }
+
+    // The next VM has the snapshot at once, and the keys only from the control plane.
+    wasm.reload().unwrap();
+    assert_eq!(run(&mut wasm, &fixture, &allowed()), 200);
+    assert_eq!(run(&mut wasm, &fixture, &handshake), 503);
+    wasm.hand_over_keys().unwrap();
+    assert_eq!(run(&mut wasm, &fixture, &handshake), 200);
 }
 
 #[test]
