@@ -26,6 +26,7 @@ mod stateless;
 mod stream;
 mod strip;
 mod target;
+mod verdict;
 
 use std::sync::Arc;
 

@@ -1,8 +1,10 @@
 //! What a server says, message by message: answers, its own requests, and notifications.
 
-use super::{Ending, Exchange, Phase, Subject, Verb, list::Reader, target::capability_of};
+use super::{
+    Ending, Exchange, Phase, Subject, Verb, list::Reader, target::capability_of, verdict::Place,
+};
 use crate::{
-    decide::{RulesFor, Verdict},
+    decide::Verdict,
     entry::{Capability, Content, Direction, OutcomeStatus},
     json::{Document, Edits, Kind, Value},
     limits::Limits,
@@ -10,7 +12,6 @@ use crate::{
     reason::Reason,
     redact::redact,
     rule::Act,
-    server::Server,
 };
 
 /// What a judged message turned into.
@@ -29,30 +30,11 @@ pub(super) enum Withheld {
     Refused(Reason),
 }
 
-/// What a message is judged by, and how long it is.
-struct Place<'p> {
-    rules: RulesFor<'p>,
-    server: &'p Server,
-    size_bytes: usize,
-}
-
 impl Exchange {
     /// Judges a message on its way to the client.
-    pub(super) fn judge_message(
-        &mut self,
-        message: &Message<'_>,
-        size_bytes: usize,
-    ) -> Result<Delivery, Withheld> {
+    pub(super) fn judge_message(&mut self, message: &Message<'_>) -> Result<Delivery, Withheld> {
         let policy = self.policy();
-        let place = policy.as_deref().zip(self.server);
-        let place = place.and_then(|(policy, index)| {
-            let server = policy.server(index)?;
-            Some(Place {
-                rules: policy.rules_for(index, &self.principal),
-                server,
-                size_bytes,
-            })
-        });
+        let place = self.place(policy.as_deref());
         let place = &place.ok_or(Withheld::Refused(Reason::NoSnapshot))?;
         match message.body {
             Body::Response { id, answer } => self.judge_answer(place, message, id, answer),
@@ -157,7 +139,7 @@ impl Exchange {
         let mut subject = Subject {
             method: &name,
             rpc_id,
-            size_bytes: place.size_bytes,
+            size_bytes: message.root.raw().len(),
             ..Subject::default()
         };
         let mut edits = Edits::default();

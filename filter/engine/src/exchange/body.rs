@@ -16,12 +16,11 @@ use crate::{
     json::{Document, Edits, Kind, Value},
     limits::Limits,
     message::{self, Answer, Body, Call, Era, Message, Method, PROTOCOL_VERSION_KEY, Sender},
-    policy::Policy,
     reason::Reason,
     redact::{mask, redact},
     refusal::Reply,
-    rule::{Act, Target},
-    server::{OnDenied, Server},
+    rule::Act,
+    server::Server,
 };
 
 /// What is to be done once a body was judged.
@@ -82,9 +81,7 @@ impl Exchange {
         let document = document.map_err(|error| malformed(self, error))?;
         let message = Message::read(&document).map_err(|error| malformed(self, error))?;
         let policy = self.policy();
-        let place = policy.as_deref().zip(self.server);
-        let place = place.and_then(|(policy, index)| Some((policy, index, policy.server(index)?)));
-        let Some((policy, index, server)) = place else {
+        let Some(place) = self.place(policy.as_deref()) else {
             return Err(self.refuse(Reason::NoSnapshot, Subject::default()));
         };
         let name = message.call().map_or(Cow::Borrowed("response"), Call::name);
@@ -97,7 +94,7 @@ impl Exchange {
             size_bytes,
             ..Subject::default()
         };
-        let reading = match self.read(server, &message) {
+        let reading = match self.read(place.server, &message) {
             Ok(reading) => reading,
             Err(malformed) => {
                 subject.detail = malformed.detail;
@@ -106,16 +103,18 @@ impl Exchange {
             }
         };
         subject.capability.clone_from(&reading.capability);
-        let subject = self.judge(policy, &reading.acts(), subject)?;
+        let subject = self.judge(&place, &reading.acts(), subject)?;
         self.asked.rpc_id = subject.rpc_id.map(Box::from);
         self.asked.method = reading.call.and_then(|call| call.method);
         self.asked.capability = reading.capability;
         self.asked.tasks = reading.tasks;
         let mut edits = reading.edits;
         if let Some(call) = &reading.call {
-            let rules = &policy.rules_for(index, &self.principal);
-            let limits = &self.context.limits;
-            Reader { rules, limits }.strip_client(call, &mut edits);
+            let reader = Reader {
+                rules: &place.rules,
+                limits: &self.context.limits,
+            };
+            reader.strip_client(call, &mut edits);
         }
         self.forward(&document, &message, edits, subject)
     }
@@ -157,18 +156,17 @@ impl Exchange {
             return Err(Reason::HeaderMismatch.into());
         }
         self.use_session(server, reading.method())?;
-        if let Body::Request { call, .. } = message.body {
+        if let Some(call) = &call {
             let capability = reading.capability.as_ref();
             let Opened { tasks, headers } =
-                self.open_handles(server, &call, capability, &mut edits)?;
+                self.open_handles(server, call, capability, &mut edits)?;
             self.edits.extend(headers);
             reading.tasks = tasks;
             if call.method.is_some_and(Method::is_about_a_task) {
                 reading.capability = reading.tasks.first().map(|(_, made_by)| made_by.clone());
             }
-        } else {
-            self.open_related_task(server, message, &mut edits)?;
         }
+        self.open_related_task(server, message, &mut edits)?;
         reading.edits = edits;
         Ok(reading)
     }
@@ -198,62 +196,6 @@ impl Exchange {
             self.edits.push(HeaderEdit::Remove(name));
         }
         Ok(())
-    }
-
-    /// Asks the rules about everything a message does; a refusal comes back as the reply to give.
-    pub(super) fn judge<'s>(
-        &mut self,
-        policy: &Policy,
-        acts: &[Act<'_>],
-        mut subject: Subject<'s>,
-    ) -> Result<Subject<'s>, Reply> {
-        let Some(index) = self.server else {
-            return Err(self.refuse(Reason::UnknownServer, subject));
-        };
-        let asked = policy.rules_for(index, &self.principal);
-        for act in acts {
-            let judgement = asked.judge(*act);
-            let rules = judgement.rules.iter().map(|rule| Box::from(*rule));
-            match judgement.verdict {
-                Verdict::Allow => {
-                    for rule in rules {
-                        if !subject.rules.contains(&rule) {
-                            subject.rules.push(rule);
-                        }
-                    }
-                    self.asked.redaction.extend(Some(&judgement.redaction));
-                }
-                Verdict::Deny(reason) => {
-                    subject.rules = rules.collect();
-                    let hides = policy
-                        .server(index)
-                        .is_some_and(|server| server.on_denied == OnDenied::Hide);
-                    let reply = self.denial(reason, *act, hides, &subject);
-                    self.refuse(reason, subject);
-                    return Err(reply);
-                }
-            }
-        }
-        Ok(subject)
-    }
-
-    /// What a caller sees of an act that the rules do not allow.
-    fn denial(&self, reason: Reason, act: Act<'_>, hides: bool, subject: &Subject<'_>) -> Reply {
-        let refusal = self.refusal(reason, subject.rpc_id, None);
-        let is_about_a_task = act.method.is_some_and(Method::is_about_a_task);
-        match act.target {
-            Target::Server if act.method.is_some_and(Method::is_handshake) => {
-                refusal.server_reply()
-            }
-            Target::Tool(_) | Target::Prompt(_) | Target::Resource(_)
-                if hides && subject.rpc_id.is_some() && !is_about_a_task =>
-            {
-                refusal.hidden_reply(act.target)
-            }
-            Target::Server | Target::Tool(_) | Target::Prompt(_) | Target::Resource(_) => {
-                refusal.reply()
-            }
-        }
     }
 
     /// Masks what must be masked and records the decision with what really goes on.

@@ -57,7 +57,7 @@ impl Exchange {
         }
     }
 
-    /// Opens what a request shows of earlier ones, and puts the server's own handles in.
+    /// Opens what a call shows of earlier ones, and puts the server's own handles in.
     pub(super) fn open_handles(
         &self,
         server: &Server,
@@ -94,25 +94,25 @@ impl Exchange {
             }
             edits.replace(state.span(), quoted(&id));
         }
-        open_related(&binding, call.meta(RELATED_TASK_KEY), true, edits)?;
         Ok(opened)
     }
 
-    /// Opens what a notification or an answer of the client's says it belongs to. A task that the
-    /// client made itself has an id of the client's own, which no seal is on.
+    /// Opens what a message of the client's says it belongs to. Answers and notifications may be
+    /// about a task that the client made itself, whose id is the client's own and has no seal.
     pub(super) fn open_related_task(
         &self,
         server: &Server,
         message: &Message<'_>,
         edits: &mut Edits,
     ) -> Result<(), Malformed> {
-        let carrier = match message.body {
-            Body::Response { .. } => message.root.get("result"),
-            Body::Request { call, .. } | Body::Notification(call) => call.params,
+        let (carrier, must_open) = match message.body {
+            Body::Request { call, .. } => (call.params, true),
+            Body::Notification(call) => (call.params, false),
+            Body::Response { .. } => (message.root.get("result"), false),
         };
         let meta = carrier.and_then(|carrier| carrier.get("_meta"));
         let related = meta.and_then(|meta| meta.get(RELATED_TASK_KEY));
-        open_related(&self.binding(server), related, false, edits)
+        open_related(&self.binding(server), related, must_open, edits)
     }
 
     /// Seals what a result hands out.

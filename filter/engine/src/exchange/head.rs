@@ -252,10 +252,13 @@ impl Exchange {
             method: self.verb.as_str(),
             ..Subject::default()
         };
-        if let Err(reason) = self.bodiless(policy) {
+        let Some(place) = self.place(Some(policy)) else {
+            return HeadStep::Reply(self.refuse(Reason::UnknownServer, subject));
+        };
+        if let Err(reason) = self.bodiless(place.server) {
             return HeadStep::Reply(self.refuse(reason, subject));
         }
-        match self.judge(policy, &[Act::on_server(None)], subject) {
+        match self.judge(&place, &[Act::on_server(None)], subject) {
             Ok(subject) => {
                 self.decide(Verdict::Allow, Direction::ToServer, subject);
                 self.phase = Phase::Response;
@@ -267,7 +270,7 @@ impl Exchange {
 
     /// What a GET or DELETE needs: both belong to the legacy era, and what they show was handed to
     /// this principal.
-    fn bodiless(&mut self, policy: &Policy) -> Result<(), Reason> {
+    fn bodiless(&mut self, server: &Server) -> Result<(), Reason> {
         let version = &self.asked.protocol_version;
         if version
             .as_deref()
@@ -278,8 +281,6 @@ impl Exchange {
         if !self.claims.are_silent() {
             return Err(Reason::HeaderMismatch);
         }
-        let server = self.server.and_then(|index| policy.server(index));
-        let server = server.ok_or(Reason::UnknownServer)?;
         if let Some(token) = self.session.take() {
             let edit = self.open_session(server, &token)?;
             self.edits.push(edit);

@@ -172,7 +172,7 @@ impl Exchange {
         let (Ok(document), Ok(Ok(message))) = (&document, &message) else {
             return Judged::Reply(self.refuse_unreadable(now));
         };
-        let (edits, status, mut ending) = match self.judge_message(message, bytes.len()) {
+        let (edits, status, mut ending) = match self.judge_message(message) {
             Ok(Delivery {
                 edits,
                 ends_with: Some((status, ending)),

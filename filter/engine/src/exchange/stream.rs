@@ -128,7 +128,7 @@ impl Exchange {
         let (Ok(document), Ok(Ok(message))) = (&document, &message) else {
             return self.break_off(Reason::UnreadableResponse, now, delivered);
         };
-        let Delivery { edits, ends_with } = match self.judge_message(message, data.len()) {
+        let Delivery { edits, ends_with } = match self.judge_message(message) {
             Ok(delivery) => delivery,
             Err(Withheld::Dropped) => return self.withhold(),
             Err(Withheld::Refused(reason)) => return self.break_off(reason, now, delivered),

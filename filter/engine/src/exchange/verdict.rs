@@ -1,0 +1,84 @@
+//! What the rules say of a message, and what a caller sees where they say no.
+
+use super::{Exchange, Subject};
+use crate::{
+    decide::{RulesFor, Verdict},
+    message::Method,
+    policy::Policy,
+    reason::Reason,
+    refusal::Reply,
+    rule::{Act, Target},
+    server::{OnDenied, Server},
+};
+
+/// Where a message goes or comes from, and the rules about its principal there.
+pub(super) struct Place<'p> {
+    pub(super) server: &'p Server,
+    pub(super) rules: RulesFor<'p>,
+}
+
+impl Exchange {
+    /// Where this exchange's messages are judged; `None` before a server was found.
+    pub(super) fn place<'p>(&self, policy: Option<&'p Policy>) -> Option<Place<'p>> {
+        let (policy, index) = policy.zip(self.server)?;
+        Some(Place {
+            server: policy.server(index)?,
+            rules: policy.rules_for(index, &self.principal),
+        })
+    }
+
+    /// Asks the rules about everything a message does; a refusal comes back as the reply to give.
+    pub(super) fn judge<'s>(
+        &mut self,
+        place: &Place<'_>,
+        acts: &[Act<'_>],
+        mut subject: Subject<'s>,
+    ) -> Result<Subject<'s>, Reply> {
+        for act in acts {
+            let judgement = place.rules.judge(*act);
+            let rules = judgement.rules.iter().map(|rule| Box::from(*rule));
+            match judgement.verdict {
+                Verdict::Allow => {
+                    for rule in rules {
+                        if !subject.rules.contains(&rule) {
+                            subject.rules.push(rule);
+                        }
+                    }
+                    self.asked.redaction.extend(Some(&judgement.redaction));
+                }
+                Verdict::Deny(reason) => {
+                    subject.rules = rules.collect();
+                    let reply = self.denial(place.server, reason, *act, &subject);
+                    self.refuse(reason, subject);
+                    return Err(reply);
+                }
+            }
+        }
+        Ok(subject)
+    }
+
+    /// What a caller sees of an act that the rules do not allow.
+    fn denial(
+        &self,
+        server: &Server,
+        reason: Reason,
+        act: Act<'_>,
+        subject: &Subject<'_>,
+    ) -> Reply {
+        let refusal = self.refusal(reason, subject.rpc_id, None);
+        let is_hidden = server.on_denied == OnDenied::Hide
+            && subject.rpc_id.is_some()
+            && !act.method.is_some_and(Method::is_about_a_task);
+        match act.target {
+            Target::Server if act.method.is_some_and(Method::is_handshake) => {
+                refusal.server_reply()
+            }
+            Target::Tool(_) | Target::Prompt(_) | Target::Resource(_) if is_hidden => {
+                refusal.hidden_reply(act.target)
+            }
+            Target::Server | Target::Tool(_) | Target::Prompt(_) | Target::Resource(_) => {
+                refusal.reply()
+            }
+        }
+    }
+}
