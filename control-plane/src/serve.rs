@@ -4,6 +4,7 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Write as _},
     net::SocketAddr,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -213,7 +214,10 @@ fn lock(data_dir: &Path) -> Result<File, ServeError> {
         what: data_dir.display().to_string(),
         error,
     };
-    fs::create_dir_all(data_dir).map_err(io)?;
+    // It will hold keys and what was said: nobody else's business.
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(data_dir).map_err(io)?;
     let file = File::create(&path).map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

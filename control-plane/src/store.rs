@@ -6,17 +6,15 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use crate::{
     resource::{Kind, Resource},
     snapshot::Snapshot,
 };
 
-/// The schema's version, kept in `user_version`: how many of [`SCHEMA`] were run.
-const SCHEMA_VERSION: i64 = 2;
-
-/// What makes each version of the schema of the one before.
+/// What makes each version of the schema of the one before. The version, kept in `user_version`, is
+/// how many of them were run.
 const SCHEMA: [&str; 2] = [
     "
 CREATE TABLE store (epoch INTEGER NOT NULL) STRICT;
@@ -62,7 +60,8 @@ pub enum StoreError {
     Sqlite(#[from] rusqlite::Error),
     /// A store of a newer control plane.
     #[error(
-        "the store has schema version {found}, this control plane knows up to {SCHEMA_VERSION}; start the newer one"
+        "the store has schema version {found}, this control plane knows up to {}; start the newer one",
+        SCHEMA.len()
     )]
     Newer {
         /// What it has.
@@ -104,19 +103,22 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", "ON")?;
-        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if found > SCHEMA_VERSION {
-            return Err(StoreError::Newer { found });
-        }
-        let transaction = connection.transaction()?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let done = usize::try_from(found).unwrap_or(0);
-        for step in SCHEMA.iter().skip(done) {
+        let Some(steps) = SCHEMA.get(done..) else {
+            return Err(StoreError::Newer { found });
+        };
+        for step in steps {
             transaction.execute_batch(step)?;
         }
-        if found == 0 {
+        if done == 0 {
             transaction.execute("INSERT INTO store VALUES (?1)", [integer(new_epoch)])?;
         }
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        if !steps.is_empty() {
+            let version = i64::try_from(SCHEMA.len()).unwrap_or(i64::MAX);
+            transaction.pragma_update(None, "user_version", version)?;
+        }
         transaction.commit()?;
         let epoch: i64 = connection.query_row("SELECT epoch FROM store", [], |row| row.get(0))?;
         Ok(Self {
@@ -293,4 +295,34 @@ impl Store {
 /// SQLite's integers are signed; no version or epoch comes near their end.
 fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_of_the_first_schema_is_brought_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(SCHEMA[0]).unwrap();
+        old.execute("INSERT INTO store VALUES (7)", []).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        drop(old);
+        let store = Store::open(&path, 9).unwrap();
+        assert_eq!(store.epoch(), 7);
+        store
+            .add_sealing_key("organizations/o", (1, &[1; 64]), 0)
+            .unwrap();
+        drop(store);
+        let again = Store::open(&path, 9).unwrap();
+        assert_eq!(again.sealing_keys("organizations/o").unwrap().len(), 1);
+
+        let newer = Connection::open(&path).unwrap();
+        newer.pragma_update(None, "user_version", 99).unwrap();
+        drop(newer);
+        let refused = Store::open(&path, 9);
+        assert!(matches!(refused, Err(StoreError::Newer { found: 99 })));
+    }
 }
