@@ -68,7 +68,8 @@ impl Http {
     }
 
     fn fail(&mut self, reason: Reason) -> Action {
-        let reply = self.exchange.as_mut().map(|exchange| exchange.fail(reason));
+        let exchange = self.exchange.as_mut();
+        let reply = exchange.map(|exchange| exchange.fail(reason, host::now()));
         match reply {
             Some(reply) => self.reply(&reply),
             None => Action::Pause,
@@ -264,7 +265,7 @@ impl Http {
         if let Err(reason) = self.hold(waiting, usize::MAX, Reason::ResponseTooLarge) {
             // The head is gone, so there is no answering any more.
             if let Some(exchange) = &mut self.exchange {
-                drop(exchange.fail(reason));
+                drop(exchange.fail(reason, host::now()));
             }
             self.flush();
             host::end_response();

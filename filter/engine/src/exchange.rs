@@ -209,11 +209,10 @@ impl Exchange {
     }
 
     /// The shell could not carry on; what is due is recorded and refused.
-    pub fn fail(&mut self, reason: Reason) -> Reply {
+    pub fn fail(&mut self, reason: Reason, now: Time) -> Reply {
         match self.phase {
             Phase::Request => self.refuse(reason, Subject::default()),
             Phase::Response | Phase::Done | Phase::Passed => {
-                let now = self.context.now;
                 self.refuse_response(reason, None, now)
             }
         }

@@ -1,6 +1,8 @@
 //! Globs over names: `*` is any run of characters, `?` any one, all else itself.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
+
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 
 /// A compiled glob. Matching takes time linear in the name for globs with one `*`, and never more
 /// than name times pattern.
@@ -73,6 +75,12 @@ impl Glob {
     pub fn as_literal(&self) -> Option<&str> {
         (self.kind == Kind::Literal).then_some(&*self.pattern)
     }
+}
+
+/// A URI with all that is not ASCII percent-encoded (RFC 3987 section 3.1): the one spelling in
+/// which URIs and globs over them are compared.
+pub fn percent_encoded(uri: &str) -> Cow<'_, str> {
+    utf8_percent_encode(uri, &AsciiSet::EMPTY).into()
 }
 
 /// Greedy matching that returns to the last `*` only, which is enough for globs.

@@ -142,8 +142,9 @@ impl<'a> Act<'a> {
 impl Rule {
     /// Whether the rule is about an act.
     ///
-    /// A server as such is reached through any rule that allows something of it, as far as every
-    /// conversation needs it. It is denied only by a rule that names methods and no capability.
+    /// A server as such is reached through any rule that allows something of it: without methods by
+    /// all that act on no capability, with them by what every conversation needs and by those. It is
+    /// denied only by a rule that names methods and no capability.
     pub fn covers(&self, act: Act<'_>) -> bool {
         let any = |globs: &[Glob], name: &str| globs.iter().any(|glob| glob.matches(name));
         let names_capability = match act.target {

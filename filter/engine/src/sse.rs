@@ -14,6 +14,8 @@ pub struct EventSplitter {
     begin: usize,
     /// Lines before this are known not to end the first held event.
     scanned: usize,
+    /// Bytes before this hold no end of the line that is being scanned.
+    searched: usize,
     /// The start of the stream, where a byte order mark may stand, is past.
     begun: bool,
     /// The last scanned line ended in a CR that was the last byte so far; a LF may belong to it.
@@ -55,6 +57,7 @@ impl EventSplitter {
         }
         self.held.drain(..self.begin);
         self.scanned = self.scanned.saturating_sub(self.begin);
+        self.searched = self.searched.saturating_sub(self.begin);
         self.begin = 0;
         self.held.extend_from_slice(chunk);
         // Where the CR ended an event, its LF is left as an empty line, which means nothing.
@@ -108,7 +111,7 @@ impl EventSplitter {
     pub fn finish(&mut self) -> Option<RawEvent> {
         let held = std::mem::take(&mut self.held);
         let bytes = held.get(self.begin..).unwrap_or_default().to_vec();
-        (self.begin, self.scanned) = (0, 0);
+        (self.begin, self.scanned, self.searched) = (0, 0, 0);
         if bytes.is_empty() {
             None
         } else {
@@ -116,14 +119,18 @@ impl EventSplitter {
         }
     }
 
-    fn line(&self) -> Option<Line> {
-        let rest = self.held.get(self.scanned..)?;
-        let end = memchr2(b'\n', b'\r', rest)?;
+    fn line(&mut self) -> Option<Line> {
+        let from = self.scanned.max(self.searched);
+        let rest = self.held.get(from..)?;
+        let Some(end) = memchr2(b'\n', b'\r', rest) else {
+            self.searched = self.held.len();
+            return None;
+        };
         let terminator = match rest.get(end..)? {
             [b'\r', b'\n', ..] => 2,
             _ => 1,
         };
-        let content = self.scanned..self.scanned.saturating_add(end);
+        let content = self.scanned..from.saturating_add(end);
         Some(Line {
             next: content.end.saturating_add(terminator),
             content,

@@ -8,7 +8,7 @@ use crate::{
     entry::{Capability, Content, Direction, OutcomeStatus},
     json::{Document, Edits, Kind, Value},
     limits::Limits,
-    message::{Answer, Body, Call, Era, Message, Method, Sender},
+    message::{Answer, Body, Call, Era, Message, Method, Sender, is_ambiguous_input},
     reason::Reason,
     redact::redact,
     rule::Act,
@@ -44,7 +44,7 @@ impl Exchange {
     }
 
     fn judge_answer(
-        &self,
+        &mut self,
         place: &Place<'_>,
         message: &Message<'_>,
         id: Value<'_>,
@@ -99,7 +99,7 @@ impl Exchange {
 
     /// What a server asks in place of an answer (MCP 2026-07-28, multi-round-trip requests) is
     /// judged like the requests that it sent before, and only of clients that said they can answer.
-    fn check_inputs(&self, place: &Place<'_>, result: Value<'_>) -> Result<(), Reason> {
+    fn check_inputs(&mut self, place: &Place<'_>, result: Value<'_>) -> Result<(), Reason> {
         let inputs = result.get("inputRequests");
         let asks = result
             .get("resultType")
@@ -117,9 +117,16 @@ impl Exchange {
             let method = method.and_then(|name| Method::parse(&name));
             let method = method
                 .filter(|method| self.asked.answerable.contains(method))
+                .filter(|_| !is_ambiguous_input(input))
                 .ok_or(Reason::UnreadableResponse)?;
-            let act = Act::on_server(Some(method));
-            match place.rules.judge(act).verdict {
+            let verdict = place.rules.judge(Act::on_server(Some(method))).verdict;
+            let subject = Subject {
+                method: method.as_str(),
+                size_bytes: input.raw().len(),
+                ..Subject::default()
+            };
+            self.decide(verdict, Direction::ToClient, subject);
+            match verdict {
                 Verdict::Allow => {}
                 Verdict::Deny(reason) => return Err(reason),
             }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     decide::Verdict,
     entry::{Capability, Content, Direction},
+    glob::percent_encoded,
     id::Digest,
     json::{Document, Edits, Kind, Value},
     limits::Limits,
@@ -320,7 +321,7 @@ fn listened_to(
     }
     let resource = |value: Value<'_>| {
         let uri = value.as_str().filter(|uri| is_normal_uri(uri, limits));
-        uri.map(|uri| Capability::Resource(uri.into()))
+        uri.map(|uri| Capability::Resource(percent_encoded(&uri).into()))
             .ok_or_else(malformed)
     };
     uris.items().map(resource).collect()

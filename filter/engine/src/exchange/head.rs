@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
+
 use super::{
     Context, Exchange, HeaderClaims, HeaderEdit, Headers, Phase, Subject, Unmatched, Verb,
     headers::{Repeated, is_json},
@@ -305,7 +307,8 @@ fn has_token_in_query(path: &[u8]) -> bool {
     let query = path.split_once('?').map_or("", |(_, query)| query);
     query
         .split(['&', ';'])
-        .any(|pair| pair.split('=').next() == Some("access_token"))
+        .filter_map(|pair| pair.split('=').next())
+        .any(|name| percent_decode_str(name).eq("access_token".bytes()))
 }
 
 /// A request that a web page makes says from which origin (MCP, transports: DNS rebinding).

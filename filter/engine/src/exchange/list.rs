@@ -6,6 +6,7 @@ use super::target::{is_name, is_normal_uri};
 use crate::{
     decide::RulesFor,
     entry::Pruned,
+    glob::percent_encoded,
     json::{Edits, Kind, Value},
     limits::Limits,
     message::{Method, is_ambiguous_item},
@@ -79,11 +80,14 @@ impl Reader<'_> {
     /// One reader's answer must not be kept for another, nor longer than a change of the rules may
     /// take to be seen (MCP 2026-07-28, caching).
     fn keep_private(&self, result: Value<'_>, edits: &mut Edits) {
-        let Some(scope) = result.get("cacheScope") else {
-            return;
-        };
-        if !scope.is("private") {
+        if let Some(scope) = result.get("cacheScope")
+            && !scope.is("private")
+        {
             edits.replace(scope.span(), "\"private\"".to_owned());
+        }
+        if result.get("taskId").is_some() {
+            // A task lives on the server, for as long as that says.
+            return;
         }
         let max = self.limits.max_cache_ttl_ms;
         let is_short = |ttl: Value<'_>| {
@@ -126,7 +130,11 @@ impl Reader<'_> {
     fn shows(&self, target: Target<'_>) -> bool {
         let can_be_named = match target {
             Target::Tool(name) | Target::Prompt(name) => is_name(name, self.limits),
-            Target::Resource(uri) => is_normal_uri(uri, self.limits),
+            Target::Resource(uri) => {
+                let judged = percent_encoded(uri);
+                let act = Act::using(Target::Resource(&judged));
+                return is_normal_uri(uri, self.limits) && self.rules.allow(act);
+            }
             Target::Server => false,
         };
         can_be_named && self.rules.allow(Act::using(target))

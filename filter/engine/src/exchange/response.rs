@@ -112,7 +112,7 @@ impl Exchange {
             };
         }
         // The body is held even where its type is unknown: an empty one is no secret.
-        self.stream.is_closed = !content_type.is_some_and(is_json);
+        self.stream.is_json = content_type.is_some_and(is_json);
         Ok(ResponseStep::Hold(edits))
     }
 
@@ -164,7 +164,7 @@ impl Exchange {
         if bytes.len() > limits.max_response_bytes {
             return Judged::Reply(self.refuse_response(Reason::ResponseTooLarge, None, now));
         }
-        if self.stream.is_closed || self.verb != Verb::Post {
+        if !self.stream.is_json || self.verb != Verb::Post {
             return Judged::Reply(self.refuse_unreadable(now));
         }
         let document = message::parse(bytes, limits.max_response_bytes, &limits);

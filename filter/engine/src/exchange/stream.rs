@@ -31,13 +31,18 @@ pub(super) struct Stream {
     splitter: EventSplitter,
     delivered_bytes: usize,
     seen: Seen,
+    /// A held answer is declared as JSON.
+    pub(super) is_json: bool,
     /// Nothing more is let through.
-    pub(super) is_closed: bool,
+    is_closed: bool,
 }
 
 impl Exchange {
     /// Judges a chunk of an event stream; what is returned may be delivered at once.
     pub fn response_chunk(&mut self, chunk: &[u8], ends: bool, now: Time) -> Vec<u8> {
+        if self.stream.is_closed {
+            return Vec::new();
+        }
         let max_bytes = self.context.limits.max_event_bytes;
         let mut delivered = Vec::with_capacity(chunk.len());
         self.stream.splitter.push(chunk);
@@ -160,6 +165,7 @@ impl Exchange {
     /// Ends a stream that can no longer be judged, with an answer where one is still due.
     fn break_off(&mut self, reason: Reason, now: Time, delivered: &mut Vec<u8>) {
         self.stream.is_closed = true;
+        self.stream.splitter = EventSplitter::default();
         if self.phase != Phase::Response {
             return;
         }

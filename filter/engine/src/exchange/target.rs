@@ -3,6 +3,7 @@
 use super::Malformed;
 use crate::{
     entry::Capability,
+    glob::percent_encoded,
     json::Value,
     limits::Limits,
     message::{Call, Method},
@@ -29,7 +30,7 @@ pub(super) fn capability_of(
     let uri = || {
         text("uri")
             .filter(|uri| is_normal_uri(uri, limits))
-            .map(Box::<str>::from)
+            .map(|uri| Box::<str>::from(percent_encoded(&uri)))
             .ok_or_else(|| Malformed::new(Reason::InvalidMessage, URI))
     };
     Ok(match method {
@@ -85,7 +86,7 @@ fn completed(call: &Call<'_>, limits: &Limits) -> Result<Capability, Malformed> 
             .map(Capability::Prompt),
         (None, uri @ Some(_)) if is("ref/resource") => text(uri)
             .filter(|uri| is_normal_uri(uri, limits))
-            .map(Capability::Resource),
+            .map(|uri| Capability::Resource(percent_encoded(&uri).into())),
         _ => None,
     };
     capability.ok_or_else(malformed)
@@ -119,25 +120,24 @@ pub(super) fn is_normal_uri(uri: &str, limits: &Limits) -> bool {
         Some(after) => after.split_at(after.find('/').unwrap_or(after.len())),
         None => ("", hierarchy),
     };
-    let decoded = path
-        .to_ascii_lowercase()
-        .replace("%2f", "/")
-        .replace("%5c", "/");
-    is_normal_authority(scheme, authority)
+    let decoded = path.replace("%2F", "/").replace("%5C", "/");
+    is_normal_place(scheme, hierarchy, authority)
         && !decoded.split('/').any(|part| part == "." || part == "..")
         && !(scheme == "file" && decoded.contains("//"))
 }
 
-/// Whether a character is percent-encoded that never needs to be, so that there is a shorter
-/// spelling of the same URI.
+/// Whether something is percent-encoded that never needs to be, or with lower-case digits, so that
+/// there is another spelling of the same URI.
 fn escapes_needlessly(uri: &str) -> bool {
     let mut rest = uri;
     while let Some((_, after)) = rest.split_once('%') {
-        let code = after
-            .get(..2)
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let hex = after.get(..2).unwrap_or_default();
         let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        if code.is_some_and(|byte| is_unreserved(byte) || byte.is_ascii_control()) {
+        if let Ok(byte) = u8::from_str_radix(hex, 16)
+            && (is_unreserved(byte)
+                || byte.is_ascii_control()
+                || hex.bytes().any(|digit| digit.is_ascii_lowercase()))
+        {
             return true;
         }
         rest = after;
@@ -145,17 +145,30 @@ fn escapes_needlessly(uri: &str) -> bool {
     false
 }
 
-/// Only the schemes that the WHATWG calls special have their host and port normalised.
-fn is_normal_authority(scheme: &str, authority: &str) -> bool {
+/// Only the schemes that the WHATWG calls special have their slashes, host and port normalised.
+fn is_normal_place(scheme: &str, hierarchy: &str, authority: &str) -> bool {
     let default_port = match scheme {
-        "http" | "ws" => ":80",
-        "https" | "wss" => ":443",
-        "ftp" => ":21",
-        "file" => "",
+        "file" => return hierarchy.starts_with("///"),
+        "ftp" => "21",
+        "http" | "ws" => "80",
+        "https" | "wss" => "443",
         _ => return true,
     };
-    let has_default_port = !default_port.is_empty() && authority.ends_with(default_port);
-    !has_default_port && !authority.bytes().any(|byte| byte.is_ascii_uppercase())
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        Some(_) | None => (authority, None),
+    };
+    let is_host = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase() && byte != b'@';
+    let is_port = |port: &str| {
+        port != default_port
+            && !port.is_empty()
+            && !port.starts_with('0')
+            && port.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    hierarchy.starts_with("//")
+        && !host.is_empty()
+        && host.bytes().all(is_host)
+        && port.is_none_or(is_port)
 }
 
 #[cfg(test)]
@@ -173,6 +186,7 @@ mod tests {
             "urn:isbn:0451450523",
             "https://example.com:8443/a?b=../c#..",
             "note://public/données",
+            "http://[::1]:8080/x",
             "file:///{path}",
             "db://x/...",
             "db://x/100%",
@@ -192,7 +206,16 @@ mod tests {
             " note://public/x",
             "note://pub\tlic/x",
             "note://public\\x",
+            "note://public/a%c3%a9",
             "file:////private/x",
+            "file://localhost/private/x",
+            "file:/private/x",
+            "file:private/x",
+            "https:example.com/x",
+            "https://@example.com/x",
+            "https://example.com:/x",
+            "https://example.com:0443/x",
+            "https://exämple.com/x",
             "https://EXAMPLE.com/x",
             "https://example.com:443/x",
             "file:..",

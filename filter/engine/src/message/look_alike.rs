@@ -92,6 +92,11 @@ pub(crate) fn is_ambiguous_item(item: Value<'_>) -> bool {
     find(item, ITEM).is_some()
 }
 
+/// Whether what a server asks for could be read as something else than is judged.
+pub(crate) fn is_ambiguous_input(input: Value<'_>) -> bool {
+    find(input, &[key("method"), key("params")]).is_some()
+}
+
 fn find<'d>(object: Value<'d>, known: &[Key]) -> Option<Value<'d>> {
     if known.is_empty() {
         return None;

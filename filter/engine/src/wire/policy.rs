@@ -6,7 +6,7 @@ use chancery_proto::policy::v1 as pb;
 
 use super::{Invalid, shown};
 use crate::{
-    glob::Glob,
+    glob::{Glob, percent_encoded},
     message::Method,
     redact::{Detector, Detectors, Redaction},
     rule::{Effect, Rule, Subjects},
@@ -150,8 +150,9 @@ impl TryFrom<pb::Rule> for Rule {
                 "at least one server id or glob",
             ));
         }
-        let named = [&tools, &prompts, &resources, &methods];
-        if named.iter().all(|globs| globs.is_empty()) {
+        let capabilities = [&tools, &prompts, &resources];
+        let names_capability = capabilities.iter().any(|globs| !globs.is_empty());
+        if !names_capability && methods.is_empty() {
             let expected = "at least one glob in `tools`, `prompts`, `resources` or `methods`";
             return Err(Invalid::new("tools", "none", expected));
         }
@@ -169,23 +170,38 @@ impl TryFrom<pb::Rule> for Rule {
             servers: globs("servers", servers)?,
             tools: globs("tools", tools)?,
             prompts: globs("prompts", prompts)?,
-            resources: globs("resources", resources)?,
-            methods: methods_of(methods)?,
+            resources: globs("resources", ascii(resources))?,
+            methods: methods_of(methods, names_capability)?,
             redaction,
         })
     }
 }
 
+/// Globs over URIs as URIs are judged.
+fn ascii(patterns: Vec<String>) -> Vec<String> {
+    let encoded = |pattern: String| percent_encoded(&pattern).into_owned();
+    patterns.into_iter().map(encoded).collect()
+}
+
 /// Globs over methods, each of which must match one that there is: a misspelt one would allow or
 /// deny nothing.
-fn methods_of(patterns: Vec<String>) -> Result<Vec<Glob>, Invalid> {
+fn methods_of(patterns: Vec<String>, names_capability: bool) -> Result<Vec<Glob>, Invalid> {
     let globs = globs("methods", patterns)?;
-    let is_dead = |glob: &&Glob| !Method::ALL.iter().any(|m| glob.matches(m.as_str()));
+    let fits = |method: &&Method| !names_capability || method.acts_on_a_capability();
+    let is_dead = |glob: &Glob| {
+        let mut methods = Method::ALL.iter().filter(fits);
+        !methods.any(|method| glob.matches(method.as_str()))
+    };
     match globs.iter().enumerate().find(|(_, glob)| is_dead(glob)) {
         None => Ok(globs),
         Some((position, glob)) => {
             let field = format!("methods[{position}]");
-            let expected = "a method of MCP, such as `tools/call`, or a glob that matches one";
+            let expected = if names_capability {
+                "a method that acts on tools, prompts or resources, such as `tools/call`, or no \
+                 `tools`, `prompts` and `resources` beside it"
+            } else {
+                "a method of MCP, such as `tools/call`, or a glob that matches one"
+            };
             Err(Invalid::new(field, shown(&glob.to_string()), expected))
         }
     }
