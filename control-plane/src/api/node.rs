@@ -10,7 +10,10 @@ use chancery_proto::{
     },
     policy::v1::SignedManifest,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_stream::{Stream, StreamExt as _, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -98,7 +101,8 @@ impl Session {
         tokio::spawn(acknowledge(acked, out.clone()));
         session.send_keys().await?;
         session.offer(&mut published).await?;
-        let mut keys_due = tokio::time::interval(KEYS_CHECKED_EVERY);
+        let first = Instant::now() + KEYS_CHECKED_EVERY;
+        let mut keys_due = tokio::time::interval_at(first, KEYS_CHECKED_EVERY);
         let ended = loop {
             tokio::select! {
                 message = incoming.next() => match message {
