@@ -4,12 +4,20 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 16] = [
     "chancery/admin/v1/apply.proto",
+    "chancery/admin/v1/binding.proto",
+    "chancery/admin/v1/credential.proto",
     "chancery/admin/v1/identity_provider.proto",
     "chancery/admin/v1/instance.proto",
+    "chancery/admin/v1/offer.proto",
+    "chancery/admin/v1/organization.proto",
+    "chancery/admin/v1/policy_service.proto",
+    "chancery/admin/v1/quota.proto",
+    "chancery/admin/v1/role.proto",
     "chancery/admin/v1/rule.proto",
     "chancery/admin/v1/server.proto",
+    "chancery/admin/v1/snapshot_service.proto",
     "chancery/audit/v1/audit_service.proto",
     "chancery/node/v1/node.proto",
     "chancery/policy/v1/snapshot.proto",

@@ -241,6 +241,9 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         on_denied,
         tools,
         origins,
+        environment,
+        dispatchers,
+        scopes,
     } = server;
     for (position, tool) in tools.iter().enumerate() {
         check_definition(tool).map_err(|(found, expected)| {
@@ -262,6 +265,10 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         authentication,
         on_denied,
         origins: origins.clone(),
+        environment: environment.clone(),
+        dispatchers: dispatchers.clone(),
+        scopes: scopes.clone(),
+        upstream: None,
     })
 }
 
@@ -297,7 +304,19 @@ fn policy_rule(rule: &admin::Rule) -> policy::Rule {
         resources,
         obligations,
         methods,
+        environments,
+        agents,
+        when,
+        source_ranges,
+        expire_time,
+        mode,
+        review_time: _,
+        owner: _,
     } = rule.clone();
+    let mode = match policy::RuleMode::try_from(mode) {
+        Ok(policy::RuleMode::Unspecified) => policy::RuleMode::Enforce.into(),
+        Ok(policy::RuleMode::Enforce | policy::RuleMode::Shadow) | Err(_) => mode,
+    };
     policy::Rule {
         name,
         effect,
@@ -308,6 +327,12 @@ fn policy_rule(rule: &admin::Rule) -> policy::Rule {
         resources,
         obligations,
         methods,
+        environments,
+        agents,
+        when,
+        source_ranges,
+        expire_time,
+        mode,
     }
 }
 
@@ -322,16 +347,37 @@ fn policy_identity_provider(
         issuer,
         audiences,
         jwks,
-        user_claim,
-        groups_claim,
         leeway,
+        claims,
+        source,
+        metadata_key,
+        trust_domain,
+        required_claims,
+        algorithms,
+        access_tokens_only,
+        jwks_uri: _,
     } = provider.clone();
-    let path = |field: &str, text: &str, otherwise: &str| {
-        let text = if text.is_empty() { otherwise } else { text };
-        claim_path(text).ok_or_else(|| {
+    let mut claims = claims.unwrap_or_default();
+    for (field, path, otherwise) in [
+        ("claims.user", &mut claims.user, "$.sub"),
+        ("claims.groups", &mut claims.groups, "$.groups"),
+    ] {
+        if path.is_empty() {
+            otherwise.clone_into(path);
+        }
+        if claim_path(path).is_none() {
             let expected = "a singular JSONPath of names, such as `$.realm_access.roles`";
-            invalid(field, format!("`{text}`"), expected)
-        })
+            return Err(invalid(field, format!("`{path}`"), expected));
+        }
+    }
+    let source = match policy::IdentitySource::try_from(source) {
+        Ok(policy::IdentitySource::Unspecified) => policy::IdentitySource::Token.into(),
+        Ok(
+            policy::IdentitySource::Token
+            | policy::IdentitySource::EnvoyMetadata
+            | policy::IdentitySource::PeerCertificate,
+        )
+        | Err(_) => source,
     };
     Ok(policy::IdentityProvider {
         name,
@@ -339,19 +385,23 @@ fn policy_identity_provider(
         audiences,
         keys: jwks::verification_keys(&jwks)
             .map_err(|error| invalid("jwks", error.to_string(), "a JWK Set of public keys"))?,
-        claims: Some(policy::ClaimMapping {
-            user: Some(path("user_claim", &user_claim, "$.sub")?),
-            groups: Some(path("groups_claim", &groups_claim, "$.groups")?),
-        }),
+        claims: Some(claims),
         leeway: Some(leeway.unwrap_or(prost_types::Duration {
             seconds: DEFAULT_LEEWAY_SECONDS,
             nanos: 0,
         })),
+        source,
+        metadata_key,
+        trust_domain,
+        required_claims,
+        algorithms,
+        access_tokens_only,
+        has_key_set: false,
     })
 }
 
 /// Reads a singular JSONPath (RFC 9535 section 2.3.5.1) made of names: `$.a['b'].c`.
-fn claim_path(text: &str) -> Option<policy::ClaimPath> {
+fn claim_path(text: &str) -> Option<Vec<String>> {
     let mut rest = text.strip_prefix('$')?;
     let mut keys = Vec::new();
     while !rest.is_empty() {
@@ -381,11 +431,7 @@ fn claim_path(text: &str) -> Option<policy::ClaimPath> {
         keys.push(key.to_owned());
         rest = after;
     }
-    if keys.is_empty() {
-        None
-    } else {
-        Some(policy::ClaimPath { keys })
-    }
+    if keys.is_empty() { None } else { Some(keys) }
 }
 
 #[cfg(test)]
@@ -410,7 +456,7 @@ mod tests {
             ("$.a-b", None),
         ];
         for (text, expected) in cases {
-            let keys = claim_path(text).map(|path| path.keys);
+            let keys = claim_path(text);
             let expected = expected.map(|keys| keys.into_iter().map(str::to_owned).collect());
             assert_eq!(keys, expected, "{text}");
         }

@@ -55,6 +55,7 @@ impl ApplyService for ControlPlane {
             resources: done.into_iter().filter_map(applied).collect(),
             snapshot_epoch: snapshot.as_ref().map_or(0, |snapshot| snapshot.epoch),
             snapshot_version: snapshot.as_ref().map_or(0, |snapshot| snapshot.version),
+            warnings: Vec::new(),
         }))
     }
 }

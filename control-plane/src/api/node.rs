@@ -257,7 +257,11 @@ impl Session {
             Some(connect_request::Message::Hello(_)) => {
                 return Err(Status::invalid_argument("a second hello on one stream"));
             }
-            None => return Err(Status::invalid_argument("a message that is not known here")),
+            Some(
+                connect_request::Message::KeyRequest(_)
+                | connect_request::Message::CredentialRequest(_),
+            )
+            | None => return Err(Status::invalid_argument("a message that is not known here")),
         }
         Ok(())
     }

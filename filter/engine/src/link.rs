@@ -238,7 +238,11 @@ impl Link {
             }
             Some(connect_response::Message::SealingKeys(keys)) => return self.use_keys(&keys),
             // A newer control plane may say more than is known here; none of it is policy.
-            None => return Vec::new(),
+            Some(
+                connect_response::Message::KeyAnswer(_)
+                | connect_response::Message::CredentialAnswer(_),
+            )
+            | None => return Vec::new(),
         };
         match progress {
             Ok(Progress::Waiting) => Vec::new(),

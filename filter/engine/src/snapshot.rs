@@ -207,6 +207,12 @@ fn compile_manifest(
                     providers.push(IdentityProvider::try_from(provider).map_err(value(name))?);
                 }
             }
+            pb::section::Content::KeySet(_)
+            | pb::section::Content::RoleSet(_)
+            | pb::section::Content::OfferSet(_)
+            | pb::section::Content::QuotaSet(_) => {
+                return Err(InvalidSnapshot::UnknownContent { digest });
+            }
         }
     }
     Ok(Policy::new(manifest.version, servers, rules, providers)?)

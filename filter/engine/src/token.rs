@@ -234,6 +234,7 @@ pub fn read(
             groups: provider.groups(claims)?,
             issuer: Some(provider.issuer.clone()),
             token_id_digest: token_id.map(|id| Digest::of(id.as_bytes())),
+            ..Principal::default()
         },
         not_after,
     })

@@ -80,10 +80,11 @@ fn server() -> pb::section::Content {
             cluster: HOST.to_owned(),
             host: HOST.to_owned(),
             path: "/mcp".to_owned(),
+            ..pb::Endpoint::default()
         }],
         authentication: pb::Authentication::Optional.into(),
         on_denied: pb::OnDenied::Reveal.into(),
-        origins: Vec::new(),
+        ..pb::Server::default()
     })
 }
 
@@ -132,9 +133,6 @@ fn rules() -> pb::section::Content {
 }
 
 fn providers() -> pb::section::Content {
-    let path = |key: &str| pb::ClaimPath {
-        keys: vec![key.to_owned()],
-    };
     let key = |key_id: &str, algorithm: pb::SignatureAlgorithm| pb::VerificationKey {
         key_id: key_id.to_owned(),
         algorithm: algorithm.into(),
@@ -149,10 +147,11 @@ fn providers() -> pb::section::Content {
             key("2", pb::SignatureAlgorithm::Rs256),
         ],
         claims: Some(pb::ClaimMapping {
-            user: Some(path("sub")),
-            groups: Some(path("groups")),
+            user: "$.sub".to_owned(),
+            groups: "$.groups".to_owned(),
+            ..pb::ClaimMapping::default()
         }),
-        leeway: None,
+        ..pb::IdentityProvider::default()
     };
     pb::section::Content::IdentityProviderSet(pb::IdentityProviderSet {
         name: String::new(),

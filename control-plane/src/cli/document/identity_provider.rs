@@ -1,6 +1,6 @@
 //! `kind: IdentityProvider`.
 
-use chancery_proto::admin::v1 as admin;
+use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 use prost_types::Duration;
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
@@ -175,8 +175,11 @@ impl IdentityProviderDocument {
                 Jwks::Text(text) => text,
                 Jwks::Mapping(mapping) => serde_json::Value::Object(mapping).to_string(),
             },
-            user_claim: claims.user.0,
-            groups_claim: claims.groups.0,
+            claims: Some(policy::ClaimMapping {
+                user: claims.user.0,
+                groups: claims.groups.0,
+                ..policy::ClaimMapping::default()
+            }),
             leeway: Some(Duration {
                 seconds: leeway.0,
                 nanos: 0,
@@ -198,10 +201,15 @@ impl TryFrom<admin::IdentityProvider> for IdentityProviderDocument {
             issuer,
             audiences,
             jwks,
-            user_claim,
-            groups_claim,
             leeway,
+            claims,
+            ..
         } = message;
+        let policy::ClaimMapping {
+            user: user_claim,
+            groups: groups_claim,
+            ..
+        } = claims.unwrap_or_default();
         let given = |claim: String, default: &str| {
             ClaimPath(if claim.is_empty() {
                 default.to_owned()

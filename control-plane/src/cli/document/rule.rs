@@ -188,6 +188,7 @@ impl RuleDocument {
                 groups,
                 authenticated,
                 anyone,
+                ..policy::Subjects::default()
             }),
             servers,
             tools,
@@ -283,6 +284,7 @@ impl TryFrom<admin::Rule> for RuleDocument {
             resources,
             obligations,
             methods,
+            ..
         } = message;
         let redaction = obligations.and_then(|obligations| obligations.redaction);
         let policy::Subjects {
@@ -290,6 +292,7 @@ impl TryFrom<admin::Rule> for RuleDocument {
             groups,
             authenticated,
             anyone,
+            ..
         } = subjects.unwrap_or_default();
         Ok(Self {
             api_version: ApiVersion::V1,

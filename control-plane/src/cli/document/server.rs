@@ -166,6 +166,7 @@ impl TryFrom<admin::Server> for ServerDocument {
             on_denied: _,
             tools,
             origins,
+            ..
         } = message;
         let tools = tools
             .into_iter()
@@ -209,6 +210,7 @@ impl Endpoint {
             cluster,
             host: host.unwrap_or_default(),
             path,
+            ..policy::Endpoint::default()
         }
     }
 }
@@ -219,6 +221,7 @@ impl From<policy::Endpoint> for Endpoint {
             cluster,
             host,
             path,
+            ..
         } = message;
         Self {
             cluster,

@@ -130,6 +130,7 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         findings: findings.into_iter().map(finding).collect(),
         size_bytes: count(size_bytes),
         count: 1,
+        upstream_identity: String::new(),
     }
 }
 
@@ -178,6 +179,12 @@ fn principal_of(principal: &Principal, source: Option<Box<str>>, server: &str) -
     let Principal {
         user,
         groups,
+        has_more_groups: _,
+        token_roles: _,
+        team: _,
+        agent: _,
+        client: _,
+        scopes: _,
         issuer,
         token_id_digest,
     } = principal;
@@ -213,6 +220,8 @@ fn principal_of(principal: &Principal, source: Option<Box<str>>, server: &str) -
         agent: None,
         client: None,
         source: source.map(|source| attribute(&source, pb::Provenance::Verified)),
+        scopes: Vec::new(),
+        roles_provenance: pb::Provenance::Absent.into(),
     }
 }
 
