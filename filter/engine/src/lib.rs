@@ -14,6 +14,7 @@ pub mod limits;
 pub mod message;
 pub mod policy;
 pub mod principal;
+pub mod quota;
 pub mod reason;
 pub mod redact;
 pub mod refusal;

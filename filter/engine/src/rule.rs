@@ -38,7 +38,7 @@ pub enum Effect {
 }
 
 /// A set of principals: the union of its members.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Subjects {
     /// Exact user ids.
     pub users: BTreeSet<Box<str>>,
