@@ -2,7 +2,7 @@
 
 mod bucket;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
@@ -79,6 +79,21 @@ pub trait Shelves {
 
     /// Writes a shelf, unless somebody else has since it was read; whether it was written.
     fn put(&mut self, key: &str, bytes: &[u8], stamp: Self::Stamp) -> bool;
+}
+
+/// For one thread.
+impl Shelves for BTreeMap<String, Vec<u8>> {
+    type Stamp = ();
+
+    fn get(&mut self, key: &str) -> (Vec<u8>, ()) {
+        let bytes = Self::get(self, key);
+        (bytes.cloned().unwrap_or_default(), ())
+    }
+
+    fn put(&mut self, key: &str, bytes: &[u8], _stamp: ()) -> bool {
+        self.insert(key.to_owned(), bytes.to_vec());
+        true
+    }
 }
 
 impl Quota {
