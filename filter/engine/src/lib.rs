@@ -23,6 +23,7 @@ pub mod seal;
 pub mod server;
 pub mod sse;
 pub mod token;
+pub mod trust;
 
 #[cfg(feature = "proto")]
 pub mod link;
