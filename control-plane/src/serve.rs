@@ -34,6 +34,7 @@ use crate::{
     instances::Instances,
     ledger::{Ledger, LedgerError},
     registry::{Registry, RegistryError},
+    signing::{Signer, SigningError, SigningKey},
     store::{Store, StoreError},
 };
 
@@ -44,6 +45,8 @@ pub struct ServeOptions {
     pub data_dir: PathBuf,
     /// Where it listens; port 0 for any.
     pub listen: SocketAddr,
+    /// Files with the keys that sign snapshots. None: in development, one in the data folder.
+    pub signing_keys: Vec<PathBuf>,
     /// Without authentication, on loopback only.
     pub insecure_development: bool,
 }
@@ -81,6 +84,14 @@ pub enum ServeError {
         /// Why.
         error: io::Error,
     },
+    /// Filters could not tell it from anyone else.
+    #[error(
+        "no key signs the snapshots: make one with `chancery keygen FILE` and name it with `--signing-key FILE`"
+    )]
+    NoSigningKey,
+    /// A key that signs snapshots.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The log.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -112,6 +123,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let ServeOptions {
         data_dir,
         listen,
+        signing_keys,
         insecure_development,
     } = options;
     if !insecure_development {
@@ -123,8 +135,12 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let io = |what: String| move |error| ServeError::Io { what, error };
     writeln!(io::stderr(), "{WARNING}").map_err(io("standard error".to_owned()))?;
     let _lock = lock(&data_dir)?;
+    let signer = signer(&signing_keys, insecure_development.then_some(&*data_dir))?;
+    for key in signer.keys() {
+        tracing::info!(trust_key = %key.trust_key(), "snapshots are signed; filters can trust this key");
+    }
     let (drain, draining) = watch::channel(false);
-    let control_plane = open(&data_dir, draining)?;
+    let control_plane = open(&data_dir, signer, draining)?;
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -194,17 +210,34 @@ async fn serve(
 }
 
 /// Opens everything in the data folder. The log ends, flushed, with the last that holds it.
-fn open(data_dir: &Path, draining: watch::Receiver<bool>) -> Result<ControlPlane, ServeError> {
+fn open(
+    data_dir: &Path,
+    signer: Signer,
+    draining: watch::Receiver<bool>,
+) -> Result<ControlPlane, ServeError> {
     let elapsed = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let store = Store::open(&data_dir.join("store.sqlite"), elapsed.as_secs())?;
     Ok(ControlPlane {
-        registry: Arc::new(Registry::open(store)?),
+        registry: Arc::new(Registry::open(store, signer)?),
         ledger: Arc::new(Ledger::open(&data_dir.join("ledger"))?),
         instances: Arc::new(Instances::default()),
         draining,
     })
+}
+
+/// What signs snapshots; in development, unless keys are given, a key of the data folder's own.
+fn signer(files: &[PathBuf], development: Option<&Path>) -> Result<Signer, ServeError> {
+    let keys = match (files, development) {
+        ([], None) => return Err(ServeError::NoSigningKey),
+        ([], Some(data_dir)) => vec![SigningKey::read_or_make(&data_dir.join("signing.pem"))?],
+        (files, _) => files
+            .iter()
+            .map(|file| SigningKey::read(file))
+            .collect::<Result<_, _>>()?,
+    };
+    Ok(Signer::new(keys)?)
 }
 
 /// Makes sure of being the only one; the lock ends with the process, however it ends.

@@ -30,6 +30,16 @@ pub(crate) struct ServeArgs {
         default_value = "127.0.0.1:7400"
     )]
     listen: SocketAddr,
+    /// A key that signs snapshots (see `chancery keygen`); repeatable, to replace one without a gap
+    ///
+    /// In development and without it one is made in the data folder; the log says what filters need
+    /// to trust it.
+    #[arg(
+        long = "signing-key",
+        value_name = "FILE",
+        env = "CHANCERY_SIGNING_KEY"
+    )]
+    signing_keys: Vec<PathBuf>,
     /// Authenticate nobody; on loopback, for development only
     #[arg(long)]
     insecure_development: bool,
@@ -47,11 +57,13 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
     let ServeArgs {
         data_dir,
         listen,
+        signing_keys,
         insecure_development,
     } = args;
     match serve::run(ServeOptions {
         data_dir,
         listen,
+        signing_keys,
         insecure_development,
     })
     .await
@@ -66,7 +78,10 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
 
 fn exit_of(error: &ServeError) -> Exit {
     match error {
-        ServeError::NoAuthentication | ServeError::NotLoopback { .. } => Exit::Invalid,
+        ServeError::NoAuthentication
+        | ServeError::NotLoopback { .. }
+        | ServeError::NoSigningKey
+        | ServeError::Signing(_) => Exit::Invalid,
         ServeError::InUse { .. } => Exit::Conflict,
         ServeError::Io { .. }
         | ServeError::Ledger(_)

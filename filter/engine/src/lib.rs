@@ -27,6 +27,7 @@ pub mod sse;
 pub mod subject;
 pub mod token;
 pub mod truth;
+pub mod trust;
 
 #[cfg(feature = "proto")]
 pub mod link;
