@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::{
     resource::{Kind, PolicyPart, Resource},
     sealing::{self, SealingError},
+    secrets::Secrets,
     snapshot::{self, BuildError, Features, Snapshot},
     store::{Store, StoreError, Transaction},
 };
@@ -100,7 +101,8 @@ type Resources = BTreeMap<(Kind, String), Resource>;
 /// Keeps resources and publishes what they come to.
 #[derive(Debug)]
 pub struct Registry {
-    store: Store,
+    store: Arc<Store>,
+    secrets: Secrets,
     resources: Mutex<Arc<Resources>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
 }
@@ -110,7 +112,7 @@ impl Registry {
     ///
     /// # Errors
     /// Where it cannot be read.
-    pub fn open(store: Store) -> Result<Self, RegistryError> {
+    pub fn open(store: Arc<Store>, secrets: Secrets) -> Result<Self, RegistryError> {
         let resources = store.resources()?;
         let keyed = resources
             .into_iter()
@@ -119,6 +121,7 @@ impl Registry {
         let published = store.newest_snapshot()?.map(Arc::new);
         Ok(Self {
             store,
+            secrets,
             resources: Mutex::new(Arc::new(keyed)),
             published: watch::Sender::new(published),
         })
@@ -174,7 +177,7 @@ impl Registry {
         let now_seconds = now().seconds.unsigned_abs();
         organizations
             .into_iter()
-            .map(|organization| sealing::keys(&self.store, organization, now_seconds))
+            .map(|organization| sealing::keys(&self.secrets, organization, now_seconds))
             .collect()
     }
 

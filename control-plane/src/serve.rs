@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use axum::{Router, routing::get};
@@ -18,6 +18,7 @@ use chancery_proto::{
         identity_provider_service_server::IdentityProviderServiceServer,
         instance_service_server::InstanceServiceServer, rule_service_server::RuleServiceServer,
         server_service_server::ServerServiceServer,
+        store_key_service_server::StoreKeyServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
     node::v1::node_service_server::NodeServiceServer,
@@ -33,7 +34,12 @@ use crate::{
     api::ControlPlane,
     instances::Instances,
     ledger::{Ledger, LedgerError},
-    registry::{Registry, RegistryError},
+    registry::{Registry, RegistryError, now},
+    secrets::{
+        Secrets, SecretsError,
+        key_file::KeyFile,
+        key_service::{KeyError, KeyService},
+    },
     store::{Store, StoreError},
 };
 
@@ -42,6 +48,8 @@ use crate::{
 pub struct ServeOptions {
     /// Where the store and the log are.
     pub data_dir: PathBuf,
+    /// The file with the store keys. `None`: one in the data folder, in development only.
+    pub store_key: Option<PathBuf>,
     /// Where it listens; port 0 for any.
     pub listen: SocketAddr,
     /// Without authentication, on loopback only.
@@ -65,6 +73,11 @@ pub enum ServeError {
         /// What was asked for.
         listen: SocketAddr,
     },
+    /// Secrets could not be sealed.
+    #[error(
+        "there is no store key: make one with `chancery keys new FILE`, and run with `--store-key FILE`"
+    )]
+    NoStoreKey,
     /// Another control plane has it.
     #[error(
         "{path} is in use by another control plane: stop that one, or use another `--data-dir`"
@@ -87,6 +100,12 @@ pub enum ServeError {
     /// The resources.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The store keys.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What is kept sealed.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -97,6 +116,9 @@ pub enum ServeError {
 
 /// How long streams may take to end when it shuts down.
 const DRAIN_FOR: Duration = Duration::from_secs(5);
+
+/// How often store keys that were rotated are looked at.
+const REWRAPPED_EVERY: Duration = Duration::from_hours(1);
 
 const WARNING: &str = "\
 ******************************************************************************
@@ -111,6 +133,7 @@ const WARNING: &str = "\
 pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let ServeOptions {
         data_dir,
+        store_key,
         listen,
         insecure_development,
     } = options;
@@ -124,7 +147,9 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     writeln!(io::stderr(), "{WARNING}").map_err(io("standard error".to_owned()))?;
     let _lock = lock(&data_dir)?;
     let (drain, draining) = watch::channel(false);
-    let control_plane = open(&data_dir, draining)?;
+    let keys = store_keys(store_key.as_deref(), insecure_development, &data_dir)?;
+    let control_plane = open(&data_dir, keys, draining)?;
+    tokio::spawn(rewrap(control_plane.clone()));
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -142,6 +167,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .add_service(IdentityProviderServiceServer::new(control_plane.clone()))
         .add_service(ApplyServiceServer::new(control_plane.clone()))
         .add_service(InstanceServiceServer::new(control_plane.clone()))
+        .add_service(StoreKeyServiceServer::new(control_plane.clone()))
         .add_service(AuditServiceServer::new(control_plane));
     let app = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -194,17 +220,58 @@ async fn serve(
 }
 
 /// Opens everything in the data folder. The log ends, flushed, with the last that holds it.
-fn open(data_dir: &Path, draining: watch::Receiver<bool>) -> Result<ControlPlane, ServeError> {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let store = Store::open(&data_dir.join("store.sqlite"), elapsed.as_secs())?;
+fn open(
+    data_dir: &Path,
+    keys: Arc<dyn KeyService>,
+    draining: watch::Receiver<bool>,
+) -> Result<ControlPlane, ServeError> {
+    let store = Store::open(&data_dir.join("store.sqlite"), now().seconds.unsigned_abs())?;
+    let store = Arc::new(store);
+    let secrets = Secrets::open(Arc::clone(&store), keys)?;
     Ok(ControlPlane {
-        registry: Arc::new(Registry::open(store)?),
+        registry: Arc::new(Registry::open(store, secrets.clone())?),
+        secrets,
+        rewrap: Arc::default(),
         ledger: Arc::new(Ledger::open(&data_dir.join("ledger"))?),
         instances: Arc::new(Instances::default()),
         draining,
     })
+}
+
+/// The store keys. A development mode without any has its own, in the data folder.
+fn store_keys(
+    file: Option<&Path>,
+    is_development: bool,
+    data_dir: &Path,
+) -> Result<Arc<dyn KeyService>, ServeError> {
+    let keys = match file {
+        Some(file) => KeyFile::open(file)?,
+        None if is_development => {
+            let path = data_dir.join("store.key");
+            if path.exists() {
+                KeyFile::open(&path)?
+            } else {
+                KeyFile::create(&path, now().seconds.unsigned_abs())?
+            }
+        }
+        None => return Err(ServeError::NoStoreKey),
+    };
+    Ok(Arc::new(keys))
+}
+
+/// Keeps every secret wrapped with the newest store key.
+async fn rewrap(control_plane: ControlPlane) {
+    loop {
+        let secrets = control_plane.secrets.clone();
+        let now_seconds = now().seconds.unsigned_abs();
+        let done = tokio::task::spawn_blocking(move || secrets.rewrap(now_seconds)).await;
+        if let Ok(Err(error)) = done {
+            tracing::error!(%error, "secrets are not all wrapped with the newest store key");
+        }
+        // Either way: it is time again.
+        let asked = control_plane.rewrap.notified();
+        drop(tokio::time::timeout(REWRAPPED_EVERY, asked).await);
+    }
 }
 
 /// Makes sure of being the only one; the lock ends with the process, however it ends.

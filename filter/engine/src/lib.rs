@@ -20,6 +20,7 @@ pub mod refusal;
 pub mod ring;
 pub mod rule;
 pub mod seal;
+pub mod secret;
 pub mod server;
 pub mod sse;
 pub mod token;
