@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::{
     resource::{Kind, PolicyPart, Resource},
     sealing::{self, SealingError},
+    secrets::Secrets,
     signing::Signer,
     snapshot::{self, BuildError, Features, Snapshot},
     store::{Store, StoreError, Transaction},
@@ -101,7 +102,8 @@ type Resources = BTreeMap<(Kind, String), Resource>;
 /// Keeps resources and publishes what they come to.
 #[derive(Debug)]
 pub struct Registry {
-    store: Store,
+    store: Arc<Store>,
+    secrets: Secrets,
     signer: Signer,
     resources: Mutex<Arc<Resources>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
@@ -112,7 +114,11 @@ impl Registry {
     ///
     /// # Errors
     /// Where it cannot be read.
-    pub fn open(store: Store, signer: Signer) -> Result<Self, RegistryError> {
+    pub fn open(
+        store: Arc<Store>,
+        secrets: Secrets,
+        signer: Signer,
+    ) -> Result<Self, RegistryError> {
         let resources = store.resources()?;
         let keyed = resources
             .into_iter()
@@ -123,6 +129,7 @@ impl Registry {
         let published = published.map(|newest| Arc::new(newest.signed(&signer)));
         Ok(Self {
             store,
+            secrets,
             signer,
             resources: Mutex::new(Arc::new(keyed)),
             published: watch::Sender::new(published),
@@ -180,7 +187,7 @@ impl Registry {
         let now_seconds = now().seconds.unsigned_abs();
         organizations
             .into_iter()
-            .map(|organization| sealing::keys(&self.store, organization, now_seconds))
+            .map(|organization| sealing::keys(&self.secrets, organization, now_seconds))
             .collect()
     }
 
