@@ -168,6 +168,7 @@ fn rule_row(rule: &Rule) -> Vec<Cell> {
     let effect = match rule.effect() {
         Effect::Allow => Cell::new("allow").tone(Tone::Good),
         Effect::Deny => Cell::new("deny").tone(Tone::Bad),
+        Effect::RequireApproval => Cell::new("require_approval"),
         Effect::Unspecified => Cell::new("?"),
     };
     let subjects = rule.subjects.as_ref();

@@ -6,10 +6,11 @@ use crate::{
     circumstances::Circumstances,
     glob::Glob,
     id::SnapshotVersion,
+    index::Bits,
     principal::Principal,
     quota::Quota,
     reason::Reason,
-    rule::Rule,
+    rule::{Rule, RuleIndex},
     server::{Endpoint, Server},
     subject::{Role, Subjects},
     token::IdentityProvider,
@@ -21,7 +22,8 @@ use crate::{
 pub struct Policy {
     version: SnapshotVersion,
     servers: Vec<Registered>,
-    rules: Vec<Rule>,
+    /// By organization, `organizations/{o}`.
+    rules: BTreeMap<Box<str>, RuleIndex>,
     /// By resource name.
     roles: BTreeMap<Box<str>, Role>,
     quotas: Vec<Quota>,
@@ -33,8 +35,8 @@ pub struct Policy {
 #[derive(Debug)]
 struct Registered {
     server: Server,
-    /// Positions of the rules that name it.
-    rules: Vec<usize>,
+    /// The rules of its organization that name it.
+    rules: Bits,
     /// Positions of the quotas that name it.
     quotas: Vec<usize>,
 }
@@ -168,6 +170,7 @@ impl Policy {
         let of_rules = rules.iter().map(|rule| (&*rule.name, &rule.subjects));
         let of_quotas = quotas.iter().map(|quota| (&*quota.name, &quota.subjects));
         check_roles(&roles_by_name, of_rules.chain(of_quotas))?;
+        let rules = by_organization(rules, &roles_by_name);
         let registered = servers
             .into_iter()
             .map(|server| Registered::new(server, &rules, &quotas));
@@ -219,15 +222,11 @@ impl Policy {
             .map(|registered| &registered.server)
     }
 
-    /// The rules that name a server, in the order of their names.
-    pub(crate) fn rules_of(&self, server: ServerIndex) -> impl Iterator<Item = &Rule> {
-        let positions = self
-            .servers
-            .get(server.0)
-            .map_or(&[][..], |registered| &registered.rules);
-        positions
-            .iter()
-            .filter_map(|position| self.rules.get(*position))
+    /// The rules of a server's organization, and which of them name it.
+    pub(crate) fn rules_of(&self, server: ServerIndex) -> Option<(&RuleIndex, &Bits)> {
+        let registered = self.servers.get(server.0)?;
+        let rules = self.rules.get(registered.server.organization())?;
+        Some((rules, &registered.rules))
     }
 
     /// The quotas that name a server, in the order of their names.
@@ -348,18 +347,36 @@ fn by_name(roles: Vec<Role>) -> Result<BTreeMap<Box<str>, Role>, PolicyError> {
     Ok(named)
 }
 
+/// Parts the rules by organization, which has roles of its own; their order stays.
+fn by_organization(
+    rules: Vec<Rule>,
+    sets: &BTreeMap<Box<str>, Role>,
+) -> BTreeMap<Box<str>, RuleIndex> {
+    let mut parted: BTreeMap<Box<str>, Vec<Rule>> = BTreeMap::new();
+    for rule in rules {
+        let organization = organization_of(&rule.name).into();
+        parted.entry(organization).or_default().push(rule);
+    }
+    let index = |(organization, rules): (Box<str>, Vec<Rule>)| {
+        let is_its_own = |role: &&Role| organization_of(&role.name) == &*organization;
+        let sets: Vec<_> = sets.values().filter(is_its_own).collect();
+        (organization, RuleIndex::new(rules, &sets))
+    };
+    parted.into_iter().map(index).collect()
+}
+
 impl Registered {
-    fn new(server: Server, rules: &[Rule], quotas: &[Quota]) -> Self {
+    fn new(server: Server, rules: &BTreeMap<Box<str>, RuleIndex>, quotas: &[Quota]) -> Self {
         let is_named = |name: &str, servers: &[Glob]| {
             organization_of(name) == server.organization()
                 && servers.iter().any(|glob| glob.matches(server.id()))
         };
-        let rules = rules.iter().map(|rule| is_named(&rule.name, &rule.servers));
+        let rules = rules.get(server.organization());
         let quotas = quotas
             .iter()
             .map(|quota| is_named(&quota.name, &quota.servers));
         Self {
-            rules: positions(rules),
+            rules: rules.map(|rules| rules.naming(&server)).unwrap_or_default(),
             quotas: positions(quotas),
             server,
         }

@@ -22,7 +22,15 @@ use crate::{
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 5] = ["jwt.v1", "methods.v1", "quotas.v1", "redact.v1", "rules.v1"];
+pub const FEATURES: [&str; 7] = [
+    "conditions.v1",
+    "jwt.v1",
+    "methods.v1",
+    "quotas.v1",
+    "redact.v1",
+    "roles.v1",
+    "rules.v1",
+];
 
 /// Why a snapshot is refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -262,7 +262,7 @@ impl TryFrom<admin::Rule> for RuleDocument {
         let effect = match message.effect() {
             policy::Effect::Allow => Effect::Allow,
             policy::Effect::Deny => Effect::Deny,
-            policy::Effect::Unspecified => {
+            policy::Effect::Unspecified | policy::Effect::RequireApproval => {
                 return Err(Unreadable {
                     name: message.name,
                     field: "effect",

@@ -1,6 +1,6 @@
 //! The head of a request: which server, who asks, and whether its body is worth waiting for.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use percent_encoding::percent_decode_str;
 
@@ -118,9 +118,10 @@ impl Exchange {
         let place = place.and_then(|(authority, path)| normalise(authority, path));
         let (host, path) = place.ok_or(Reason::UnknownServer)?;
         let fact = |key, value: &str, provenance| Fact {
-            key,
+            key: Cow::Borrowed(key),
             value: bounded(value).into(),
             provenance,
+            is_altered: false,
         };
         self.facts = vec![
             fact("endpoint.host", &host, Provenance::Claimed),

@@ -7,6 +7,7 @@ use crate::{
     message::Method,
     policy::{Policy, ServerIndex},
     reason::Reason,
+    redact::Detectors,
     refusal::Reply,
     rule::{Act, Target},
     server::{OnDenied, Server},
@@ -35,7 +36,7 @@ impl Exchange {
     }
 
     /// What the messages of this exchange carry beside their principal.
-    pub(super) fn circumstances<'s>(&self, server: &'s Server) -> Circumstances<'s> {
+    pub(super) fn circumstances<'p>(&self, server: &'p Server) -> Circumstances<'p> {
         Circumstances {
             workspace: server.workspace(),
             source: self.ids.source.as_deref().and_then(peer_address),
@@ -50,27 +51,40 @@ impl Exchange {
         acts: &[Act<'_>],
         mut subject: Subject<'s>,
     ) -> Result<Subject<'s>, Reply> {
+        let mut denied = None;
+        let mut masks = Detectors::default();
+        let mut asked: usize = 0;
+        let mut reads_arguments = false;
         for act in acts {
             let judgement = place.rules.judge(*act);
-            let rules = judgement.rules.iter().map(|rule| Box::from(*rule));
+            asked = asked.saturating_add(1);
+            masks.extend(judgement.masks);
+            reads_arguments |= judgement.reads_arguments;
+            add(&mut subject.shadow_rules, &judgement.shadow_rules);
             match judgement.verdict {
                 Verdict::Allow => {
-                    for rule in rules {
-                        if !subject.rules.contains(&rule) {
-                            subject.rules.push(rule);
-                        }
-                    }
+                    add(&mut subject.rules, &judgement.rules);
                     self.asked.redaction.extend(Some(&judgement.redaction));
                 }
                 Verdict::Deny(reason) => {
-                    subject.rules = rules.collect();
-                    let reply = self.denial(place.server, reason, *act, &subject);
-                    self.refuse(reason, subject);
-                    return Err(reply);
+                    subject.rules.clear();
+                    add(&mut subject.rules, &judgement.rules);
+                    denied = Some((reason, *act));
+                    break;
                 }
             }
         }
-        Ok(subject)
+        if reads_arguments {
+            let facts = acts.iter().take(asked);
+            let facts = facts.flat_map(|act| place.rules.facts(*act, masks));
+            subject.facts.extend(facts);
+        }
+        let Some((reason, act)) = denied else {
+            return Ok(subject);
+        };
+        let reply = self.denial(place.server, reason, act, &subject);
+        self.refuse(reason, subject);
+        Err(reply)
     }
 
     /// What a caller sees of an act that the rules do not allow.
@@ -95,6 +109,14 @@ impl Exchange {
             Target::Server | Target::Tool(_) | Target::Prompt(_) | Target::Resource(_) => {
                 refusal.reply()
             }
+        }
+    }
+}
+
+fn add(names: &mut Vec<Box<str>>, more: &[&str]) {
+    for name in more {
+        if !names.iter().any(|known| **known == **name) {
+            names.push((*name).into());
         }
     }
 }

@@ -1,7 +1,9 @@
 //! `chancery.policy.v1` to the engine.
 
+mod condition;
 mod identity;
 mod quota;
+mod redaction;
 mod rule;
 mod server;
 mod subject;
