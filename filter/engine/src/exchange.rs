@@ -336,3 +336,7 @@ struct Ending {
     size_bytes: usize,
     reason: Option<Reason>,
 }
+
+#[cfg(test)]
+#[cfg(feature = "proto")]
+mod tests;

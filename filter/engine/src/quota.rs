@@ -8,7 +8,15 @@ use sha2::{Digest as _, Sha256};
 
 pub use bucket::{Place, Rate, Spending};
 
-use crate::{glob::Glob, id::Time, principal::Principal, rule::Subjects};
+use crate::{
+    circumstances::Circumstances,
+    glob::Glob,
+    id::Time,
+    policy::{Policy, ServerIndex},
+    principal::Principal,
+    subject::Subjects,
+    truth::Truth,
+};
 
 /// How many calls may be made in some time.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,13 +46,12 @@ pub enum Per {
     Server,
 }
 
-/// Who calls what, where.
+/// Who calls, and where.
 #[derive(Clone, Copy, Debug)]
-pub struct Caller<'a> {
-    /// Who.
-    pub principal: &'a Principal,
+struct Caller<'a> {
+    principal: &'a Principal,
     /// The server's resource name.
-    pub server: &'a str,
+    server: &'a str,
 }
 
 /// A bucket that a call spends from.
@@ -96,6 +103,37 @@ impl Shelves for BTreeMap<String, Vec<u8>> {
     }
 }
 
+impl Policy {
+    /// The buckets that a call of some tools, which are judged together, spends from: one call from
+    /// each. Whoever may be among a quota's subjects is counted.
+    pub fn charges(
+        &self,
+        server: ServerIndex,
+        principal: &Principal,
+        circumstances: &Circumstances<'_>,
+        tools: &[&str],
+    ) -> Vec<Charge> {
+        let name = self.server(server).map_or("", |server| &*server.name);
+        let caller = Caller {
+            principal,
+            server: name,
+        };
+        let mut charges = Vec::new();
+        for quota in self.quotas_of(server) {
+            let is_counted =
+                self.membership(&quota.name, &quota.subjects, principal, circumstances)
+                    != Truth::Fails;
+            let of_quota = tools.iter().filter_map(|tool| quota.charge(caller, tool));
+            for charge in of_quota.take_while(|_| is_counted) {
+                if !charges.contains(&charge) {
+                    charges.push(charge);
+                }
+            }
+        }
+        charges
+    }
+}
+
 impl Quota {
     /// Whether it counts a tool's calls.
     fn counts(&self, tool: &str) -> bool {
@@ -103,7 +141,7 @@ impl Quota {
     }
 
     /// The bucket that one of its subjects' calls of a tool spends from, if they are counted.
-    pub fn charge(&self, caller: Caller<'_>, tool: &str) -> Option<Charge> {
+    fn charge(&self, caller: Caller<'_>, tool: &str) -> Option<Charge> {
         self.counts(tool).then(|| {
             let [s0, s1, t0, t1, t2, t3, t4, t5, t6, t7, ..] = self.digest(caller, tool);
             Charge {

@@ -12,6 +12,7 @@ use crate::{
     id::{Digest, SnapshotVersion},
     limits::Limits,
     policy::{Parts, Policy, PolicyError},
+    quota::Quota,
     rule::Rule,
     server::Server,
     subject::Role,
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 4] = ["jwt.v1", "methods.v1", "redact.v1", "rules.v1"];
+pub const FEATURES: [&str; 5] = ["jwt.v1", "methods.v1", "quotas.v1", "redact.v1", "rules.v1"];
 
 /// Why a snapshot is refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -217,9 +218,15 @@ fn compile_manifest(
                     parts.roles.push(Role::try_from(role).map_err(value(name))?);
                 }
             }
-            pb::section::Content::KeySet(_)
-            | pb::section::Content::OfferSet(_)
-            | pb::section::Content::QuotaSet(_) => {
+            pb::section::Content::QuotaSet(pb::QuotaSet { name: _, quotas }) => {
+                for quota in quotas {
+                    let name = quota.name.clone();
+                    parts
+                        .quotas
+                        .push(Quota::try_from(quota).map_err(value(name))?);
+                }
+            }
+            pb::section::Content::KeySet(_) | pb::section::Content::OfferSet(_) => {
                 return Err(InvalidSnapshot::UnknownContent { digest });
             }
         }

@@ -115,7 +115,7 @@ impl Exchange {
             };
             reader.strip_client(call, &mut edits);
         }
-        let charges = Vec::new();
+        let charges = self.charges(&place);
         let allowed = self.forward(&document, &message, edits, subject)?;
         Ok(Allowed { charges, ..allowed })
     }

@@ -1,8 +1,9 @@
 //! What quotas say of a call that the rules allow, before it goes on.
 
-use super::{BodyStep, Exchange, Phase, Subject};
+use super::{BodyStep, Exchange, Phase, Subject, verdict::Place};
 use crate::{
-    entry::{DecisionEvent, Event},
+    entry::{Capability, DecisionEvent, Event},
+    message::Method,
     quota::{Charge, Exceeded},
     reason::Reason,
     refusal::{Extra, Reply},
@@ -19,6 +20,19 @@ pub(super) struct Allowed {
 }
 
 impl Exchange {
+    /// The buckets that the request spends from, if it calls a tool.
+    pub(super) fn charges(&self, place: &Place<'_>) -> Vec<Charge> {
+        let called = self.asked.capability.as_ref();
+        let Some((Capability::Tool(tool), Method::ToolsCall)) = called.zip(self.asked.method)
+        else {
+            return Vec::new();
+        };
+        let circumstances = self.circumstances(place.server);
+        place
+            .policy
+            .charges(place.index, &self.principal, &circumstances, &[tool])
+    }
+
     /// Sends on what the rules allow, once its quotas have been asked.
     pub(super) fn allow(&mut self, mut allowed: Allowed) -> BodyStep {
         let charges = std::mem::take(&mut allowed.charges);
