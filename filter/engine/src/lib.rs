@@ -23,10 +23,12 @@ pub mod refusal;
 pub mod ring;
 pub mod rule;
 pub mod seal;
+pub mod secret;
 pub mod server;
 pub mod sse;
 pub mod subject;
 pub mod token;
+pub mod trust;
 pub mod truth;
 
 #[cfg(feature = "proto")]
