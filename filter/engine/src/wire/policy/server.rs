@@ -56,6 +56,7 @@ impl TryFrom<pb::Server> for Server {
             on_denied,
             origins: each("origins", origins, origin)?,
             environment: environment_of(environment)?,
+            dispatchers: Vec::new(),
         })
     }
 }
