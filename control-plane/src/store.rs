@@ -169,10 +169,10 @@ impl Store {
         let mut resources = Vec::new();
         for row in rows {
             let (collection, content) = row?;
-            let kind = [Kind::IdentityProvider, Kind::Rule, Kind::Server]
-                .into_iter()
+            let kind = Kind::ALL
+                .iter()
                 .find(|kind| kind.collection() == collection);
-            let resource = kind.and_then(|kind| Resource::decode(kind, &content).ok());
+            let resource = kind.and_then(|kind| Resource::decode(*kind, &content).ok());
             resources.push(resource.ok_or(StoreError::Corrupt { what: "a resource" })?);
         }
         Ok(resources)
