@@ -18,7 +18,8 @@ use crate::{
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 6] = [
+pub const FEATURES: [&str; 7] = [
+    "dispatchers.v1",
     "jwt.v1",
     "methods.v1",
     "offers.v1",

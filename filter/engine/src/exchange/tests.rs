@@ -13,6 +13,7 @@ use crate::{
     token::TokenCache,
 };
 
+mod dispatch;
 mod offers;
 mod spend;
 

@@ -1,5 +1,6 @@
 //! `chancery.policy.v1` to the engine.
 
+mod dispatcher;
 mod identity;
 mod offer;
 mod quota;
