@@ -14,10 +14,13 @@ use axum::{Router, routing::get};
 use chancery_proto::{
     DESCRIPTORS,
     admin::v1::{
-        apply_service_server::ApplyServiceServer,
+        apply_service_server::ApplyServiceServer, binding_service_server::BindingServiceServer,
+        credential_service_server::CredentialServiceServer,
         identity_provider_service_server::IdentityProviderServiceServer,
-        instance_service_server::InstanceServiceServer, rule_service_server::RuleServiceServer,
-        server_service_server::ServerServiceServer,
+        instance_service_server::InstanceServiceServer, offer_service_server::OfferServiceServer,
+        organization_service_server::OrganizationServiceServer,
+        quota_service_server::QuotaServiceServer, role_service_server::RoleServiceServer,
+        rule_service_server::RuleServiceServer, server_service_server::ServerServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
     node::v1::node_service_server::NodeServiceServer,
@@ -140,6 +143,12 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .add_service(ServerServiceServer::new(control_plane.clone()))
         .add_service(RuleServiceServer::new(control_plane.clone()))
         .add_service(IdentityProviderServiceServer::new(control_plane.clone()))
+        .add_service(RoleServiceServer::new(control_plane.clone()))
+        .add_service(OfferServiceServer::new(control_plane.clone()))
+        .add_service(QuotaServiceServer::new(control_plane.clone()))
+        .add_service(CredentialServiceServer::new(control_plane.clone()))
+        .add_service(BindingServiceServer::new(control_plane.clone()))
+        .add_service(OrganizationServiceServer::new(control_plane.clone()))
         .add_service(ApplyServiceServer::new(control_plane.clone()))
         .add_service(InstanceServiceServer::new(control_plane.clone()))
         .add_service(AuditServiceServer::new(control_plane));

@@ -9,7 +9,7 @@ use std::{
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use crate::{
-    resource::{Kind, Resource},
+    resource::{Kind, Resource, credential::Secret},
     snapshot::Snapshot,
 };
 
@@ -80,6 +80,8 @@ pub enum StoreError {
 pub struct Transaction<'t> {
     /// Written as they are.
     pub put: Vec<&'t Resource>,
+    /// New secrets, by the names of their credentials.
+    pub secrets: Vec<(&'t str, &'t Secret)>,
     /// Removed.
     pub delete: Vec<(Kind, &'t str)>,
     /// Published with the change.
@@ -152,10 +154,10 @@ impl Store {
         let mut resources = Vec::new();
         for row in rows {
             let (collection, content) = row?;
-            let kind = [Kind::IdentityProvider, Kind::Rule, Kind::Server]
-                .into_iter()
+            let kind = Kind::ALL
+                .iter()
                 .find(|kind| kind.collection() == collection);
-            let resource = kind.and_then(|kind| Resource::decode(kind, &content).ok());
+            let resource = kind.and_then(|kind| Resource::decode(*kind, &content).ok());
             resources.push(resource.ok_or(StoreError::Corrupt { what: "a resource" })?);
         }
         Ok(resources)
