@@ -15,6 +15,8 @@ mod document;
 mod exit;
 mod files;
 mod get;
+mod keygen;
+mod keys;
 mod locate;
 mod name;
 mod nodes;
@@ -89,11 +91,14 @@ struct GlobalArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Keygen(keygen::KeygenArgs),
     Apply(apply::ApplyArgs),
     Diff(diff::DiffArgs),
     Get(get::GetArgs),
     Delete(delete::DeleteArgs),
     Nodes(nodes::NodesArgs),
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Print the JSON Schema of the resource documents
@@ -211,11 +216,13 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
     };
     let done = match cli.command {
         Command::Serve(args) => return serve::run(args, console).await,
+        Command::Keygen(args) => keygen::run(&args, console),
         Command::Apply(args) => apply::run(&args, &context, console).await,
         Command::Diff(args) => diff::run(&args, &context, console).await,
         Command::Get(args) => get::run(&args, &context, console).await,
         Command::Delete(args) => delete::run(&args, &context, console).await,
         Command::Nodes(args) => nodes::run(&args, &context, console).await,
+        Command::Keys(command) => keys::run(&command, &context, console).await,
         Command::Audit(command) => audit::run(&command, &context, console).await,
         Command::Schema { kind } => schema::run(kind, console),
         Command::Completion { shell } => completion(shell, console),

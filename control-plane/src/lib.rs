@@ -11,6 +11,8 @@ pub mod ledger;
 pub mod registry;
 pub mod resource;
 pub mod sealing;
+pub mod secrets;
 pub mod serve;
+pub mod signing;
 pub mod snapshot;
 pub mod store;

@@ -1,6 +1,7 @@
 //! The resources: checked, stored and published as one.
 
 mod reference;
+mod secret;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,12 +14,10 @@ use chancery_proto::{admin::v1::Warning, node::v1::SealingKeys};
 use tokio::sync::watch;
 
 use crate::{
-    resource::{
-        Kind, Resource,
-        credential::{self, Secret},
-        invalid,
-    },
+    resource::{Kind, Resource, invalid},
     sealing::{self, SealingError},
+    secrets::{Purpose, Secrets, SecretsError},
+    signing::Signer,
     snapshot::{self, BuildError, Features, Snapshot},
     store::{Store, StoreError, Transaction},
 };
@@ -104,15 +103,12 @@ pub enum RegistryError {
         /// What names it.
         by: String,
     },
-    /// There is nowhere to keep a secret.
-    #[error("`{name}` brings a secret, and this store cannot seal secrets yet")]
-    NoSeal {
-        /// The credential's name.
-        name: String,
-    },
     /// The resources are right one by one and wrong together.
     #[error("no snapshot can be made of this: {0}")]
     Build(#[from] BuildError),
+    /// The sealed part of the store.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -123,26 +119,36 @@ pub(crate) type Resources = BTreeMap<(Kind, String), Resource>;
 /// Keeps resources and publishes what they come to.
 #[derive(Debug)]
 pub struct Registry {
-    store: Store,
+    store: Arc<Store>,
+    secrets: Secrets,
+    signer: Signer,
     resources: Mutex<Arc<Resources>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
 impl Registry {
-    /// Takes up what the store holds, and publishes it anew where an older control plane's form of it
-    /// differs.
+    /// Takes up what the store holds, signs what it publishes, and publishes anew what an older
+    /// control plane's form of differs.
     ///
     /// # Errors
     /// Where it cannot be read.
-    pub fn open(store: Store) -> Result<Self, RegistryError> {
+    pub fn open(
+        store: Arc<Store>,
+        secrets: Secrets,
+        signer: Signer,
+    ) -> Result<Self, RegistryError> {
         let resources = store.resources()?;
         let keyed = resources
             .into_iter()
             .map(|r| ((r.kind(), r.name().to_owned()), r))
             .collect();
-        let published = store.newest_snapshot()?.map(Arc::new);
+        let published = store.newest_snapshot()?;
+        // By the keys of today, not those of when it was published.
+        let published = published.map(|newest| Arc::new(newest.signed(&signer)));
         let registry = Self {
             store,
+            secrets,
+            signer,
             resources: Mutex::new(Arc::new(keyed)),
             published: watch::Sender::new(published),
         };
@@ -186,7 +192,8 @@ impl Registry {
         };
         let resources: Vec<_> = self.current().values().cloned().collect();
         let version = (newest.epoch, newest.version);
-        Ok(Some(snapshot::build(&resources, version, now(), features)?))
+        let snapshot = snapshot::build(&resources, version, now(), features)?;
+        Ok(Some(snapshot.signed(&self.signer)))
     }
 
     /// The sealing keys of every organization that has a server. Blocks on the store.
@@ -200,7 +207,7 @@ impl Registry {
         let now_seconds = now().seconds.unsigned_abs();
         organizations
             .into_iter()
-            .map(|organization| sealing::keys(&self.store, organization, now_seconds))
+            .map(|organization| sealing::keys(&self.secrets, organization, now_seconds))
             .collect()
     }
 
@@ -230,7 +237,7 @@ impl Registry {
         let mut candidate = Resources::clone(&resources);
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
         refuse_repeats(&names)?;
-        let secrets = take_secrets(&candidate, &mut wishes)?;
+        let sealed = secret::seal(&self.secrets, &candidate, &mut wishes)?;
         let mut done = Vec::with_capacity(wishes.len());
         for wish in wishes {
             done.push(fulfil(&mut candidate, wish)?);
@@ -250,11 +257,8 @@ impl Registry {
         if validate_only {
             return Ok(changed);
         }
-        if let Some((name, _)) = secrets.first() {
-            return Err(RegistryError::NoSeal { name: name.clone() });
-        }
         let mut transaction = Transaction {
-            secrets: secrets.iter().map(|(name, s)| (&**name, s)).collect(),
+            secrets: sealed.iter().collect(),
             snapshot: Some(&snapshot),
             ..Transaction::default()
         };
@@ -262,7 +266,12 @@ impl Registry {
             match done {
                 Done::Created(resource) | Done::Updated(resource) => transaction.put.push(resource),
                 Done::Unchanged(_) => {}
-                Done::Deleted => transaction.delete.push((*kind, name)),
+                Done::Deleted => {
+                    transaction.delete.push((*kind, name));
+                    if *kind == Kind::Credential {
+                        transaction.forget.push((Purpose::Credential, name));
+                    }
+                }
             }
         }
         self.store.commit(&transaction)?;
@@ -277,7 +286,7 @@ impl Registry {
         let version = newest.as_ref().map_or(0, |newest| newest.version);
         let version = (self.store.epoch(), version.saturating_add(1));
         let all: Vec<_> = resources.values().cloned().collect();
-        snapshot::build(&all, version, now(), None)
+        Ok(snapshot::build(&all, version, now(), None)?.signed(&self.signer))
     }
 
     fn publish(&self, snapshot: Snapshot) -> Arc<Snapshot> {
@@ -309,37 +318,6 @@ impl Registry {
         })?;
         self.publish(snapshot);
         Ok(())
-    }
-}
-
-/// Takes the secrets out of all credentials: they go their own way, by the credential's name.
-fn take_secrets(
-    stored: &Resources,
-    wishes: &mut [Wish],
-) -> Result<Vec<(String, Secret)>, RegistryError> {
-    let (mut secrets, mut problems) = (Vec::new(), Vec::new());
-    for (position, wish) in wishes.iter_mut().enumerate() {
-        let (Wish::Apply(Resource::Credential(credential))
-        | Wish::Create(Resource::Credential(credential))
-        | Wish::Update(Resource::Credential(credential))) = wish
-        else {
-            continue;
-        };
-        let before = match stored.get(&(Kind::Credential, credential.name.clone())) {
-            Some(Resource::Credential(before)) => Some(before),
-            _ => None,
-        };
-        match credential::take_secret(credential, before, now()) {
-            Ok(secret) => {
-                secrets.extend(secret.map(|secret| (credential.name.clone(), secret)));
-            }
-            Err(invalid) => problems.push((position, invalid)),
-        }
-    }
-    if problems.is_empty() {
-        Ok(secrets)
-    } else {
-        Err(RegistryError::Invalid(problems))
     }
 }
 

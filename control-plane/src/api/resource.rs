@@ -88,7 +88,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    async fn change_one(
+    pub(super) async fn change_one(
         &self,
         method: &'static str,
         wish: Wish,
@@ -164,7 +164,8 @@ macro_rules! resource_service {
      $list:ident: $ListRequest:ident -> $ListResponse:ident . $items:ident,
      $create:ident: $CreateRequest:ident -> $CreateResponse:ident,
      $update:ident: $UpdateRequest:ident -> $UpdateResponse:ident,
-     $delete:ident: $DeleteRequest:ident -> $DeleteResponse:ident) => {
+     $delete:ident: $DeleteRequest:ident -> $DeleteResponse:ident
+     $(, $($other:tt)+)?) => {
         #[tonic::async_trait]
         impl $service for ControlPlane {
             async fn $get(
@@ -257,6 +258,8 @@ macro_rules! resource_service {
                 self.change_one(method, wish, validate_only, field).await?;
                 Ok(Response::new(admin::$DeleteResponse {}))
             }
+
+            $($($other)+)?
         }
     };
 }
@@ -304,11 +307,17 @@ resource_service!(QuotaService, Quota, quota,
     delete_quota: DeleteQuotaRequest -> DeleteQuotaResponse);
 
 resource_service!(CredentialService, Credential, credential,
-    get_credential: GetCredentialRequest -> GetCredentialResponse,
-    list_credentials: ListCredentialsRequest -> ListCredentialsResponse . credentials,
-    create_credential: CreateCredentialRequest -> CreateCredentialResponse,
-    update_credential: UpdateCredentialRequest -> UpdateCredentialResponse,
-    delete_credential: DeleteCredentialRequest -> DeleteCredentialResponse);
+get_credential: GetCredentialRequest -> GetCredentialResponse,
+list_credentials: ListCredentialsRequest -> ListCredentialsResponse . credentials,
+create_credential: CreateCredentialRequest -> CreateCredentialResponse,
+update_credential: UpdateCredentialRequest -> UpdateCredentialResponse,
+delete_credential: DeleteCredentialRequest -> DeleteCredentialResponse,
+async fn rotate_credential(
+    &self,
+    request: Request<admin::RotateCredentialRequest>,
+) -> Result<Response<admin::RotateCredentialResponse>, Status> {
+    self.rotate(request.into_inner()).await.map(Response::new)
+});
 
 resource_service!(BindingService, Binding, binding,
     get_binding: GetBindingRequest -> GetBindingResponse,
