@@ -6,6 +6,7 @@ mod error;
 mod instance;
 mod node;
 mod page;
+mod policy;
 mod resource;
 
 use std::sync::Arc;

@@ -12,5 +12,6 @@ pub mod registry;
 pub mod resource;
 pub mod sealing;
 pub mod serve;
+pub mod simulate;
 pub mod snapshot;
 pub mod store;

@@ -1,5 +1,7 @@
 //! The resources: checked, stored and published as one.
 
+mod candidate;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
@@ -176,6 +178,14 @@ impl Registry {
             .into_iter()
             .map(|organization| sealing::keys(&self.store, organization, now_seconds))
             .collect()
+    }
+
+    /// A snapshot that was published by this store. Blocks on the store.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn snapshot(&self, version: u64) -> Result<Option<Snapshot>, RegistryError> {
+        Ok(self.store.snapshot(version)?)
     }
 
     fn current(&self) -> Arc<Resources> {

@@ -16,8 +16,8 @@ use chancery_proto::{
     admin::v1::{
         apply_service_server::ApplyServiceServer,
         identity_provider_service_server::IdentityProviderServiceServer,
-        instance_service_server::InstanceServiceServer, rule_service_server::RuleServiceServer,
-        server_service_server::ServerServiceServer,
+        instance_service_server::InstanceServiceServer, policy_service_server::PolicyServiceServer,
+        rule_service_server::RuleServiceServer, server_service_server::ServerServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
     node::v1::node_service_server::NodeServiceServer,
@@ -141,6 +141,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .add_service(RuleServiceServer::new(control_plane.clone()))
         .add_service(IdentityProviderServiceServer::new(control_plane.clone()))
         .add_service(ApplyServiceServer::new(control_plane.clone()))
+        .add_service(PolicyServiceServer::new(control_plane.clone()))
         .add_service(InstanceServiceServer::new(control_plane.clone()))
         .add_service(AuditServiceServer::new(control_plane));
     let app = Router::new()
