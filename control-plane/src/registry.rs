@@ -1,6 +1,6 @@
 //! The resources: checked, stored and published as one.
 
-mod candidate;
+pub mod candidate;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

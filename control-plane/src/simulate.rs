@@ -27,7 +27,11 @@ use chancery_engine::{
     seal::{Keyring, SEALING_KEY_BYTES, SealingKey},
     snapshot::{InvalidSnapshot, compile},
 };
-use chancery_proto::audit::v1::{Decision, Direction, entry::Event};
+use chancery_proto::{
+    admin::v1::NearMiss,
+    audit::v1::{Decision, Direction, entry::Event},
+};
+use prost_types::Timestamp;
 
 pub use self::{
     bounds::Bounds,
@@ -84,6 +88,8 @@ pub struct Place {
 pub struct Simulated {
     /// The decision as it would be recorded.
     pub decision: Decision,
+    /// Rules that did not apply, nearest first, and what kept each from it.
+    pub near_misses: Vec<NearMiss>,
     /// What the client would get, where it is refused.
     pub refusal: Option<String>,
     /// What the server would get, where that differs from the message.
@@ -134,7 +140,7 @@ impl Simulator {
     /// # Errors
     /// Where they come to nothing.
     pub fn of_resources(resources: &[Resource]) -> Result<Self, BuildError> {
-        let snapshot = snapshot::build(resources, (0, 0), prost_types::Timestamp::default(), None)?;
+        let snapshot = snapshot::build(resources, (0, 0), Timestamp::default(), None)?;
         Ok(Self::of_snapshot(&snapshot)?)
     }
 
@@ -222,11 +228,19 @@ impl Simulator {
             });
         Ok(Simulated {
             decision: decision.ok_or(Unreachable::Undecided)?,
+            near_misses: Vec::new(),
             refusal,
             forwarded,
             answer,
         })
     }
+}
+
+/// A time as the engine has it.
+pub fn unix_time(time: &Timestamp) -> Time {
+    let seconds = u64::try_from(time.seconds).unwrap_or(0);
+    let milliseconds = u64::try_from(time.nanos).unwrap_or(0) / 1_000_000;
+    Time::from_unix_ms(seconds.saturating_mul(1_000).saturating_add(milliseconds))
 }
 
 /// The peer's address in a text: an address alone, or with a port.

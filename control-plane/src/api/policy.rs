@@ -4,7 +4,7 @@ mod replay;
 
 use std::sync::Arc;
 
-use chancery_engine::{id::Time, principal::Principal};
+use chancery_engine::principal::Principal;
 use chancery_proto::{
     admin::v1::{
         AssumedPrincipal, Candidate, CheckResourcesRequest, CheckResourcesResponse, CheckedCall,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     ledger::{Filter, decision::Decided},
-    registry::{Registry, RegistryError, now},
+    registry::{Registry, RegistryError, candidate, now},
     resource::Resource,
     simulate::{self, Call, Recall, Simulated, Simulator, Unreachable},
 };
@@ -64,7 +64,10 @@ impl PolicyService for ControlPlane {
         &self,
         request: Request<ExplainDecisionRequest>,
     ) -> Result<Response<ExplainDecisionResponse>, Status> {
-        let ExplainDecisionRequest { decision_id } = request.into_inner();
+        let ExplainDecisionRequest {
+            decision_id,
+            candidate,
+        } = request.into_inner();
         let filter = Filter::new(RecordFilter {
             decision_id: decision_id.clone(),
             ..RecordFilter::default()
@@ -78,7 +81,7 @@ impl PolicyService for ControlPlane {
             let decided = control_plane.ledger.decided(&filter);
             let decided = decided.map_err(|error| error::ledger(&error))?;
             let decided = decided.ok_or_else(|| error::no_decision(&decision_id))?;
-            explain(&control_plane.registry, decided)
+            explain(&control_plane.registry, decided, candidate)
         })
         .await
     }
@@ -120,7 +123,8 @@ impl PolicyService for ControlPlane {
     ) -> Result<Response<CheckResourcesResponse>, Status> {
         let CheckResourcesRequest { resources, calls } = request.into_inner();
         blocking(move || {
-            let resources = read(resources)?;
+            let resources = candidate::alone(read(resources)?)
+                .map_err(|error| error::registry(&error, Naming::Batch))?;
             let simulator = Simulator::of_resources(&resources)
                 .map_err(|error| error::registry(&error.into(), Naming::Batch))?;
             let results = calls
@@ -161,7 +165,7 @@ fn read(messages: Vec<chancery_proto::admin::v1::Resource>) -> Result<Vec<Resour
 }
 
 /// The resources of a candidate.
-fn candidate(registry: &Registry, candidate: Candidate) -> Result<Vec<Resource>, Status> {
+fn overlaid(registry: &Registry, candidate: Candidate) -> Result<Vec<Resource>, Status> {
     let Candidate { resources, removed } = candidate;
     let candidate = registry.candidate(read(resources)?, &removed);
     candidate.map_err(|error| error::registry(&error, Naming::Batch))
@@ -170,7 +174,7 @@ fn candidate(registry: &Registry, candidate: Candidate) -> Result<Vec<Resource>,
 /// The rules in force, or those of a candidate.
 fn simulator(registry: &Registry, rules: Option<Candidate>) -> Result<Simulator, Status> {
     let simulator = match rules {
-        Some(rules) => Simulator::of_resources(&candidate(registry, rules)?),
+        Some(rules) => Simulator::of_resources(&overlaid(registry, rules)?),
         None => match registry.published().borrow().clone() {
             Some(snapshot) => Simulator::of_snapshot(&snapshot).map_err(Into::into),
             None => Simulator::of_resources(&[]),
@@ -211,21 +215,16 @@ fn simulate(
         source,
         message: Some(message),
         answer: Some(answer).filter(|answer| !answer.is_empty()),
-        time: unix_time(&time.unwrap_or_else(now)),
+        time: simulate::unix_time(&time.unwrap_or_else(now)),
     };
-    let Simulated {
-        decision,
-        refusal,
-        forwarded,
-        answer,
-    } = simulator
+    let mut simulated = simulator
         .judge(&call)
         .map_err(|error| unreachable(at, &error))?;
     Ok(SimulateCallResponse {
-        explanation: Some(explanation(decision)),
-        refusal: refusal.unwrap_or_default(),
-        forwarded: forwarded.unwrap_or_default(),
-        answer: answer.unwrap_or_default(),
+        refusal: simulated.refusal.take().unwrap_or_default(),
+        forwarded: simulated.forwarded.take().unwrap_or_default(),
+        answer: simulated.answer.take().unwrap_or_default(),
+        explanation: Some(explanation(simulated)),
     })
 }
 
@@ -278,12 +277,13 @@ fn assumed(principal: AssumedPrincipal) -> Principal {
     }
 }
 
-fn explanation(decision: Decision) -> Explanation {
+fn explanation(simulated: Simulated) -> Explanation {
+    let decision = simulated.decision;
     Explanation {
         verdict: decision.verdict,
         reason: decision.reason,
         rules: decision.rules,
-        near_misses: Vec::new(),
+        near_misses: simulated.near_misses,
         shadow_rules: decision.shadow_rules,
         facts: decision.facts,
         snapshot_epoch: decision.snapshot_epoch,
@@ -292,14 +292,22 @@ fn explanation(decision: Decision) -> Explanation {
     }
 }
 
-/// Judges a recorded decision again by the rules that it was made with.
-fn explain(registry: &Registry, decided: Decided) -> Result<ExplainDecisionResponse, Status> {
+/// Judges a recorded decision again: by the rules that it was made by, or by a candidate's.
+fn explain(
+    registry: &Registry,
+    decided: Decided,
+    candidate: Option<Candidate>,
+) -> Result<ExplainDecisionResponse, Status> {
     let Decided {
         decision,
         time,
         outcome,
     } = decided;
-    let explained = explanation_of(registry, &decision, &time)?;
+    let rules = match candidate {
+        Some(candidate) => Ok(simulator(registry, Some(candidate))?),
+        None => rules_of(registry, &decision)?,
+    };
+    let explained = rules.and_then(|rules| judged_again(&rules, &decision, &time));
     let (explanation, unexplained) = match explained {
         Ok(explanation) => (Some(explanation), String::new()),
         Err(why) => (None, why),
@@ -313,39 +321,30 @@ fn explain(registry: &Registry, decided: Decided) -> Result<ExplainDecisionRespo
     })
 }
 
-fn explanation_of(
-    registry: &Registry,
-    decision: &Decision,
-    time: &Timestamp,
-) -> Result<Result<Explanation, String>, Status> {
-    let version = decision.snapshot_version;
+/// The rules that a decision was made by, or why they cannot be had.
+fn rules_of(registry: &Registry, decision: &Decision) -> Result<Result<Simulator, String>, Status> {
+    let (epoch, version) = (decision.snapshot_epoch, decision.snapshot_version);
     let snapshot = registry.snapshot(version);
     let snapshot = snapshot.map_err(|error| error::registry(&error, Naming::Batch))?;
-    let Some(snapshot) = snapshot.filter(|snapshot| snapshot.epoch == decision.snapshot_epoch)
-    else {
-        let epoch = decision.snapshot_epoch;
+    let Some(snapshot) = snapshot.filter(|snapshot| snapshot.epoch == epoch) else {
         return Ok(Err(format!("snapshot {epoch}.{version} is not kept here")));
     };
-    let simulator = match Simulator::of_snapshot(&snapshot) {
-        Ok(simulator) => simulator,
-        Err(error) => return Ok(Err(format!("its snapshot does not compile here: {error}"))),
-    };
-    Ok(
-        match simulate::recall(&simulator, decision, unix_time(time)) {
-            Recall::Whole(call) => match simulator.judge(&call) {
-                Ok(simulated) => Ok(explanation(simulated.decision)),
-                Err(error) => Err(error.to_string()),
-            },
-            Recall::WithoutArguments(_, why) | Recall::Unknown(why) => Err(why.to_owned()),
-            Recall::Sent(_) => Err("it is about what the server sent by itself".to_owned()),
-            Recall::PassedOver => Err("it was not rules that decided".to_owned()),
-        },
-    )
+    let simulator = Simulator::of_snapshot(&snapshot);
+    Ok(simulator.map_err(|error| format!("its snapshot does not compile here: {error}")))
 }
 
-/// A time as the engine has it.
-fn unix_time(time: &Timestamp) -> Time {
-    let seconds = u64::try_from(time.seconds).unwrap_or(0);
-    let milliseconds = u64::try_from(time.nanos).unwrap_or(0) / 1_000_000;
-    Time::from_unix_ms(seconds.saturating_mul(1_000).saturating_add(milliseconds))
+fn judged_again(
+    rules: &Simulator,
+    decision: &Decision,
+    time: &Timestamp,
+) -> Result<Explanation, String> {
+    match simulate::recall(rules, decision, simulate::unix_time(time)) {
+        Recall::Whole(call) => {
+            let simulated = rules.judge(&call).map_err(|error| error.to_string())?;
+            Ok(explanation(simulated))
+        }
+        Recall::WithoutArguments(_, why) | Recall::Unknown(why) => Err(why.to_owned()),
+        Recall::Sent(_) => Err("it is about what the server sent by itself".to_owned()),
+        Recall::PassedOver => Err("it was not rules that decided".to_owned()),
+    }
 }

@@ -99,7 +99,7 @@ pub(crate) fn schema(kind: Kind) -> Schema {
 /// A field that says nothing is an oversight, such as a list whose last item was deleted; what is
 /// optional is left out instead. So `null` is in no schema.
 #[derive(Clone, Debug)]
-struct WithoutNull;
+pub(crate) struct WithoutNull;
 
 impl schemars::transform::Transform for WithoutNull {
     fn transform(&mut self, schema: &mut Schema) {

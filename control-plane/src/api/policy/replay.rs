@@ -15,14 +15,14 @@ use tokio::sync::mpsc;
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::Status;
 
-use super::{candidate, unix_time};
+use super::overlaid;
 use crate::{
     api::{
         ControlPlane,
         error::{self, Naming},
     },
     ledger::Ledger,
-    simulate::{Bounds, Replay, Sample},
+    simulate::{Bounds, Replay, Sample, unix_time},
 };
 
 /// Samples of each kind where the caller does not say.
@@ -59,7 +59,7 @@ pub(super) async fn run(
     let registry = Arc::clone(&control_plane.registry);
     let compiled = tokio::task::spawn_blocking(move || {
         let resources = match rules {
-            Some(rules) => candidate(&registry, rules)?,
+            Some(rules) => overlaid(&registry, rules)?,
             None => registry.resources(),
         };
         Bounds::of(&resources).map_err(|error| error::registry(&error.into(), Naming::Batch))
