@@ -103,15 +103,9 @@ fn write(
 
 fn print(response: &ExplainDecisionResponse, console: &mut Console<'_>) -> Result<(), Failure> {
     let decision = response.decision.clone().unwrap_or_default();
-    let (word, tone) = explanation::word(decision.verdict());
-    let mut rows = vec![(
-        "decided",
-        Cell::new(&format!(
-            "{word} {}",
-            explanation::why(&decision.reason, &decision.rules)
-        ))
-        .tone(tone),
-    )];
+    let (_, tone) = explanation::word(decision.verdict());
+    let said = explanation::said(decision.verdict(), &decision.reason, &decision.rules);
+    let mut rows = vec![("decided", Cell::new(&said).tone(tone))];
     let time = response.time.as_ref().map(time::milliseconds);
     rows.push(("at", Cell::new(&time.unwrap_or_default())));
     rows.push(("call", Cell::new(&called(&decision))));

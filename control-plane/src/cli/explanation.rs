@@ -53,6 +53,14 @@ pub(crate) fn why(reason: &str, rules: &[String]) -> String {
     [reason, &by].join(" ").trim().to_owned()
 }
 
+/// `deny: denied_by_rule by rule/a`, `allow by rule/b`
+pub(crate) fn said(verdict: Verdict, reason: &str, rules: &[String]) -> String {
+    let (word, _) = word(verdict);
+    let colon = if reason.is_empty() { "" } else { ":" };
+    let why = why(reason, rules);
+    format!("{word}{colon} {why}").trim().to_owned()
+}
+
 /// `when[0] found "other/x", expected glob acme/*`
 pub(crate) fn miss(miss: &NearMiss) -> String {
     let NearMiss {
@@ -69,13 +77,13 @@ pub(crate) fn miss(miss: &NearMiss) -> String {
 
 /// Writes the verdict, then what bears on it, then what nearly did.
 pub(crate) fn write(explanation: &Explanation, console: &mut Console<'_>) -> Result<(), Failure> {
-    let (word, tone) = word(explanation.verdict());
-    let why = why(&explanation.reason, &explanation.rules);
-    console.line(format_args!(
-        "{} {}",
-        console.paint(word, tone),
-        visible(&why)
-    ))?;
+    let (_, tone) = word(explanation.verdict());
+    let said = said(
+        explanation.verdict(),
+        &explanation.reason,
+        &explanation.rules,
+    );
+    console.line(console.paint(&visible(&said), tone))?;
     for rule in &explanation.shadow_rules {
         let rule = short(rule);
         let line = format!("in shadow, {rule} would decide otherwise");

@@ -16,7 +16,6 @@ use super::{
     console::{Console, Tone},
     exit::{Exit, Failure},
     explanation::{short, why, word},
-    nodes::short_id,
     output::Format,
     render, simulate,
     table::{self, Cell, Columns, heading},
@@ -28,10 +27,10 @@ const ACTION: &str = "replay the record";
 /// No text takes more columns than this; `-o json` has all of it.
 const COLUMNS: usize = 48;
 
-const HEADING: [&str; 6] = ["DECISION", "WAS", "WOULD BE", "USER", "CALL", "WHY"];
+const HEADING: [&str; 6] = ["WAS", "WOULD BE", "USER", "CALL", "WHY", "DECISION"];
 
 /// The widths that most lines have, so that lines that come one by one stay aligned.
-const WIDTHS: [usize; 6] = [8, 5, 8, 17, 28, 28];
+const WIDTHS: [usize; 6] = [5, 8, 17, 30, 32, 32];
 
 /// Judge the record again by other rules
 ///
@@ -178,12 +177,13 @@ fn row(sample: &ReplaySample) -> Vec<Cell> {
     let server = decision.server.rsplit('/').next().unwrap_or_default();
     let call = format!("{server} {} {}", decision.method, decision.capability);
     vec![
-        Cell::new(&short_id(&sample.decision_id)).tone(Tone::Faint),
         verdict(decision.verdict()),
         verdict(sample.verdict()),
         Cell::cut(user.unwrap_or("anonymous"), COLUMNS),
         Cell::cut(call.trim(), COLUMNS),
         Cell::cut(&why(&sample.reason, &sample.rules), COLUMNS + COLUMNS / 2),
+        // Whole: it is what `explain` is asked about.
+        Cell::new(&render::hex(&sample.decision_id)).tone(Tone::Faint),
     ]
 }
 

@@ -104,14 +104,12 @@ pub(crate) async fn run(
         Format::Yaml => console.yaml(&rendered(&response)?, true)?,
         Format::Table | Format::Name => {
             explanation::write(&explanation, console)?;
-            for (what, text) in [
-                ("the server gets", &response.forwarded),
-                ("the client gets", &response.refusal),
-            ] {
-                if !text.is_empty() {
-                    console.line("")?;
-                    console.line(format_args!("{what} {}", visible(text)))?;
-                }
+            if !response.forwarded.is_empty() {
+                console.line("")?;
+                console.line(format_args!(
+                    "the server gets {}",
+                    visible(&response.forwarded)
+                ))?;
             }
         }
     }

@@ -131,12 +131,7 @@ impl Subject<'_> {
     fn differences(&self, simulated: &Simulated) -> Vec<String> {
         let decision = &simulated.decision;
         let mut differences = Vec::new();
-        let (found, _) = explanation::word(decision.verdict());
-        let found = format!(
-            "{found} {}",
-            explanation::why(&decision.reason, &decision.rules)
-        );
-        let found = found.trim();
+        let found = explanation::said(decision.verdict(), &decision.reason, &decision.rules);
         let (expected, verdict) = match self.test.expect {
             Some(Expect::Deny) => ("deny", Verdict::Deny),
             Some(Expect::Allow) | None => ("allow", Verdict::Allow),
