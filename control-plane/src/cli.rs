@@ -20,6 +20,8 @@ mod explain;
 mod explanation;
 mod files;
 mod get;
+mod keygen;
+mod keys;
 mod locate;
 mod name;
 mod nodes;
@@ -30,6 +32,7 @@ mod problem;
 mod render;
 mod replay;
 mod schema;
+mod secret;
 mod serve;
 mod simulate;
 mod stored;
@@ -38,6 +41,7 @@ mod test;
 mod time;
 mod violation;
 mod visible;
+mod warning;
 mod who_can;
 mod yaml;
 
@@ -97,6 +101,7 @@ struct GlobalArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Keygen(keygen::KeygenArgs),
     Apply(apply::ApplyArgs),
     Diff(diff::DiffArgs),
     Get(get::GetArgs),
@@ -108,6 +113,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     Test(test::TestArgs),
     Nodes(nodes::NodesArgs),
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Print the JSON Schema of the resource documents
@@ -225,6 +232,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
     };
     let done = match cli.command {
         Command::Serve(args) => return serve::run(args, console).await,
+        Command::Keygen(args) => keygen::run(&args, console),
         Command::Apply(args) => apply::run(&args, &context, console).await,
         Command::Diff(args) => diff::run(&args, &context, console).await,
         Command::Get(args) => get::run(&args, &context, console).await,
@@ -236,6 +244,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::Replay(args) => replay::run(&args, &context, console).await,
         Command::Test(args) => test::run(&args, &context, console),
         Command::Nodes(args) => nodes::run(&args, &context, console).await,
+        Command::Keys(command) => keys::run(&command, &context, console).await,
         Command::Audit(command) => audit::run(&command, &context, console).await,
         Command::Schema { kind } => schema::run(kind, console),
         Command::Completion { shell } => completion(shell, console),

@@ -210,9 +210,10 @@ impl Simulator {
             HeadStep::Forward(_) => (None, None),
             // An assumed principal has no signature to check, and nothing unmatched passes.
             HeadStep::Pass | HeadStep::Verify(_) => return Err(Unreachable::Undecided),
-            HeadStep::AwaitBody => match exchange.body(body.as_bytes()) {
+            HeadStep::AwaitBody => match judge_body(&mut exchange, body) {
                 BodyStep::Reply(reply) => (Some(reply.body), None),
                 BodyStep::Forward { headers: _, body } => (None, body),
+                BodyStep::Spend(_) => return Err(Unreachable::Undecided),
             },
         };
         let answer = call.answer.as_deref().filter(|_| refusal.is_none());
@@ -248,6 +249,14 @@ pub fn peer(text: &str) -> Option<SocketAddr> {
     let address = text.parse::<IpAddr>();
     let address = address.map(|address| SocketAddr::new(address, 0));
     address.or_else(|_not_alone| text.parse()).ok()
+}
+
+/// Judges a body as if nobody had called anything yet: quotas are full.
+fn judge_body(exchange: &mut Exchange, body: &str) -> BodyStep {
+    match exchange.body(body.as_bytes()) {
+        BodyStep::Spend(_) => exchange.spent(Ok(())),
+        step @ (BodyStep::Reply(_) | BodyStep::Forward { .. }) => step,
+    }
 }
 
 /// What of a server's answer reaches the client.

@@ -4,7 +4,9 @@ use chancery_engine::wire::Invalid;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use crate::{ledger::LedgerError, registry::RegistryError, sealing::SealingError};
+use crate::{
+    ledger::LedgerError, registry::RegistryError, sealing::SealingError, secrets::SecretsError,
+};
 
 const DOMAIN: &str = "chancery.dev";
 
@@ -84,6 +86,9 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
             details.add_precondition_failure_violation("IN_USE", name, format!("named by {by}"));
             status(Code::FailedPrecondition, "IN_USE", message, details)
         }
+        RegistryError::NoSeal { .. } => {
+            status(Code::FailedPrecondition, "NO_SEAL", message, details)
+        }
         RegistryError::Build(_) => status(
             Code::FailedPrecondition,
             "SNAPSHOT_REFUSED",
@@ -111,6 +116,17 @@ pub(super) fn sealing(error: &SealingError) -> Status {
     status(
         Code::Internal,
         "SEALING_FAILED",
+        message,
+        ErrorDetails::new(),
+    )
+}
+
+pub(super) fn secrets(error: &SecretsError) -> Status {
+    let message = error.to_string();
+    tracing::error!(error = %message, "the sealed part of the store failed");
+    status(
+        Code::Internal,
+        "SECRETS_FAILED",
         message,
         ErrorDetails::new(),
     )

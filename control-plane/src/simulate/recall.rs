@@ -53,7 +53,11 @@ pub struct Sent {
 }
 
 /// Reasons that rules give.
-const OF_RULES: [Reason; 2] = [Reason::DeniedByRule, Reason::NoMatchingRule];
+const OF_RULES: [Reason; 3] = [
+    Reason::DeniedByRule,
+    Reason::NoMatchingRule,
+    Reason::NotOffered,
+];
 
 /// Calls back what a decision was about, so that it can be judged again as of `time`.
 pub fn recall(simulator: &Simulator, decision: &Decision, time: Time) -> Recall {

@@ -53,9 +53,10 @@ enum Judged {
 }
 
 /// Reasons that say something of rules and registry, rather than of how well a call was recalled.
-const DECIDED: [Reason; 5] = [
+const DECIDED: [Reason; 6] = [
     Reason::DeniedByRule,
     Reason::NoMatchingRule,
+    Reason::NotOffered,
     Reason::UnknownServer,
     Reason::ServerMismatch,
     Reason::NoToken,

@@ -7,7 +7,6 @@ use crate::{
     reason::Reason,
     redact::Redaction,
     rule::{Act, CapabilityKind, Effect, Rule},
-    server::Server,
     truth::Truth,
 };
 
@@ -43,17 +42,8 @@ impl Policy {
         principal: &Principal,
         circumstances: &Circumstances<'_>,
     ) -> RulesFor<'_> {
-        let organization = self.server(server).map_or("", Server::organization);
-        let workspace = circumstances.workspace;
-        let in_role = |id: &str| {
-            let role = self.role(organization, id);
-            let no_role = |_: &str| Truth::Fails;
-            role.map_or(Truth::Fails, |role| {
-                role.subjects.contain(principal, workspace, no_role)
-            })
-        };
         let about = |rule: &&Rule| {
-            let truth = rule.subjects.contain(principal, workspace, in_role);
+            let truth = self.membership(&rule.name, &rule.subjects, principal, circumstances);
             match rule.effect {
                 Effect::Allow => truth == Truth::Holds,
                 Effect::Deny => truth != Truth::Fails,

@@ -15,16 +15,19 @@ pub mod limits;
 pub mod message;
 pub mod policy;
 pub mod principal;
+pub mod quota;
 pub mod reason;
 pub mod redact;
 pub mod refusal;
 pub mod ring;
 pub mod rule;
 pub mod seal;
+pub mod secret;
 pub mod server;
 pub mod sse;
 pub mod subject;
 pub mod token;
+pub mod trust;
 pub mod truth;
 
 #[cfg(feature = "proto")]

@@ -17,6 +17,7 @@ use crate::{
     ring::{Lane, Ring},
     seal::{Keyring, SealingKey},
     snapshot::{FEATURES, InvalidSnapshot, Loader, Progress},
+    trust::TrustKeys,
     wire::audit::timestamp,
 };
 
@@ -81,11 +82,11 @@ const FIRST_RETRY_MS: u64 = 100;
 const MAX_RETRY_MS: u64 = 2_000;
 
 impl Link {
-    /// A machine that opens its stream with the first tick.
-    pub fn new(identity: Identity, limits: Limits) -> Self {
+    /// A machine that opens its stream with the first tick, and takes snapshots by these keys.
+    pub fn new(identity: Identity, limits: Limits, trust: TrustKeys) -> Self {
         Self {
             identity,
-            loader: Loader::new(limits),
+            loader: Loader::new(limits, trust),
             keys: Keyring::default(),
             ring: Ring::new(limits),
             state: State::Down {
@@ -96,10 +97,15 @@ impl Link {
         }
     }
 
+    /// Takes snapshots by these keys from now on. What is in force stays.
+    pub fn trust(&mut self, keys: TrustKeys) {
+        self.loader.trust(keys);
+    }
+
     /// Takes over what another VM enforced last.
     ///
     /// # Errors
-    /// Where it does not compile here.
+    /// Where it does not compile here, or is by nobody who is trusted here.
     pub fn restore(&mut self, stored: &[u8]) -> Result<Option<Arc<Policy>>, InvalidSnapshot> {
         Ok(match self.loader.restore(stored)? {
             Progress::Applied(policy) => Some(policy),
@@ -219,9 +225,7 @@ impl Link {
             }
         };
         let progress = match message {
-            Some(connect_response::Message::Manifest(signed)) => {
-                self.loader.offer(&signed.manifest)
-            }
+            Some(connect_response::Message::Manifest(signed)) => self.loader.offer(signed),
             Some(connect_response::Message::SectionChunk(chunk)) => {
                 let pb::SectionChunk {
                     digest,
@@ -240,7 +244,8 @@ impl Link {
             // A newer control plane may say more than is known here; none of it is policy.
             Some(
                 connect_response::Message::KeyAnswer(_)
-                | connect_response::Message::CredentialAnswer(_),
+                | connect_response::Message::CredentialAnswer(_)
+                | connect_response::Message::CredentialExpiry(_),
             )
             | None => return Vec::new(),
         };

@@ -4,7 +4,7 @@ use std::path::{Path as FilePath, PathBuf};
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Deserialize;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, value::RawValue};
 
 use super::CONSEQUENCE;
 use crate::cli::{
@@ -95,9 +95,11 @@ pub(super) struct Call {
     /// The tool.
     pub(super) tool: Option<String>,
     /// The tool's arguments.
-    pub(super) arguments: Option<Map<String, Json>>,
+    #[schemars(with = "Option<Map<String, Json>>")]
+    pub(super) arguments: Option<Box<RawValue>>,
     /// A JSON-RPC message in place of a tool.
-    pub(super) message: Option<Map<String, Json>>,
+    #[schemars(with = "Option<Map<String, Json>>")]
+    pub(super) message: Option<Box<RawValue>>,
 }
 
 fn tool_or_message(schema: &mut schemars::Schema) {
@@ -290,7 +292,7 @@ fn read(text: &Text, schema: &Json) -> Result<Vec<Suite>, Vec<Problem>> {
             }));
             continue;
         }
-        match serde_json::from_value(node.to_json()) {
+        match serde_json::from_str(&node.to_json()) {
             Ok(tests) => {
                 let suite = Suite {
                     file: text.file.clone(),

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use chancery_engine::{id::Time, principal::Principal as EnginePrincipal};
 use chancery_proto::audit::v1::Verdict;
-use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::{
     CONSEQUENCE,
@@ -19,7 +19,7 @@ use crate::{
         explanation,
         name::{Kind, Scope},
         problem::Problem,
-        violation,
+        simulate as simulate_cli, violation,
     },
     registry::{RegistryError, candidate},
     resource::Resource,
@@ -117,10 +117,10 @@ struct Subject<'s> {
 impl Subject<'_> {
     fn call(&self, call: &Call) -> Result<Vec<String>, Failure> {
         let message = match (&call.message, &call.arguments) {
-            (Some(message), _) => json!(message).to_string(),
-            (None, None) => tools_call(&json!({"name": call.tool})),
-            (None, Some(arguments)) => {
-                tools_call(&json!({"name": call.tool, "arguments": arguments}))
+            (Some(message), _) => message.get().to_owned(),
+            (None, arguments) => {
+                let tool = call.tool.as_deref().unwrap_or_default();
+                simulate_cli::tool_call(tool, arguments.as_deref().map(RawValue::get))?
             }
         };
         let simulated = self.judge("call", &call.server, call.workspace.as_ref(), message, None)?;
@@ -248,10 +248,6 @@ fn now() -> Time {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
     let elapsed = elapsed.unwrap_or_default().as_millis();
     Time::from_unix_ms(elapsed.try_into().unwrap_or(u64::MAX))
-}
-
-fn tools_call(params: &serde_json::Value) -> String {
-    json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string()
 }
 
 fn principal(principal: &Principal) -> EnginePrincipal {

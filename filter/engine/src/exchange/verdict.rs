@@ -5,7 +5,7 @@ use crate::{
     circumstances::{Circumstances, peer_address},
     decide::{RulesFor, Verdict},
     message::Method,
-    policy::Policy,
+    policy::{Policy, ServerIndex},
     reason::Reason,
     refusal::Reply,
     rule::{Act, Target},
@@ -14,6 +14,8 @@ use crate::{
 
 /// Where a message goes or comes from, and the rules about its principal there.
 pub(super) struct Place<'p> {
+    pub(super) policy: &'p Policy,
+    pub(super) index: ServerIndex,
     pub(super) server: &'p Server,
     pub(super) rules: RulesFor<'p>,
 }
@@ -25,13 +27,15 @@ impl Exchange {
         let server = policy.server(index)?;
         let circumstances = self.circumstances(server);
         Some(Place {
+            policy,
+            index,
             server,
             rules: policy.rules_for(index, &self.principal, &circumstances),
         })
     }
 
     /// What the messages of this exchange carry beside their principal.
-    fn circumstances<'s>(&self, server: &'s Server) -> Circumstances<'s> {
+    pub(super) fn circumstances<'s>(&self, server: &'s Server) -> Circumstances<'s> {
         Circumstances {
             workspace: server.workspace(),
             source: self.ids.source.as_deref().and_then(peer_address),

@@ -1,6 +1,7 @@
 //! `chancery.policy.v1` to the engine.
 
 mod identity;
+mod quota;
 mod rule;
 mod server;
 mod subject;
