@@ -2,6 +2,7 @@
 
 pub mod candidate;
 mod reference;
+mod secret;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,13 +15,9 @@ use chancery_proto::{admin::v1::Warning, node::v1::SealingKeys};
 use tokio::sync::watch;
 
 use crate::{
-    resource::{
-        Kind, Resource,
-        credential::{self, Secret},
-        invalid,
-    },
+    resource::{Kind, Resource, invalid},
     sealing::{self, SealingError},
-    secrets::Secrets,
+    secrets::{Purpose, Secrets, SecretsError},
     signing::Signer,
     snapshot::{self, BuildError, Features, Snapshot},
     store::{Store, StoreError, Transaction},
@@ -116,6 +113,9 @@ pub enum RegistryError {
     /// The resources are right one by one and wrong together.
     #[error("no snapshot can be made of this: {0}")]
     Build(#[from] BuildError),
+    /// The sealed part of the store.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -134,8 +134,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Takes up what the store holds, signs what it publishes, and publishes it anew where an older
-    /// control plane's form of it differs.
+    /// Takes up what the store holds, signs what it publishes, and publishes anew what an older
+    /// control plane's form of differs.
     ///
     /// # Errors
     /// Where it cannot be read.
@@ -252,7 +252,7 @@ impl Registry {
         let mut candidate = Resources::clone(&resources);
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
         refuse_repeats(&names)?;
-        let secrets = take_secrets(&candidate, &mut wishes)?;
+        let sealed = secret::seal(&self.secrets, &candidate, &mut wishes)?;
         let mut done = Vec::with_capacity(wishes.len());
         for wish in wishes {
             done.push(fulfil(&mut candidate, wish)?);
@@ -272,10 +272,8 @@ impl Registry {
         if validate_only {
             return Ok(changed);
         }
-        if let Some((name, _)) = secrets.first() {
-            return Err(RegistryError::NoSeal { name: name.clone() });
-        }
         let mut transaction = Transaction {
+            secrets: sealed.iter().collect(),
             snapshot: Some(&snapshot),
             ..Transaction::default()
         };
@@ -283,7 +281,12 @@ impl Registry {
             match done {
                 Done::Created(resource) | Done::Updated(resource) => transaction.put.push(resource),
                 Done::Unchanged(_) => {}
-                Done::Deleted => transaction.delete.push((*kind, name)),
+                Done::Deleted => {
+                    transaction.delete.push((*kind, name));
+                    if *kind == Kind::Credential {
+                        transaction.forget.push((Purpose::Credential, name));
+                    }
+                }
             }
         }
         self.store.commit(&transaction)?;
@@ -330,37 +333,6 @@ impl Registry {
         })?;
         self.publish(snapshot);
         Ok(())
-    }
-}
-
-/// Takes the secrets out of all credentials: they go their own way, by the credential's name.
-fn take_secrets(
-    stored: &Resources,
-    wishes: &mut [Wish],
-) -> Result<Vec<(String, Secret)>, RegistryError> {
-    let (mut secrets, mut problems) = (Vec::new(), Vec::new());
-    for (position, wish) in wishes.iter_mut().enumerate() {
-        let (Wish::Apply(Resource::Credential(credential))
-        | Wish::Create(Resource::Credential(credential))
-        | Wish::Update(Resource::Credential(credential))) = wish
-        else {
-            continue;
-        };
-        let before = match stored.get(&(Kind::Credential, credential.name.clone())) {
-            Some(Resource::Credential(before)) => Some(before),
-            _ => None,
-        };
-        match credential::take_secret(credential, before, now()) {
-            Ok(secret) => {
-                secrets.extend(secret.map(|secret| (credential.name.clone(), secret)));
-            }
-            Err(invalid) => problems.push((position, invalid)),
-        }
-    }
-    if problems.is_empty() {
-        Ok(secrets)
-    } else {
-        Err(RegistryError::Invalid(problems))
     }
 }
 

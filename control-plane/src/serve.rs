@@ -207,25 +207,23 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .map_err(io(format!("serving on {address}")))
 }
 
-/// Everything that nodes and administrators call.
 fn add_services(routes: &mut RoutesBuilder, control_plane: &ControlPlane) {
-    let here = || control_plane.clone();
     routes
-        .add_service(NodeServiceServer::new(here()))
-        .add_service(ServerServiceServer::new(here()))
-        .add_service(RuleServiceServer::new(here()))
-        .add_service(IdentityProviderServiceServer::new(here()))
-        .add_service(RoleServiceServer::new(here()))
-        .add_service(OfferServiceServer::new(here()))
-        .add_service(QuotaServiceServer::new(here()))
-        .add_service(CredentialServiceServer::new(here()))
-        .add_service(BindingServiceServer::new(here()))
-        .add_service(OrganizationServiceServer::new(here()))
-        .add_service(ApplyServiceServer::new(here()))
-        .add_service(PolicyServiceServer::new(here()))
-        .add_service(InstanceServiceServer::new(here()))
-        .add_service(StoreKeyServiceServer::new(here()))
-        .add_service(AuditServiceServer::new(here()));
+        .add_service(NodeServiceServer::new(control_plane.clone()))
+        .add_service(ServerServiceServer::new(control_plane.clone()))
+        .add_service(RuleServiceServer::new(control_plane.clone()))
+        .add_service(IdentityProviderServiceServer::new(control_plane.clone()))
+        .add_service(RoleServiceServer::new(control_plane.clone()))
+        .add_service(OfferServiceServer::new(control_plane.clone()))
+        .add_service(QuotaServiceServer::new(control_plane.clone()))
+        .add_service(CredentialServiceServer::new(control_plane.clone()))
+        .add_service(BindingServiceServer::new(control_plane.clone()))
+        .add_service(OrganizationServiceServer::new(control_plane.clone()))
+        .add_service(ApplyServiceServer::new(control_plane.clone()))
+        .add_service(PolicyServiceServer::new(control_plane.clone()))
+        .add_service(InstanceServiceServer::new(control_plane.clone()))
+        .add_service(StoreKeyServiceServer::new(control_plane.clone()))
+        .add_service(AuditServiceServer::new(control_plane.clone()));
 }
 
 /// Serves until told to stop, and then for as long as streams may take to end.

@@ -95,6 +95,7 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
             message,
             details,
         ),
+        RegistryError::Secrets(error) => secrets(error),
         RegistryError::Store(_) => {
             tracing::error!(error = %message, "the store failed");
             status(Code::Internal, "STORE_FAILED", message, details)

@@ -88,7 +88,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    async fn change_one(
+    pub(super) async fn change_one(
         &self,
         method: &'static str,
         wish: Wish,
@@ -165,7 +165,7 @@ macro_rules! resource_service {
      $create:ident: $CreateRequest:ident -> $CreateResponse:ident,
      $update:ident: $UpdateRequest:ident -> $UpdateResponse:ident,
      $delete:ident: $DeleteRequest:ident -> $DeleteResponse:ident
-     $(, $($more:item)+)?) => {
+     $(, $($other:tt)+)?) => {
         #[tonic::async_trait]
         impl $service for ControlPlane {
             async fn $get(
@@ -259,7 +259,7 @@ macro_rules! resource_service {
                 Ok(Response::new(admin::$DeleteResponse {}))
             }
 
-            $($($more)+)?
+            $($($other)+)?
         }
     };
 }
@@ -314,9 +314,9 @@ update_credential: UpdateCredentialRequest -> UpdateCredentialResponse,
 delete_credential: DeleteCredentialRequest -> DeleteCredentialResponse,
 async fn rotate_credential(
     &self,
-    _request: Request<admin::RotateCredentialRequest>,
+    request: Request<admin::RotateCredentialRequest>,
 ) -> Result<Response<admin::RotateCredentialResponse>, Status> {
-    Err(Status::unimplemented("credentials cannot be rotated yet"))
+    self.rotate(request.into_inner()).await.map(Response::new)
 });
 
 resource_service!(BindingService, Binding, binding,

@@ -1,8 +1,6 @@
 //! Credentials: what filters get of them, and the secrets, which nobody gets.
 
-use std::fmt;
-
-use chancery_engine::wire::Invalid;
+use chancery_engine::{secret::Secret, wire::Invalid};
 use chancery_proto::{
     admin::v1::{self as admin, credential::Kind},
     policy::v1 as policy,
@@ -20,23 +18,6 @@ const MAX_ASSERTION_SECONDS: i64 = 15 * 60;
 /// Farthest that the end of an exception may be from when it was last agreed to.
 const MAX_EXCEPTION_SECONDS: i64 = 90 * 24 * 60 * 60;
 
-/// The secret of a credential, on its way to where it is sealed. Nothing shows it.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// What is to be sealed.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
 /// The field that holds a credential's secret, if it is of a kind that has one.
 fn secret_field(credential: &mut admin::Credential) -> Option<(&'static str, &mut String)> {
     match credential.kind.as_mut()? {
@@ -48,6 +29,17 @@ fn secret_field(credential: &mut admin::Credential) -> Option<(&'static str, &mu
         }
         Kind::StaticHeader(kind) => Some(("static_header.value", &mut kind.value)),
         Kind::Assertion(_) => None,
+    }
+}
+
+/// Gives a credential a secret; false where its kind has none.
+pub(crate) fn set_secret(credential: &mut admin::Credential, secret: String) -> bool {
+    match secret_field(credential) {
+        Some((_, field)) => {
+            *field = secret;
+            true
+        }
+        None => false,
     }
 }
 
@@ -82,7 +74,7 @@ pub fn take_secret(
         return Ok(None);
     }
     credential.rotate_time = Some(now);
-    Ok(Some(Secret(secret)))
+    Ok(Some(Secret::new(secret)))
 }
 
 /// As whom the servers of a credential are called: their ids, and what filters are told.

@@ -19,6 +19,7 @@ mod assume;
 mod body;
 mod capabilities;
 mod claims;
+mod dispatch;
 mod handles;
 mod head;
 mod headers;
