@@ -45,7 +45,7 @@ fn an_assumed_principal_gets_what_a_proven_one_gets() {
         for step in case.steps() {
             let step = before
                 .as_ref()
-                .map_or(step.clone(), |seen| step.after(seen));
+                .map_or_else(|| step.clone(), |seen| step.after(seen));
             let Some(principal) = principal(&step) else {
                 break;
             };
