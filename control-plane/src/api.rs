@@ -2,10 +2,12 @@
 
 mod apply;
 mod audit;
+mod credential;
 mod error;
 mod instance;
 mod node;
 mod page;
+mod policy;
 mod resource;
 mod store_key;
 

@@ -2,10 +2,14 @@
 
 mod facts;
 
+use std::net::IpAddr;
+
 use crate::{
     circumstances::Circumstances,
     condition::Arguments,
+    id::Time,
     index::Bits,
+    offer::Offered,
     policy::{Policy, ServerIndex},
     principal::Principal,
     reason::Reason,
@@ -36,6 +40,20 @@ pub struct Judgement<'p> {
     pub masks: Detectors,
 }
 
+impl Judgement<'_> {
+    /// Of what no offer covers, whatever the rules say.
+    fn not_offered() -> Self {
+        Self {
+            verdict: Verdict::Deny(Reason::NotOffered),
+            rules: Vec::new(),
+            shadow_rules: Vec::new(),
+            redaction: Redaction::default(),
+            reads_arguments: false,
+            masks: Detectors::default(),
+        }
+    }
+}
+
 /// Whether something may go on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
@@ -49,24 +67,29 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct RulesFor<'p> {
     rules: Option<(&'p RuleIndex, Memberships)>,
-    circumstances: Circumstances<'p>,
+    source: Option<IpAddr>,
+    now: Time,
+    /// What no rule exceeds.
+    offered: Offered<'p>,
 }
 
 impl Policy {
     /// The rules about a principal at a server: looked for once, asked about many acts.
-    pub fn rules_for<'p>(
-        &'p self,
+    pub fn rules_for(
+        &self,
         server: ServerIndex,
         principal: &Principal,
-        circumstances: &Circumstances<'p>,
-    ) -> RulesFor<'p> {
-        let rules = self.rules_of(server).map(|(rules, named)| {
+        circumstances: &Circumstances<'_>,
+    ) -> RulesFor<'_> {
+        let rules = self.indexed_rules(server).map(|(rules, named)| {
             let about = rules.about(named, principal, circumstances.workspace);
             (rules, about)
         });
         RulesFor {
             rules,
-            circumstances: *circumstances,
+            source: circumstances.source,
+            now: circumstances.now,
+            offered: self.offered(server, circumstances.workspace),
         }
     }
 }
@@ -74,6 +97,9 @@ impl Policy {
 impl<'p> RulesFor<'p> {
     /// Judges an act. Deny over allow; nothing matched is a deny.
     pub fn judge(&self, act: Act<'_>) -> Judgement<'p> {
+        if !self.offered.covers(act.target) {
+            return Judgement::not_offered();
+        }
         let mut tally = Tally::default();
         self.weigh(act, |rule, truth| {
             tally.add(rule, truth);
@@ -87,6 +113,9 @@ impl<'p> RulesFor<'p> {
 
     /// Whether an act would be allowed, for what is shown rather than done.
     pub fn allow(&self, act: Act<'_>) -> bool {
+        if !self.offered.covers(act.target) {
+            return false;
+        }
         let (mut allowed, mut denied) = (false, false);
         self.weigh(act, |rule, truth| {
             if rule.mode == Mode::Enforce && rule.effect.applies(truth) {
@@ -105,6 +134,9 @@ impl<'p> RulesFor<'p> {
     /// Whether any capability of a kind could be used.
     pub fn allow_some(&self, kind: CapabilityKind) -> bool {
         let mut allowed = false;
+        if !self.offered.covers_some(kind) {
+            return false;
+        }
         for (rule, known) in self.all() {
             let truth = known.and(rule.covers_arguments(None));
             if rule.mode == Mode::Shadow || !rule.effect.applies(truth) {
@@ -177,7 +209,7 @@ impl<'p> RulesFor<'p> {
         position: usize,
     ) -> Option<(&'p Rule, Truth)> {
         let rule = index.rules().get(position)?;
-        if rule.is_expired(self.circumstances.now) {
+        if rule.is_expired(self.now) {
             return None;
         }
         let is_member = if about.certain.contains(position) {
@@ -185,7 +217,7 @@ impl<'p> RulesFor<'p> {
         } else {
             Truth::Unknown
         };
-        match is_member.and(rule.covers_source(&self.circumstances)) {
+        match is_member.and(rule.covers_source(self.source)) {
             Truth::Fails => None,
             known @ (Truth::Holds | Truth::Unknown) => Some((rule, known)),
         }

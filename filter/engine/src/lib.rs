@@ -16,6 +16,7 @@ mod index;
 pub mod json;
 pub mod limits;
 pub mod message;
+pub mod offer;
 pub mod policy;
 pub mod principal;
 pub mod quota;

@@ -7,6 +7,7 @@ use crate::{
     glob::Glob,
     id::SnapshotVersion,
     index::Bits,
+    offer::Offer,
     principal::Principal,
     quota::Quota,
     reason::Reason,
@@ -26,6 +27,7 @@ pub struct Policy {
     rules: BTreeMap<Box<str>, RuleIndex>,
     /// By resource name.
     roles: BTreeMap<Box<str>, Role>,
+    offers: Vec<Offer>,
     quotas: Vec<Quota>,
     /// By path: endpoints are few a path, paths may be many.
     endpoints: BTreeMap<Box<str>, Vec<(Endpoint, ServerIndex)>>,
@@ -37,6 +39,8 @@ struct Registered {
     server: Server,
     /// The rules of its organization that name it.
     rules: Bits,
+    /// Positions of the offers that name it.
+    offers: Vec<usize>,
     /// Positions of the quotas that name it.
     quotas: Vec<usize>,
 }
@@ -58,6 +62,12 @@ pub enum PolicyError {
     /// Two rules have one name.
     #[error("rule `{name}` occurs twice")]
     DuplicateRule {
+        /// The name.
+        name: Box<str>,
+    },
+    /// Two offers have one name.
+    #[error("offer `{name}` occurs twice")]
+    DuplicateOffer {
         /// The name.
         name: Box<str>,
     },
@@ -108,6 +118,8 @@ pub struct Parts {
     pub rules: Vec<Rule>,
     /// Named sets of principals.
     pub roles: Vec<Role>,
+    /// What workspaces may use.
+    pub offers: Vec<Offer>,
     /// How much may be called.
     pub quotas: Vec<Quota>,
     /// Who issues tokens.
@@ -124,6 +136,7 @@ impl Policy {
             servers,
             rules,
             roles,
+            offers,
             quotas,
             identity_providers,
         } = parts;
@@ -131,6 +144,11 @@ impl Policy {
             rules,
             |rule| &rule.name,
             |name| PolicyError::DuplicateRule { name },
+        )?;
+        let offers = in_order(
+            offers,
+            |offer| &offer.name,
+            |name| PolicyError::DuplicateOffer { name },
         )?;
         let quotas = in_order(
             quotas,
@@ -173,12 +191,13 @@ impl Policy {
         let rules = by_organization(rules, &roles_by_name);
         let registered = servers
             .into_iter()
-            .map(|server| Registered::new(server, &rules, &quotas));
+            .map(|server| Registered::new(server, &rules, &offers, &quotas));
         Ok(Self {
             version,
             servers: registered.collect(),
             rules,
             roles: roles_by_name,
+            offers,
             quotas,
             endpoints,
             providers,
@@ -222,11 +241,43 @@ impl Policy {
             .map(|registered| &registered.server)
     }
 
+    /// Every server.
+    pub fn servers(&self) -> impl Iterator<Item = &Server> {
+        self.servers.iter().map(|registered| &registered.server)
+    }
+
+    /// The server of a resource name.
+    pub fn find(&self, name: &str) -> Option<ServerIndex> {
+        let position = self
+            .servers
+            .iter()
+            .position(|registered| *registered.server.name == *name);
+        position.map(ServerIndex)
+    }
+
     /// The rules of a server's organization, and which of them name it.
-    pub(crate) fn rules_of(&self, server: ServerIndex) -> Option<(&RuleIndex, &Bits)> {
+    pub(crate) fn indexed_rules(&self, server: ServerIndex) -> Option<(&RuleIndex, &Bits)> {
         let registered = self.servers.get(server.0)?;
         let rules = self.rules.get(registered.server.organization())?;
         Some((rules, &registered.rules))
+    }
+
+    /// The rules that are about a server, whoever calls it, in the order of their names.
+    pub fn rules_of(&self, server: ServerIndex) -> impl Iterator<Item = &Rule> {
+        let rules = self.indexed_rules(server);
+        rules.into_iter().flat_map(|(index, named)| {
+            let positions = named.iter();
+            positions.filter_map(|position| index.rules().get(position))
+        })
+    }
+
+    /// The offers that name a server, in the order of their names.
+    pub(crate) fn offers_of(&self, server: ServerIndex) -> impl Iterator<Item = &Offer> {
+        let registered = self.servers.get(server.0);
+        let positions = registered.map_or(&[][..], |registered| &registered.offers);
+        positions
+            .iter()
+            .filter_map(|position| self.offers.get(*position))
     }
 
     /// The quotas that name a server, in the order of their names.
@@ -366,17 +417,26 @@ fn by_organization(
 }
 
 impl Registered {
-    fn new(server: Server, rules: &BTreeMap<Box<str>, RuleIndex>, quotas: &[Quota]) -> Self {
+    fn new(
+        server: Server,
+        rules: &BTreeMap<Box<str>, RuleIndex>,
+        offers: &[Offer],
+        quotas: &[Quota],
+    ) -> Self {
         let is_named = |name: &str, servers: &[Glob]| {
             organization_of(name) == server.organization()
                 && servers.iter().any(|glob| glob.matches(server.id()))
         };
         let rules = rules.get(server.organization());
+        let offers = offers
+            .iter()
+            .map(|offer| is_named(&offer.name, &offer.servers));
         let quotas = quotas
             .iter()
             .map(|quota| is_named(&quota.name, &quota.servers));
         Self {
             rules: rules.map(|rules| rules.naming(&server)).unwrap_or_default(),
+            offers: positions(offers),
             quotas: positions(quotas),
             server,
         }

@@ -4,9 +4,10 @@ mod index;
 
 pub(crate) use index::RuleIndex;
 
+use std::net::IpAddr;
+
 use crate::{
     address::AddressRange,
-    circumstances::Circumstances,
     condition::{Arguments, Condition},
     glob::Glob,
     id::Time,
@@ -219,12 +220,12 @@ impl Rule {
         self.expire_time.is_some_and(|time| time <= now)
     }
 
-    /// Whether the peer is where it must be.
-    pub fn covers_source(&self, circumstances: &Circumstances<'_>) -> Truth {
+    /// Whether the peer is where it must be; unknown where that is.
+    pub fn covers_source(&self, source: Option<IpAddr>) -> Truth {
         if self.source_ranges.is_empty() {
             return Truth::Holds;
         }
-        circumstances.source.map_or(Truth::Unknown, |source| {
+        source.map_or(Truth::Unknown, |source| {
             let mut ranges = self.source_ranges.iter();
             ranges.any(|range| range.contains(source)).into()
         })

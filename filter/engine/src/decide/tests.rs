@@ -10,6 +10,7 @@ use crate::{
     json::Document,
     limits::Limits,
     message::Method,
+    offer::Offer,
     policy::Parts,
     server::{Authentication, Endpoint, OnDenied, Server},
     subject::{Names, Role, Subjects},
@@ -212,10 +213,24 @@ fn server() -> Server {
         on_denied: OnDenied::Reveal,
         origins: Vec::new(),
         environment: Some("prod".into()),
+        dispatchers: Vec::new(),
     }
 }
 
-fn policy(rules: &[Rule], roles: &[Role]) -> Policy {
+/// Of everything, so that calls can belong to other workspaces.
+fn offer() -> Offer {
+    let any = || vec![Glob::parse("*").unwrap()];
+    Offer {
+        name: "organizations/o/offers/all".into(),
+        servers: any(),
+        workspaces: any(),
+        tools: Vec::new(),
+        prompts: Vec::new(),
+        resources: Vec::new(),
+    }
+}
+
+fn policy(rules: &[Rule], sets: &[Role]) -> Policy {
     let version = SnapshotVersion {
         epoch: 1,
         version: 1,
@@ -223,8 +238,9 @@ fn policy(rules: &[Rule], roles: &[Role]) -> Policy {
     };
     let parts = Parts {
         servers: vec![server()],
+        offers: vec![offer()],
         rules: rules.to_vec(),
-        roles: roles.to_vec(),
+        roles: sets.to_vec(),
         ..Parts::default()
     };
     Policy::new(version, parts).unwrap()
@@ -268,11 +284,11 @@ fn is_allowed(policy: &Policy, asked: &Asked, arguments: &str) -> bool {
 }
 
 /// What a rule comes to, field by field.
-fn naive(rule: &Rule, roles: &[Role], asked: &Asked) -> Truth {
+fn naive(rule: &Rule, sets: &[Role], asked: &Asked) -> Truth {
     let none = |_: &str| Truth::Fails;
     let in_role = |id: &str| {
-        let role = roles.iter().find(|role| role.id() == id).unwrap();
-        role.subjects
+        let set = sets.iter().find(|set| set.id() == id).unwrap();
+        set.subjects
             .contain(&asked.principal, asked.workspace, none)
     };
     let document = Document::parse(asked.arguments.as_bytes(), 1 << 16, &Limits::DEFAULT).unwrap();
@@ -296,7 +312,7 @@ fn naive(rule: &Rule, roles: &[Role], asked: &Asked) -> Truth {
         rule.covers(act).into(),
         rule.subjects
             .contain(&asked.principal, asked.workspace, in_role),
-        rule.covers_source(&asked.circumstances()),
+        rule.covers_source(asked.circumstances().source),
         Truth::all(
             rule.when
                 .iter()
@@ -305,12 +321,12 @@ fn naive(rule: &Rule, roles: &[Role], asked: &Asked) -> Truth {
     ])
 }
 
-fn naive_verdict(rules: &[Rule], roles: &[Role], asked: &Asked) -> Said {
+fn naive_verdict(rules: &[Rule], sets: &[Role], asked: &Asked) -> Said {
     let applying = |effect: Effect| {
         let mut names: Vec<String> = rules
             .iter()
             .filter(|rule| rule.mode == Mode::Enforce && rule.effect == effect)
-            .filter(|rule| effect.applies(naive(rule, roles, asked)))
+            .filter(|rule| effect.applies(naive(rule, sets, asked)))
             .map(|rule| rule.name.to_string())
             .collect();
         names.sort_unstable();

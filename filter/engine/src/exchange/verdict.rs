@@ -75,9 +75,16 @@ impl Exchange {
             }
         }
         if reads_arguments {
-            let facts = acts.iter().take(asked);
-            let facts = facts.flat_map(|act| place.rules.facts(*act, masks));
-            subject.facts.extend(facts);
+            for act in acts.iter().take(asked) {
+                let inner = inner_tool(*act, &subject).map(str::to_owned);
+                let mut facts = place.rules.facts(*act, masks);
+                if let Some(tool) = inner {
+                    for fact in &mut facts {
+                        fact.key = format!("dispatch.{tool}:{}", fact.key).into();
+                    }
+                }
+                subject.facts.extend(facts);
+            }
         }
         let Some((reason, act)) = denied else {
             return Ok(subject);
@@ -95,7 +102,9 @@ impl Exchange {
         act: Act<'_>,
         subject: &Subject<'_>,
     ) -> Reply {
-        let refusal = self.refusal(reason, subject.rpc_id, None);
+        let inner = inner_tool(act, subject);
+        let detail = inner.map(|name| format!("the inner tool `{name}`"));
+        let refusal = self.refusal(reason, subject.rpc_id, detail.as_deref());
         let is_hidden = server.on_denied == OnDenied::Hide
             && subject.rpc_id.is_some()
             && !act.method.is_some_and(Method::is_about_a_task);
@@ -119,4 +128,15 @@ fn add(names: &mut Vec<Box<str>>, more: &[&str]) {
             names.push((*name).into());
         }
     }
+}
+
+/// The tool that an act calls, if it is not the one that the message names.
+fn inner_tool<'a>(act: Act<'a>, subject: &Subject<'_>) -> Option<&'a str> {
+    if act.method == Some(Method::ToolsCall)
+        && let (Target::Tool(name), Some(outer)) = (act.target, &subject.capability)
+        && name != outer.name()
+    {
+        return Some(name);
+    }
+    None
 }

@@ -4,12 +4,13 @@ use chancery_proto::policy::v1 as pb;
 
 use super::{
     super::{Invalid, shown},
+    ascii,
     condition::{conditions, ranges},
     fits, globs, misnamed,
     subject::SUBJECTS,
 };
 use crate::{
-    glob::{Glob, percent_encoded},
+    glob::Glob,
     id::Time,
     message::Method,
     redact::Redaction,
@@ -156,12 +157,6 @@ fn check_conditional(
     }
     let expected = "`tools/call` or `prompts/get` among them: no other has arguments for `when`";
     Err(Invalid::new("methods", "others alone", expected))
-}
-
-/// Globs over URIs as URIs are judged.
-fn ascii(patterns: Vec<String>) -> Vec<String> {
-    let encoded = |pattern: String| percent_encoded(&pattern).into_owned();
-    patterns.into_iter().map(encoded).collect()
 }
 
 /// Globs over methods, each of which must match one that there is: a misspelt one would allow or
