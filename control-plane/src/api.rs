@@ -7,6 +7,7 @@ mod instance;
 mod node;
 mod page;
 mod resource;
+mod snapshot;
 
 use std::sync::Arc;
 

@@ -25,6 +25,7 @@ mod problem;
 mod render;
 mod schema;
 mod serve;
+mod snapshot;
 mod stored;
 mod table;
 mod time;
@@ -35,10 +36,12 @@ mod yaml;
 use std::{
     env,
     ffi::OsString,
+    fmt::Display,
     io::{self, Write},
     process::ExitCode,
 };
 
+use chancery_proto::admin::v1::resource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -95,6 +98,8 @@ enum Command {
     Delete(delete::DeleteArgs),
     Nodes(nodes::NodesArgs),
     #[command(subcommand)]
+    Snapshot(snapshot::SnapshotCommand),
+    #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Print the JSON Schema of the resource documents
     #[command(after_help = "\
@@ -142,6 +147,11 @@ impl Context {
             problem::alternatives(&known)
         )))
     }
+}
+
+/// A resource as `get -o yaml` shows it.
+pub(crate) fn render_document(message: resource::Kind) -> Result<String, impl Display> {
+    get::document(message).and_then(|document| yaml::to_string(&document))
 }
 
 /// Runs the program with the process's arguments.
@@ -217,6 +227,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::Get(args) => get::run(&args, &context, console).await,
         Command::Delete(args) => delete::run(&args, &context, console).await,
         Command::Nodes(args) => nodes::run(&args, &context, console).await,
+        Command::Snapshot(command) => snapshot::run(&command, &context, console).await,
         Command::Audit(command) => audit::run(&command, &context, console).await,
         Command::Schema { kind } => schema::run(kind, console),
         Command::Completion { shell } => completion(shell, console),

@@ -1,5 +1,7 @@
 //! The resources: checked, stored and published as one.
 
+mod history;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
@@ -10,12 +12,13 @@ use chancery_engine::wire::Invalid;
 use chancery_proto::node::v1::SealingKeys;
 use tokio::sync::watch;
 
+pub use self::history::{Difference, RolledBack};
 use crate::{
     resource::{Kind, PolicyPart, Resource},
     sealing::{self, SealingError},
     signing::Signer,
     snapshot::{self, BuildError, Features, Snapshot},
-    store::{Store, StoreError, Transaction},
+    store::{Publication, Store, StoreError, Transaction},
 };
 
 /// A wish to change one resource.
@@ -38,6 +41,15 @@ pub enum Wish {
     },
 }
 
+/// Whose doing a change is.
+#[derive(Clone, Copy, Debug)]
+pub struct Doing<'d> {
+    /// Who wants it.
+    pub author: &'d str,
+    /// What they did: the RPC, or what it came from.
+    pub cause: &'d str,
+}
+
 /// What became of a wish.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Done {
@@ -50,6 +62,9 @@ pub enum Done {
     /// It is gone.
     Deleted,
 }
+
+/// What became of all wishes, and the snapshot that is then in force.
+pub type Changed = (Vec<Done>, Option<Arc<Snapshot>>);
 
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +103,22 @@ pub enum RegistryError {
         /// What names it.
         by: String,
     },
+    /// No such version.
+    #[error("there is no version {version} whose resources are kept{}", newest.map_or_else(String::new, |it| format!("; the newest is {it}")))]
+    UnknownVersion {
+        /// Which.
+        version: u64,
+        /// The newest there is.
+        newest: Option<u64>,
+    },
+    /// What an old version was built from is not right any more.
+    #[error("version {version} no longer fits: {problems}")]
+    Unfit {
+        /// Which.
+        version: u64,
+        /// What is wrong, resource by resource.
+        problems: String,
+    },
     /// The resources are right one by one and wrong together.
     #[error("no snapshot can be made of this: {0}")]
     Build(#[from] BuildError),
@@ -97,6 +128,13 @@ pub enum RegistryError {
 }
 
 type Resources = BTreeMap<(Kind, String), Resource>;
+
+fn keyed(resources: Vec<Resource>) -> Resources {
+    resources
+        .into_iter()
+        .map(|r| ((r.kind(), r.name().to_owned()), r))
+        .collect()
+}
 
 /// Keeps resources and publishes what they come to.
 #[derive(Debug)]
@@ -113,11 +151,7 @@ impl Registry {
     /// # Errors
     /// Where it cannot be read.
     pub fn open(store: Store, signer: Signer) -> Result<Self, RegistryError> {
-        let resources = store.resources()?;
-        let keyed = resources
-            .into_iter()
-            .map(|r| ((r.kind(), r.name().to_owned()), r))
-            .collect();
+        let keyed = keyed(store.resources()?);
         let published = store.newest_snapshot()?;
         // By the keys of today, not those of when it was published.
         let published = published.map(|newest| Arc::new(newest.signed(&signer)));
@@ -200,14 +234,26 @@ impl Registry {
     pub fn change(
         &self,
         wishes: Vec<Wish>,
+        doing: Doing<'_>,
         validate_only: bool,
-    ) -> Result<(Vec<Done>, Option<Arc<Snapshot>>), RegistryError> {
+    ) -> Result<Changed, RegistryError> {
+        self.change_by(|_| wishes, doing, validate_only)
+    }
+
+    /// Makes the changes that follow from what is stored.
+    fn change_by(
+        &self,
+        wishes: impl FnOnce(&Resources) -> Vec<Wish>,
+        doing: Doing<'_>,
+        validate_only: bool,
+    ) -> Result<Changed, RegistryError> {
         // Held to the end: changes are made one after another.
         let mut resources = self
             .resources
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let mut candidate = Resources::clone(&resources);
+        let wishes = wishes(&resources);
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
         refuse_repeats(&names)?;
         let mut done = Vec::with_capacity(wishes.len());
@@ -231,7 +277,11 @@ impl Registry {
             return Ok((done, self.published.borrow().clone()));
         }
         let mut transaction = Transaction {
-            snapshot: Some(&snapshot),
+            publication: Some(Publication {
+                snapshot: &snapshot,
+                author: doing.author,
+                cause: doing.cause,
+            }),
             ..Transaction::default()
         };
         for (done, (kind, name)) in done.iter().zip(&names) {

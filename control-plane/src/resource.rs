@@ -68,6 +68,16 @@ impl TryFrom<admin::Resource> for Resource {
     }
 }
 
+impl From<Resource> for AnyKind {
+    fn from(resource: Resource) -> Self {
+        match resource {
+            Resource::IdentityProvider(provider) => Self::IdentityProvider(provider),
+            Resource::Rule(rule) => Self::Rule(rule),
+            Resource::Server(server) => Self::Server(server),
+        }
+    }
+}
+
 /// A resource as the filter gets it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PolicyPart {

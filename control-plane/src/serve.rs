@@ -17,7 +17,7 @@ use chancery_proto::{
         apply_service_server::ApplyServiceServer,
         identity_provider_service_server::IdentityProviderServiceServer,
         instance_service_server::InstanceServiceServer, rule_service_server::RuleServiceServer,
-        server_service_server::ServerServiceServer,
+        server_service_server::ServerServiceServer, snapshot_service_server::SnapshotServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
     node::v1::node_service_server::NodeServiceServer,
@@ -158,6 +158,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .add_service(IdentityProviderServiceServer::new(control_plane.clone()))
         .add_service(ApplyServiceServer::new(control_plane.clone()))
         .add_service(InstanceServiceServer::new(control_plane.clone()))
+        .add_service(SnapshotServiceServer::new(control_plane.clone()))
         .add_service(AuditServiceServer::new(control_plane));
     let app = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))

@@ -1,5 +1,7 @@
 //! The embedded store: SQLite in WAL mode, synchronous in full.
 
+mod history;
+
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -8,6 +10,7 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
+pub use self::history::{Publication, Published};
 use crate::{
     resource::{Kind, Resource},
     snapshot::Snapshot,
@@ -15,7 +18,7 @@ use crate::{
 
 /// What makes each version of the schema of the one before. The version, kept in `user_version`, is
 /// how many of them were run.
-const SCHEMA: [&str; 2] = [
+const SCHEMA: [&str; 3] = [
     "
 CREATE TABLE store (epoch INTEGER NOT NULL) STRICT;
 CREATE TABLE resources (
@@ -46,6 +49,7 @@ CREATE TABLE sealing_keys (
   PRIMARY KEY (organization, create_seconds)
 ) STRICT;
 ",
+    history::TABLES,
 ];
 
 /// How many sealing keys an organization has at once: the one that seals and the one before it.
@@ -83,7 +87,7 @@ pub struct Transaction<'t> {
     /// Removed.
     pub delete: Vec<(Kind, &'t str)>,
     /// Published with the change.
-    pub snapshot: Option<&'t Snapshot>,
+    pub publication: Option<Publication<'t>>,
 }
 
 /// The store.
@@ -152,11 +156,7 @@ impl Store {
         let mut resources = Vec::new();
         for row in rows {
             let (collection, content) = row?;
-            let kind = [Kind::IdentityProvider, Kind::Rule, Kind::Server]
-                .into_iter()
-                .find(|kind| kind.collection() == collection);
-            let resource = kind.and_then(|kind| Resource::decode(kind, &content).ok());
-            resources.push(resource.ok_or(StoreError::Corrupt { what: "a resource" })?);
+            resources.push(stored_resource(&collection, &content)?);
         }
         Ok(resources)
     }
@@ -271,26 +271,21 @@ impl Store {
                 params![kind.collection(), name],
             )?;
         }
-        if let Some(snapshot) = change.snapshot {
-            let version = integer(snapshot.version);
-            transaction.execute(
-                "INSERT INTO snapshots (version, manifest) VALUES (?1, ?2)",
-                params![version, snapshot.manifest],
-            )?;
-            for (digest, content) in &snapshot.sections {
-                transaction.execute(
-                    "INSERT OR IGNORE INTO sections (digest, content) VALUES (?1, ?2)",
-                    params![digest.as_slice(), content],
-                )?;
-                transaction.execute(
-                    "INSERT INTO snapshot_sections (version, digest) VALUES (?1, ?2)",
-                    params![version, digest.as_slice()],
-                )?;
-            }
+        if let Some(publication) = change.publication {
+            history::publish(&transaction, change, publication)?;
         }
         transaction.commit()?;
         Ok(())
     }
+}
+
+/// A resource of a row.
+fn stored_resource(collection: &str, content: &[u8]) -> Result<Resource, StoreError> {
+    let kind = [Kind::IdentityProvider, Kind::Rule, Kind::Server]
+        .into_iter()
+        .find(|kind| kind.collection() == collection);
+    let resource = kind.and_then(|kind| Resource::decode(kind, content).ok());
+    resource.ok_or(StoreError::Corrupt { what: "a resource" })
 }
 
 /// SQLite's integers are signed; no version or epoch comes near their end.
@@ -309,10 +304,25 @@ mod tests {
         let old = Connection::open(&path).unwrap();
         old.execute_batch(SCHEMA[0]).unwrap();
         old.execute("INSERT INTO store VALUES (7)", []).unwrap();
+        for version in [1, 2] {
+            let row = "INSERT INTO snapshots VALUES (?1, x'')";
+            old.execute(row, [version]).unwrap();
+        }
+        let rule = Resource::Rule(chancery_proto::admin::v1::Rule {
+            name: "organizations/o/rules/r".to_owned(),
+            ..chancery_proto::admin::v1::Rule::default()
+        });
+        let row = "INSERT INTO resources VALUES ('rules', ?1, ?2)";
+        old.execute(row, params![rule.name(), rule.encode()])
+            .unwrap();
         old.pragma_update(None, "user_version", 1).unwrap();
         drop(old);
         let store = Store::open(&path, 9).unwrap();
         assert_eq!(store.epoch(), 7);
+        // Of what the newest was built is known, of those before it is not.
+        assert_eq!(store.resources_of(2).unwrap(), Some(vec![rule]));
+        assert_eq!(store.resources_of(1).unwrap(), None);
+        assert_eq!(store.published_before(9, 9).unwrap().len(), 2);
         store
             .add_sealing_key("organizations/o", (1, &[1; 64]), 0)
             .unwrap();

@@ -17,9 +17,8 @@ use super::{
     page,
 };
 use crate::{
-    registry::{Done, RegistryError, Wish},
+    registry::{Changed, Doing, Done, RegistryError, Wish},
     resource::{Kind, Resource},
-    snapshot::Snapshot,
 };
 
 impl ControlPlane {
@@ -30,10 +29,16 @@ impl ControlPlane {
         wishes: Vec<Wish>,
         validate_only: bool,
         naming: Naming,
-    ) -> Result<(Vec<Done>, Option<Arc<Snapshot>>), Status> {
+    ) -> Result<Changed, Status> {
         let names: Vec<_> = wishes.iter().map(|wish| wish.name().to_owned()).collect();
         let registry = Arc::clone(&self.registry);
-        let changed = tokio::task::spawn_blocking(move || registry.change(wishes, validate_only));
+        let changed = tokio::task::spawn_blocking(move || {
+            let doing = Doing {
+                author: DEVELOPMENT,
+                cause: method.trim_end_matches("Request"),
+            };
+            registry.change(wishes, doing, validate_only)
+        });
         let changed = changed.await.map_err(|error| error::task(&error))?;
         if !validate_only {
             self.record_change(method, &names, &changed).await?;
@@ -41,11 +46,11 @@ impl ControlPlane {
         changed.map_err(|error| error::registry(&error, naming))
     }
 
-    async fn record_change(
+    pub(super) async fn record_change(
         &self,
         method: &'static str,
         names: &[String],
-        changed: &Result<(Vec<Done>, Option<Arc<Snapshot>>), RegistryError>,
+        changed: &Result<Changed, RegistryError>,
     ) -> Result<(), Status> {
         let change = |resource: &str| AdminChange {
             principal: Some(development_principal()),
@@ -124,9 +129,11 @@ impl ControlPlane {
 }
 
 /// Until callers are authenticated, everyone who reaches a development control plane is this one.
+pub(super) const DEVELOPMENT: &str = "development";
+
 fn development_principal() -> Principal {
     let user = Attribute {
-        value: "development".to_owned(),
+        value: DEVELOPMENT.to_owned(),
         provenance: Provenance::Claimed.into(),
     };
     Principal {
