@@ -8,12 +8,13 @@ mod node;
 mod page;
 mod resource;
 mod snapshot;
+mod store_key;
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-use crate::{instances::Instances, ledger::Ledger, registry::Registry};
+use crate::{instances::Instances, ledger::Ledger, registry::Registry, secrets::Secrets};
 
 /// What all services work with.
 #[derive(Clone, Debug)]
@@ -24,6 +25,10 @@ pub struct ControlPlane {
     pub ledger: Arc<Ledger>,
     /// What enforces the rules.
     pub instances: Arc<Instances>,
+    /// What is kept sealed.
+    pub secrets: Secrets,
+    /// Asks for every secret to be wrapped with the newest store key.
+    pub rewrap: Arc<Notify>,
     /// Becomes true when streams are to end.
     pub draining: watch::Receiver<bool>,
 }

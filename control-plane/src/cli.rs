@@ -16,6 +16,7 @@ mod exit;
 mod files;
 mod get;
 mod keygen;
+mod keys;
 mod locate;
 mod name;
 mod nodes;
@@ -99,6 +100,8 @@ enum Command {
     Nodes(nodes::NodesArgs),
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Print the JSON Schema of the resource documents
@@ -228,6 +231,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::Delete(args) => delete::run(&args, &context, console).await,
         Command::Nodes(args) => nodes::run(&args, &context, console).await,
         Command::Snapshot(command) => snapshot::run(&command, &context, console).await,
+        Command::Keys(command) => keys::run(&command, &context, console).await,
         Command::Audit(command) => audit::run(&command, &context, console).await,
         Command::Schema { kind } => schema::run(kind, console),
         Command::Completion { shell } => completion(shell, console),

@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod registry;
 pub mod resource;
 pub mod sealing;
+pub mod secrets;
 pub mod serve;
 pub mod signing;
 pub mod snapshot;

@@ -16,6 +16,7 @@ pub use self::history::{Difference, RolledBack};
 use crate::{
     resource::{Kind, PolicyPart, Resource},
     sealing::{self, SealingError},
+    secrets::Secrets,
     signing::Signer,
     snapshot::{self, BuildError, Features, Snapshot},
     store::{Publication, Store, StoreError, Transaction},
@@ -139,7 +140,8 @@ fn keyed(resources: Vec<Resource>) -> Resources {
 /// Keeps resources and publishes what they come to.
 #[derive(Debug)]
 pub struct Registry {
-    store: Store,
+    store: Arc<Store>,
+    secrets: Secrets,
     signer: Signer,
     resources: Mutex<Arc<Resources>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
@@ -150,13 +152,18 @@ impl Registry {
     ///
     /// # Errors
     /// Where it cannot be read.
-    pub fn open(store: Store, signer: Signer) -> Result<Self, RegistryError> {
+    pub fn open(
+        store: Arc<Store>,
+        secrets: Secrets,
+        signer: Signer,
+    ) -> Result<Self, RegistryError> {
         let keyed = keyed(store.resources()?);
         let published = store.newest_snapshot()?;
         // By the keys of today, not those of when it was published.
         let published = published.map(|newest| Arc::new(newest.signed(&signer)));
         Ok(Self {
             store,
+            secrets,
             signer,
             resources: Mutex::new(Arc::new(keyed)),
             published: watch::Sender::new(published),
@@ -214,7 +221,7 @@ impl Registry {
         let now_seconds = now().seconds.unsigned_abs();
         organizations
             .into_iter()
-            .map(|organization| sealing::keys(&self.store, organization, now_seconds))
+            .map(|organization| sealing::keys(&self.secrets, organization, now_seconds))
             .collect()
     }
 

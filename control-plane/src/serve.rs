@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use axum::{Router, routing::get};
@@ -18,6 +18,7 @@ use chancery_proto::{
         identity_provider_service_server::IdentityProviderServiceServer,
         instance_service_server::InstanceServiceServer, rule_service_server::RuleServiceServer,
         server_service_server::ServerServiceServer, snapshot_service_server::SnapshotServiceServer,
+        store_key_service_server::StoreKeyServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
     node::v1::node_service_server::NodeServiceServer,
@@ -33,7 +34,12 @@ use crate::{
     api::ControlPlane,
     instances::Instances,
     ledger::{Ledger, LedgerError},
-    registry::{Registry, RegistryError},
+    registry::{Registry, RegistryError, now},
+    secrets::{
+        Secrets, SecretsError,
+        key_file::KeyFile,
+        key_service::{KeyError, KeyService},
+    },
     signing::{Signer, SigningError, SigningKey},
     store::{Store, StoreError},
 };
@@ -43,6 +49,8 @@ use crate::{
 pub struct ServeOptions {
     /// Where the store and the log are.
     pub data_dir: PathBuf,
+    /// The file with the store keys. `None`: one in the data folder, in development only.
+    pub store_key: Option<PathBuf>,
     /// Where it listens; port 0 for any.
     pub listen: SocketAddr,
     /// Files with the keys that sign snapshots. None: in development, one in the data folder.
@@ -68,6 +76,11 @@ pub enum ServeError {
         /// What was asked for.
         listen: SocketAddr,
     },
+    /// Secrets could not be sealed.
+    #[error(
+        "there is no store key: make one with `chancery keys new FILE`, and run with `--store-key FILE`"
+    )]
+    NoStoreKey,
     /// Another control plane has it.
     #[error(
         "{path} is in use by another control plane: stop that one, or use another `--data-dir`"
@@ -98,6 +111,12 @@ pub enum ServeError {
     /// The resources.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The store keys.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What is kept sealed.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -108,6 +127,9 @@ pub enum ServeError {
 
 /// How long streams may take to end when it shuts down.
 const DRAIN_FOR: Duration = Duration::from_secs(5);
+
+/// How often store keys that were rotated are looked at.
+const REWRAPPED_EVERY: Duration = Duration::from_hours(1);
 
 const WARNING: &str = "\
 ******************************************************************************
@@ -122,6 +144,7 @@ const WARNING: &str = "\
 pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let ServeOptions {
         data_dir,
+        store_key,
         listen,
         signing_keys,
         insecure_development,
@@ -140,7 +163,9 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         tracing::info!(trust_key = %key.trust_key(), "snapshots are signed; filters can trust this key");
     }
     let (drain, draining) = watch::channel(false);
-    let control_plane = open(&data_dir, signer, draining)?;
+    let keys = store_keys(store_key.as_deref(), insecure_development, &data_dir)?;
+    let control_plane = open(&data_dir, keys, signer, draining)?;
+    tokio::spawn(rewrap(control_plane.clone()));
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -159,6 +184,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .add_service(ApplyServiceServer::new(control_plane.clone()))
         .add_service(InstanceServiceServer::new(control_plane.clone()))
         .add_service(SnapshotServiceServer::new(control_plane.clone()))
+        .add_service(StoreKeyServiceServer::new(control_plane.clone()))
         .add_service(AuditServiceServer::new(control_plane));
     let app = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -213,15 +239,17 @@ async fn serve(
 /// Opens everything in the data folder. The log ends, flushed, with the last that holds it.
 fn open(
     data_dir: &Path,
+    keys: Arc<dyn KeyService>,
     signer: Signer,
     draining: watch::Receiver<bool>,
 ) -> Result<ControlPlane, ServeError> {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let store = Store::open(&data_dir.join("store.sqlite"), elapsed.as_secs())?;
+    let store = Store::open(&data_dir.join("store.sqlite"), now().seconds.unsigned_abs())?;
+    let store = Arc::new(store);
+    let secrets = Secrets::open(Arc::clone(&store), keys)?;
     Ok(ControlPlane {
-        registry: Arc::new(Registry::open(store, signer)?),
+        registry: Arc::new(Registry::open(store, secrets.clone(), signer)?),
+        secrets,
+        rewrap: Arc::default(),
         ledger: Arc::new(Ledger::open(&data_dir.join("ledger"))?),
         instances: Arc::new(Instances::default()),
         draining,
@@ -239,6 +267,42 @@ fn signer(files: &[PathBuf], development: Option<&Path>) -> Result<Signer, Serve
             .collect::<Result<_, _>>()?,
     };
     Ok(Signer::new(keys)?)
+}
+
+/// The store keys. A development mode without any has its own, in the data folder.
+fn store_keys(
+    file: Option<&Path>,
+    is_development: bool,
+    data_dir: &Path,
+) -> Result<Arc<dyn KeyService>, ServeError> {
+    let keys = match file {
+        Some(file) => KeyFile::open(file)?,
+        None if is_development => {
+            let path = data_dir.join("store.key");
+            if path.exists() {
+                KeyFile::open(&path)?
+            } else {
+                KeyFile::create(&path, now().seconds.unsigned_abs())?
+            }
+        }
+        None => return Err(ServeError::NoStoreKey),
+    };
+    Ok(Arc::new(keys))
+}
+
+/// Keeps every secret wrapped with the newest store key.
+async fn rewrap(control_plane: ControlPlane) {
+    loop {
+        let secrets = control_plane.secrets.clone();
+        let now_seconds = now().seconds.unsigned_abs();
+        let done = tokio::task::spawn_blocking(move || secrets.rewrap(now_seconds)).await;
+        if let Ok(Err(error)) = done {
+            tracing::error!(%error, "secrets are not all wrapped with the newest store key");
+        }
+        // Either way: it is time again.
+        let asked = control_plane.rewrap.notified();
+        drop(tokio::time::timeout(REWRAPPED_EVERY, asked).await);
+    }
 }
 
 /// Makes sure of being the only one; the lock ends with the process, however it ends.

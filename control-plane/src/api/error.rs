@@ -4,7 +4,9 @@ use chancery_engine::wire::Invalid;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use crate::{ledger::LedgerError, registry::RegistryError, sealing::SealingError};
+use crate::{
+    ledger::LedgerError, registry::RegistryError, sealing::SealingError, secrets::SecretsError,
+};
 
 const DOMAIN: &str = "chancery.dev";
 
@@ -114,6 +116,17 @@ pub(super) fn sealing(error: &SealingError) -> Status {
     status(
         Code::Internal,
         "SEALING_FAILED",
+        message,
+        ErrorDetails::new(),
+    )
+}
+
+pub(super) fn secrets(error: &SecretsError) -> Status {
+    let message = error.to_string();
+    tracing::error!(error = %message, "the sealed part of the store failed");
+    status(
+        Code::Internal,
+        "SECRETS_FAILED",
         message,
         ErrorDetails::new(),
     )

@@ -22,6 +22,10 @@ pub(crate) struct ServeArgs {
     /// Where the store and the log are kept; made where it is not there
     #[arg(long, value_name = "DIR", env = "CHANCERY_DATA_DIR")]
     data_dir: PathBuf,
+    /// The keys that seal secrets in the store; made by `chancery keys new`. In development: left
+    /// out, one is made in the data folder
+    #[arg(long, value_name = "FILE", env = "CHANCERY_STORE_KEY")]
+    store_key: Option<PathBuf>,
     /// Where to listen; port 0 takes any
     #[arg(
         long,
@@ -56,12 +60,14 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
     }
     let ServeArgs {
         data_dir,
+        store_key,
         listen,
         signing_keys,
         insecure_development,
     } = args;
     match serve::run(ServeOptions {
         data_dir,
+        store_key,
         listen,
         signing_keys,
         insecure_development,
@@ -81,11 +87,14 @@ fn exit_of(error: &ServeError) -> Exit {
         ServeError::NoAuthentication
         | ServeError::NotLoopback { .. }
         | ServeError::NoSigningKey
-        | ServeError::Signing(_) => Exit::Invalid,
+        | ServeError::NoStoreKey
+        | ServeError::Signing(_)
+        | ServeError::Key(_) => Exit::Invalid,
         ServeError::InUse { .. } => Exit::Conflict,
         ServeError::Io { .. }
         | ServeError::Ledger(_)
         | ServeError::Registry(_)
+        | ServeError::Secrets(_)
         | ServeError::Store(_)
         | ServeError::Reflection(_) => Exit::Unavailable,
     }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::{Store, StoreError, Transaction, integer, stored_resource};
 use crate::{resource::Resource, snapshot::Snapshot};
 
-/// The third schema.
+/// What the store got when it began to keep versions.
 pub(super) const TABLES: &str = "
 CREATE TABLE resource_versions (
   kind TEXT NOT NULL,

@@ -5,9 +5,11 @@
 //! open ─┬─ Pass                                   not governed, and that is allowed
 //!       ├─ Reply                                  refused
 //!       ├─ Verify ── verified ─┐                  a signature is to be checked
-//!       └──────────────────────┴─ AwaitBody ── body ──┬─ Reply
-//!                              └─ Forward ────────────┴─ Forward ── response_head ─┬─ Hold ── response_body
-//!                                                                                  └─ Stream ── response_chunk…
+//!       └──────────────────────┼─ AwaitBody ── body ──┬─ Reply
+//!                              │                      ├─ Spend ── spent ─┬─ Reply
+//!                              └─ Forward             └──────────────────┴─ Forward
+//! Forward ── response_head ─┬─ Hold ── response_body
+//!                           └─ Stream ── response_chunk…
 //! ```
 //! Entries collect on the way and are taken with [`Exchange::take_entries`]. Whatever way it goes,
 //! one decision entry is made for the request, and one outcome entry for what was forwarded.
@@ -22,6 +24,7 @@ mod headers;
 mod list;
 mod malformed;
 mod response;
+mod spend;
 mod stateless;
 mod stream;
 mod strip;
@@ -36,6 +39,7 @@ pub use head::{HeadStep, RequestHead};
 pub use headers::{HeaderEdit, Headers};
 use malformed::Malformed;
 pub use response::{Judged, ResponseHead, ResponseStep};
+use spend::Allowed;
 use stream::Stream;
 
 use crate::{
@@ -104,6 +108,8 @@ pub struct Exchange {
     /// Changes to the request's headers.
     edits: Vec<HeaderEdit>,
     unverified: Option<Box<(Box<str>, UnverifiedToken)>>,
+    /// What goes on once its quotas have been asked.
+    allowed: Option<Allowed>,
     /// What the answer is judged by.
     asked: Asked,
     stream: Stream,
@@ -176,6 +182,7 @@ impl Exchange {
             fault: None,
             edits: Vec::new(),
             unverified: None,
+            allowed: None,
             asked: Asked::default(),
             stream: Stream::default(),
             phase: Phase::Request,
@@ -251,7 +258,17 @@ impl Exchange {
     }
 
     fn decide(&mut self, verdict: Verdict, direction: Direction, subject: Subject<'_>) {
-        let event = DecisionEvent {
+        let event = self.decision(verdict, direction, subject);
+        self.record(Event::Decision(event), self.context.now);
+    }
+
+    fn decision(
+        &self,
+        verdict: Verdict,
+        direction: Direction,
+        subject: Subject<'_>,
+    ) -> Box<DecisionEvent> {
+        Box::new(DecisionEvent {
             request: self.ids.clone(),
             principal: Arc::clone(&self.principal),
             direction,
@@ -271,8 +288,7 @@ impl Exchange {
             snapshot: self.context.policy.as_ref().map(|policy| policy.version()),
             findings: subject.findings,
             size_bytes: subject.size_bytes,
-        };
-        self.record(Event::Decision(Box::new(event)), self.context.now);
+        })
     }
 
     fn record(&mut self, event: Event, time: Time) {
@@ -320,3 +336,7 @@ struct Ending {
     size_bytes: usize,
     reason: Option<Reason>,
 }
+
+#[cfg(test)]
+#[cfg(feature = "proto")]
+mod tests;

@@ -244,7 +244,8 @@ impl Link {
             // A newer control plane may say more than is known here; none of it is policy.
             Some(
                 connect_response::Message::KeyAnswer(_)
-                | connect_response::Message::CredentialAnswer(_),
+                | connect_response::Message::CredentialAnswer(_)
+                | connect_response::Message::CredentialExpiry(_),
             )
             | None => return Vec::new(),
         };

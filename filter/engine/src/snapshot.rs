@@ -11,16 +11,18 @@ use prost::Message as _;
 use crate::{
     id::{Digest, SnapshotVersion},
     limits::Limits,
-    policy::{Policy, PolicyError},
+    policy::{Parts, Policy, PolicyError},
+    quota::Quota,
     rule::Rule,
     server::Server,
+    subject::Role,
     token::IdentityProvider,
     trust::{TrustKeys, Untrusted},
     wire::Invalid,
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 4] = ["jwt.v1", "methods.v1", "redact.v1", "rules.v1"];
+pub const FEATURES: [&str; 5] = ["jwt.v1", "methods.v1", "quotas.v1", "redact.v1", "rules.v1"];
 
 /// Why a snapshot is refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -171,7 +173,7 @@ fn compile_manifest(
     manifest: &Manifest,
     sections: &BTreeMap<Digest, &[u8]>,
 ) -> Result<Policy, InvalidSnapshot> {
-    let (mut servers, mut rules, mut providers) = (Vec::new(), Vec::new(), Vec::new());
+    let mut parts = Parts::default();
     for (digest, _) in &manifest.sections {
         let digest = *digest;
         let bytes = sections
@@ -190,7 +192,9 @@ fn compile_manifest(
         match content.ok_or(InvalidSnapshot::UnknownContent { digest })? {
             pb::section::Content::Server(server) => {
                 let name = server.name.clone();
-                servers.push(Server::try_from(server).map_err(value(name))?);
+                parts
+                    .servers
+                    .push(Server::try_from(server).map_err(value(name))?);
             }
             pb::section::Content::RuleSet(pb::RuleSet {
                 name: _,
@@ -198,7 +202,7 @@ fn compile_manifest(
             }) => {
                 for rule in set {
                     let name = rule.name.clone();
-                    rules.push(Rule::try_from(rule).map_err(value(name))?);
+                    parts.rules.push(Rule::try_from(rule).map_err(value(name))?);
                 }
             }
             pb::section::Content::IdentityProviderSet(set) => {
@@ -208,18 +212,30 @@ fn compile_manifest(
                 } = set;
                 for provider in identity_providers {
                     let name = provider.name.clone();
-                    providers.push(IdentityProvider::try_from(provider).map_err(value(name))?);
+                    let provider = IdentityProvider::try_from(provider).map_err(value(name))?;
+                    parts.identity_providers.push(provider);
                 }
             }
-            pb::section::Content::KeySet(_)
-            | pb::section::Content::RoleSet(_)
-            | pb::section::Content::OfferSet(_)
-            | pb::section::Content::QuotaSet(_) => {
+            pb::section::Content::RoleSet(pb::RoleSet { name: _, roles }) => {
+                for role in roles {
+                    let name = role.name.clone();
+                    parts.roles.push(Role::try_from(role).map_err(value(name))?);
+                }
+            }
+            pb::section::Content::QuotaSet(pb::QuotaSet { name: _, quotas }) => {
+                for quota in quotas {
+                    let name = quota.name.clone();
+                    parts
+                        .quotas
+                        .push(Quota::try_from(quota).map_err(value(name))?);
+                }
+            }
+            pb::section::Content::KeySet(_) | pb::section::Content::OfferSet(_) => {
                 return Err(InvalidSnapshot::UnknownContent { digest });
             }
         }
     }
-    Ok(Policy::new(manifest.version, servers, rules, providers)?)
+    Ok(Policy::new(manifest.version, parts)?)
 }
 
 fn value(name: String) -> impl FnOnce(Invalid) -> InvalidSnapshot {

@@ -1,6 +1,6 @@
 //! The engine, driven directly.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chancery_engine::{
@@ -11,6 +11,7 @@ use chancery_engine::{
     id::{DecisionId, Time},
     limits::Limits,
     policy::Policy,
+    quota,
     refusal::Reply,
     seal::{Keyring, SealingKey},
     snapshot::{self, InvalidSnapshot},
@@ -28,6 +29,7 @@ pub struct Native {
     policy: Arc<Policy>,
     keys: Arc<Keyring>,
     tokens: TokenCache,
+    shelves: BTreeMap<String, Vec<u8>>,
     now: Time,
 }
 
@@ -46,6 +48,7 @@ impl Native {
             policy,
             keys: Arc::new(keys),
             tokens: TokenCache::new((1, 2), 64),
+            shelves: BTreeMap::new(),
             now,
         })
     }
@@ -91,13 +94,7 @@ impl Native {
             HeadStep::Reply(reply) => Err(reply),
             HeadStep::Pass | HeadStep::Verify(_) => Ok((Vec::new(), body)),
             HeadStep::Forward(edits) => Ok((edits, body)),
-            HeadStep::AwaitBody => match exchange.body(&body) {
-                BodyStep::Reply(reply) => Err(reply),
-                BodyStep::Forward {
-                    headers: edits,
-                    body: rewritten,
-                } => Ok((edits, rewritten.map_or(body, String::into_bytes))),
-            },
+            HeadStep::AwaitBody => self.judge_body(&mut exchange, body),
         };
         let mut observed = match sent {
             Err(reply) => replied(reply),
@@ -118,6 +115,27 @@ impl Native {
             .map(Into::into)
             .collect();
         observed
+    }
+
+    /// What goes on of a body, and with which changes to its headers.
+    fn judge_body(
+        &mut self,
+        exchange: &mut Exchange,
+        body: Vec<u8>,
+    ) -> Result<(Vec<HeaderEdit>, Vec<u8>), Reply> {
+        let mut step = exchange.body(&body);
+        loop {
+            match step {
+                BodyStep::Reply(reply) => return Err(reply),
+                BodyStep::Forward {
+                    headers,
+                    body: rewritten,
+                } => return Ok((headers, rewritten.map_or(body, String::into_bytes))),
+                BodyStep::Spend(charges) => {
+                    step = exchange.spent(quota::spend(&charges, &mut self.shelves, self.now));
+                }
+            }
+        }
     }
 
     fn answer(&self, case: &Case, exchange: &mut Exchange) -> Observed {

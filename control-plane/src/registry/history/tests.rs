@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
+    secrets::{Secrets, key_file::KeyFile},
     signing::{Signer, SigningKey},
     store::Store,
 };
@@ -18,9 +19,12 @@ const BY: Doing<'_> = Doing {
 };
 
 fn open(folder: &Path) -> Registry {
-    let store = Store::open(&folder.join("store.sqlite"), 7).unwrap();
+    let store = Arc::new(Store::open(&folder.join("store.sqlite"), 7).unwrap());
+    let path = folder.join("store.key");
+    let store_key = KeyFile::open(&path).or_else(|_none| KeyFile::create(&path, 0));
+    let secrets = Secrets::open(Arc::clone(&store), Arc::new(store_key.unwrap())).unwrap();
     let signer = Signer::new(vec![SigningKey::generate().unwrap()]).unwrap();
-    Registry::open(store, signer).unwrap()
+    Registry::open(store, secrets, signer).unwrap()
 }
 
 fn start() -> (Registry, TempDir) {
