@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod egress;
 pub mod instances;
 pub mod ledger;
 pub mod registry;
