@@ -8,6 +8,7 @@ pub mod api;
 pub mod cli;
 pub mod egress;
 pub mod instances;
+pub mod issuer_keys;
 pub mod ledger;
 pub mod registry;
 pub mod resource;

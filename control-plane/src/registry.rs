@@ -1,6 +1,7 @@
 //! The resources: checked, stored and published as one.
 
 mod history;
+mod keys;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +20,7 @@ use crate::{
     secrets::Secrets,
     signing::Signer,
     snapshot::{self, BuildError, Features, Snapshot},
-    store::{Publication, Store, StoreError, Transaction},
+    store::{IssuerKeySet, Publication, Store, StoreError, Transaction},
 };
 
 /// A wish to change one resource.
@@ -144,6 +145,8 @@ pub struct Registry {
     secrets: Secrets,
     signer: Signer,
     resources: Mutex<Arc<Resources>>,
+    /// By identity provider. Locked after the resources, where both are.
+    issuer_keys: Mutex<BTreeMap<String, IssuerKeySet>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
@@ -158,6 +161,9 @@ impl Registry {
         signer: Signer,
     ) -> Result<Self, RegistryError> {
         let keyed = keyed(store.resources()?);
+        let sets = store.key_sets()?.into_iter();
+        let sets = sets.map(|set| (set.source.identity_provider.clone(), set));
+        let issuer_keys = Mutex::new(sets.collect());
         let published = store.newest_snapshot()?;
         // By the keys of today, not those of when it was published.
         let published = published.map(|newest| Arc::new(newest.signed(&signer)));
@@ -166,6 +172,7 @@ impl Registry {
             secrets,
             signer,
             resources: Mutex::new(Arc::new(keyed)),
+            issuer_keys,
             published: watch::Sender::new(published),
         })
     }
@@ -204,9 +211,11 @@ impl Registry {
         let Some(newest) = self.published.borrow().clone() else {
             return Ok(None);
         };
-        let resources: Vec<_> = self.current().values().cloned().collect();
+        let current = self.current();
+        let key_sets = self.key_sets_of(&current);
+        let resources: Vec<_> = current.values().cloned().collect();
         let version = (newest.epoch, newest.version);
-        let snapshot = snapshot::build(&resources, version, now(), features)?;
+        let snapshot = snapshot::build(&resources, &key_sets, version, now(), features)?;
         Ok(Some(snapshot.signed(&self.signer)))
     }
 
@@ -223,6 +232,12 @@ impl Registry {
             .into_iter()
             .map(|organization| sealing::keys(&self.secrets, organization, now_seconds))
             .collect()
+    }
+
+    fn next_version(&self) -> (u64, u64) {
+        let newest = self.published.borrow();
+        let version = newest.as_ref().map_or(0, |newest| newest.version);
+        (self.store.epoch(), version.saturating_add(1))
     }
 
     fn current(&self) -> Arc<Resources> {
@@ -272,23 +287,15 @@ impl Registry {
         if !has_changed {
             return Ok((done, self.published.borrow().clone()));
         }
-        let version = self
-            .published
-            .borrow()
-            .as_ref()
-            .map_or(0, |newest| newest.version);
         let all: Vec<_> = candidate.values().cloned().collect();
-        let version = (self.store.epoch(), version.saturating_add(1));
-        let snapshot = snapshot::build(&all, version, now(), None)?.signed(&self.signer);
+        let key_sets = self.key_sets_of(&candidate);
+        let snapshot = snapshot::build(&all, &key_sets, self.next_version(), now(), None)?;
+        let snapshot = snapshot.signed(&self.signer);
         if validate_only {
             return Ok((done, self.published.borrow().clone()));
         }
         let mut transaction = Transaction {
-            publication: Some(Publication {
-                snapshot: &snapshot,
-                author: doing.author,
-                cause: doing.cause,
-            }),
+            publication: Some(Publication::new(&snapshot, doing)),
             ..Transaction::default()
         };
         for (done, (kind, name)) in done.iter().zip(&names) {

@@ -18,6 +18,8 @@ pub const RULES_FEATURE: &str = "rules.v1";
 pub const REDACT_FEATURE: &str = "redact.v1";
 /// Rules can name methods.
 pub const METHODS_FEATURE: &str = "methods.v1";
+/// Identity providers can have keys that their issuers publish.
+pub const KEY_SETS_FEATURE: &str = "key_sets.v1";
 /// Tokens can be verified.
 pub const JWT_FEATURE: &str = "jwt.v1";
 
@@ -52,6 +54,9 @@ impl Snapshot {
     }
 }
 
+/// The keys that issuers publish, by the name of the identity provider.
+pub type KeySets = BTreeMap<String, Vec<policy::VerificationKey>>;
+
 /// What filters of one kind can honour. `None`: everything that this control plane knows.
 pub type Features<'f> = Option<&'f BTreeSet<String>>;
 
@@ -61,6 +66,7 @@ pub type Features<'f> = Option<&'f BTreeSet<String>>;
 /// Where it does not compile: such a snapshot is never published.
 pub fn build(
     resources: &[Resource],
+    key_sets: &KeySets,
     (epoch, version): (u64, u64),
     create_time: prost_types::Timestamp,
     features: Features<'_>,
@@ -75,6 +81,9 @@ pub fn build(
             error,
         })?;
         builder.add(resource.organization(), part);
+    }
+    for (provider, keys) in key_sets {
+        builder.add_key_set(provider, keys);
     }
     let (sections, warnings) = builder.finish();
     let references = sections
@@ -124,6 +133,7 @@ struct Builder<'f> {
     servers: Vec<policy::Server>,
     rules: BTreeMap<String, Vec<policy::Rule>>,
     providers: BTreeMap<String, Vec<policy::IdentityProvider>>,
+    key_sets: Vec<policy::KeySet>,
     warnings: Vec<String>,
 }
 
@@ -141,6 +151,14 @@ impl Builder<'_> {
                 let rule = self.honourable(rule);
                 self.rules.entry(organization).or_default().push(rule);
             }
+            PolicyPart::IdentityProvider(provider)
+                if provider.has_key_set && !self.has(KEY_SETS_FEATURE) =>
+            {
+                self.warnings.push(format!(
+                    "no token of {} is accepted: this filter lacks `{KEY_SETS_FEATURE}`",
+                    provider.name
+                ));
+            }
             PolicyPart::IdentityProvider(provider) => {
                 self.providers
                     .entry(organization)
@@ -148,6 +166,13 @@ impl Builder<'_> {
                     .push(provider);
             }
         }
+    }
+
+    fn add_key_set(&mut self, provider: &str, keys: &[policy::VerificationKey]) {
+        self.key_sets.push(policy::KeySet {
+            identity_provider: provider.to_owned(),
+            keys: keys.to_vec(),
+        });
     }
 
     /// A rule that the filter cannot honour denies instead: what it would have allowed must not go
@@ -219,6 +244,12 @@ impl Builder<'_> {
             self.warnings.push(format!(
                 "no token is accepted: this filter lacks `{JWT_FEATURE}`"
             ));
+        }
+        if self.has(JWT_FEATURE) && self.has(KEY_SETS_FEATURE) {
+            for set in std::mem::take(&mut self.key_sets) {
+                let content = policy::section::Content::KeySet(set);
+                sections.push(section(&[JWT_FEATURE, KEY_SETS_FEATURE], content));
+            }
         }
         let digested = |section: policy::Section| {
             let bytes = section.encode_to_vec();

@@ -1,6 +1,7 @@
 //! The embedded store: SQLite in WAL mode, synchronous in full.
 
 mod history;
+mod key_sets;
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +11,10 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
-pub use self::history::{Publication, Published};
+pub use self::{
+    history::{Publication, Published},
+    key_sets::{IssuerKeySet, KeySource},
+};
 use crate::{
     resource::{Kind, Resource},
     secrets::{self, Purpose, Sealed},
@@ -19,7 +23,7 @@ use crate::{
 
 /// What makes each version of the schema of the one before. The version, kept in `user_version`, is
 /// how many of them were run.
-const SCHEMA: [&str; 4] = [
+const SCHEMA: [&str; 5] = [
     "
 CREATE TABLE store (epoch INTEGER NOT NULL) STRICT;
 CREATE TABLE resources (
@@ -64,6 +68,7 @@ CREATE TABLE secrets (
 CREATE INDEX secrets_by_key ON secrets (key_id);
 ",
     history::TABLES,
+    key_sets::TABLES,
 ];
 
 /// Why the store did not do what it was asked.
@@ -103,6 +108,8 @@ pub struct Transaction<'t> {
     pub forget: Vec<(Purpose, &'t str)>,
     /// Published with the change.
     pub publication: Option<Publication<'t>>,
+    /// An issuer's keys, in the place of those before.
+    pub key_set: Option<&'t IssuerKeySet>,
 }
 
 /// The store.
@@ -249,6 +256,9 @@ impl Store {
         }
         if let Some(publication) = change.publication {
             history::publish(&transaction, change, publication)?;
+        }
+        if let Some(set) = change.key_set {
+            key_sets::put(&transaction, set)?;
         }
         transaction.commit()?;
         Ok(())

@@ -1,9 +1,4 @@
-use axum::{
-    Router,
-    http::HeaderValue,
-    response::Redirect,
-    routing::get,
-};
+use axum::{Router, http::HeaderValue, response::Redirect, routing::get};
 use tokio::net::TcpListener;
 
 use super::*;

@@ -7,7 +7,7 @@ use chancery_proto::policy::v1::Signature;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Store, StoreError, Transaction, integer, stored_resource};
-use crate::{resource::Resource, snapshot::Snapshot};
+use crate::{registry::Doing, resource::Resource, snapshot::Snapshot};
 
 /// What the store got when it began to keep versions.
 pub(super) const TABLES: &str = "
@@ -47,6 +47,18 @@ pub struct Publication<'p> {
     pub author: &'p str,
     /// What led to it.
     pub cause: &'p str,
+}
+
+impl<'p> Publication<'p> {
+    /// A snapshot that is somebody's doing.
+    pub fn new(snapshot: &'p Snapshot, doing: Doing<'p>) -> Self {
+        let Doing { author, cause } = doing;
+        Self {
+            snapshot,
+            author,
+            cause,
+        }
+    }
 }
 
 /// A snapshot that was published.
