@@ -2,6 +2,7 @@
 
 mod apply;
 mod audit;
+mod credential;
 mod error;
 mod instance;
 mod node;

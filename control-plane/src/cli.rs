@@ -25,6 +25,7 @@ mod path;
 mod problem;
 mod render;
 mod schema;
+mod secret;
 mod serve;
 mod snapshot;
 mod stored;
@@ -32,6 +33,7 @@ mod table;
 mod time;
 mod violation;
 mod visible;
+mod warning;
 mod yaml;
 
 use std::{

@@ -14,10 +14,14 @@ use axum::{Router, routing::get};
 use chancery_proto::{
     DESCRIPTORS,
     admin::v1::{
-        apply_service_server::ApplyServiceServer,
+        apply_service_server::ApplyServiceServer, binding_service_server::BindingServiceServer,
+        credential_service_server::CredentialServiceServer,
         identity_provider_service_server::IdentityProviderServiceServer,
-        instance_service_server::InstanceServiceServer, rule_service_server::RuleServiceServer,
-        server_service_server::ServerServiceServer, snapshot_service_server::SnapshotServiceServer,
+        instance_service_server::InstanceServiceServer, offer_service_server::OfferServiceServer,
+        organization_service_server::OrganizationServiceServer,
+        quota_service_server::QuotaServiceServer, role_service_server::RoleServiceServer,
+        rule_service_server::RuleServiceServer, server_service_server::ServerServiceServer,
+        snapshot_service_server::SnapshotServiceServer,
         store_key_service_server::StoreKeyServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
@@ -29,7 +33,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
-use tonic::service::Routes;
+use tonic::service::{Routes, RoutesBuilder};
 
 use crate::{
     api::ControlPlane,
@@ -181,18 +185,8 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .set_serving::<NodeServiceServer<ControlPlane>>()
         .await;
     let mut routes = Routes::builder();
-    routes
-        .add_service(health_service)
-        .add_service(reflection)
-        .add_service(NodeServiceServer::new(control_plane.clone()))
-        .add_service(ServerServiceServer::new(control_plane.clone()))
-        .add_service(RuleServiceServer::new(control_plane.clone()))
-        .add_service(IdentityProviderServiceServer::new(control_plane.clone()))
-        .add_service(ApplyServiceServer::new(control_plane.clone()))
-        .add_service(InstanceServiceServer::new(control_plane.clone()))
-        .add_service(SnapshotServiceServer::new(control_plane.clone()))
-        .add_service(StoreKeyServiceServer::new(control_plane.clone()))
-        .add_service(AuditServiceServer::new(control_plane));
+    routes.add_service(health_service).add_service(reflection);
+    add_services(&mut routes, &control_plane);
     let app = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .merge(routes.routes().prepare().into_axum_router());
@@ -218,6 +212,25 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     serve(listener, app, stopped)
         .await
         .map_err(io(format!("serving on {address}")))
+}
+
+fn add_services(routes: &mut RoutesBuilder, control_plane: &ControlPlane) {
+    routes
+        .add_service(NodeServiceServer::new(control_plane.clone()))
+        .add_service(ServerServiceServer::new(control_plane.clone()))
+        .add_service(RuleServiceServer::new(control_plane.clone()))
+        .add_service(IdentityProviderServiceServer::new(control_plane.clone()))
+        .add_service(RoleServiceServer::new(control_plane.clone()))
+        .add_service(OfferServiceServer::new(control_plane.clone()))
+        .add_service(QuotaServiceServer::new(control_plane.clone()))
+        .add_service(CredentialServiceServer::new(control_plane.clone()))
+        .add_service(BindingServiceServer::new(control_plane.clone()))
+        .add_service(OrganizationServiceServer::new(control_plane.clone()))
+        .add_service(ApplyServiceServer::new(control_plane.clone()))
+        .add_service(InstanceServiceServer::new(control_plane.clone()))
+        .add_service(SnapshotServiceServer::new(control_plane.clone()))
+        .add_service(StoreKeyServiceServer::new(control_plane.clone()))
+        .add_service(AuditServiceServer::new(control_plane.clone()));
 }
 
 /// Serves until told to stop, and then for as long as streams may take to end.

@@ -267,10 +267,10 @@ impl Store {
 
 /// A resource of a row.
 fn stored_resource(collection: &str, content: &[u8]) -> Result<Resource, StoreError> {
-    let kind = [Kind::IdentityProvider, Kind::Rule, Kind::Server]
-        .into_iter()
+    let kind = Kind::ALL
+        .iter()
         .find(|kind| kind.collection() == collection);
-    let resource = kind.and_then(|kind| Resource::decode(kind, content).ok());
+    let resource = kind.and_then(|kind| Resource::decode(*kind, content).ok());
     resource.ok_or(StoreError::Corrupt { what: "a resource" })
 }
 

@@ -97,12 +97,16 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
             message,
             details,
         ),
+        RegistryError::NoSeal { .. } => {
+            status(Code::FailedPrecondition, "NO_SEAL", message, details)
+        }
         RegistryError::Build(_) => status(
             Code::FailedPrecondition,
             "SNAPSHOT_REFUSED",
             message,
             details,
         ),
+        RegistryError::Secrets(error) => secrets(error),
         RegistryError::Store(_) => {
             tracing::error!(error = %message, "the store failed");
             status(Code::Internal, "STORE_FAILED", message, details)

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     cli,
-    registry::{Changed, Difference, Registry, RegistryError, RolledBack},
+    registry::{Difference, Registry, RegistryError, RolledBack},
     resource::Resource,
     store::Published,
 };
@@ -96,29 +96,21 @@ impl SnapshotService for ControlPlane {
             rolled_back.map_err(|error| error::registry(&error, Naming::Batch))?;
             return Ok(Response::new(admin::RollbackSnapshotResponse::default()));
         }
-        let (names, changed) = recorded(version, rolled_back);
+        // Recorded with the resources that it changed, or the version it was about.
+        let (names, changed) = match rolled_back {
+            Ok(RolledBack { names, changed }) => (names, Ok(changed)),
+            Err(error) => (vec![format!("snapshots/{version}")], Err(error)),
+        };
         self.record_change("RollbackSnapshot", &names, &changed)
             .await?;
-        let (_, snapshot) = changed.map_err(|error| error::registry(&error, Naming::Batch))?;
-        let after = snapshot.map_or(0, |snapshot| snapshot.version.saturating_add(1));
+        let changed = changed.map_err(|error| error::registry(&error, Naming::Batch))?;
+        let after = changed
+            .snapshot
+            .map_or(0, |snapshot| snapshot.version.saturating_add(1));
         let newest = self.ask(move |it| it.history(after, 1)).await?;
         Ok(Response::new(admin::RollbackSnapshotResponse {
             snapshot: newest.into_iter().next().map(message),
         }))
-    }
-}
-
-/// A rollback as it is recorded: the resources that it changed, or the version it was about.
-fn recorded(
-    version: u64,
-    rolled_back: Result<RolledBack, RegistryError>,
-) -> (Vec<String>, Result<Changed, RegistryError>) {
-    match rolled_back {
-        Ok((changes, snapshot)) => {
-            let (names, done) = changes.into_iter().unzip();
-            (names, Ok((done, snapshot)))
-        }
-        Err(error) => (vec![format!("snapshots/{version}")], Err(error)),
     }
 }
 

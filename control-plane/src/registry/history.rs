@@ -1,11 +1,10 @@
 //! What was published before: shown, compared, and published again.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use super::{Doing, Done, Registry, RegistryError, Resources, Wish, keyed};
+use super::{Changed, Doing, Registry, RegistryError, Resources, Wish, keyed};
 use crate::{
     resource::{Kind, Resource},
-    snapshot::Snapshot,
     store::Published,
 };
 
@@ -20,8 +19,14 @@ pub struct Difference {
     pub to: Option<Resource>,
 }
 
-/// What became of a rollback: each resource it is about, and the snapshot that is then in force.
-pub type RolledBack = (Vec<(String, Done)>, Option<Arc<Snapshot>>);
+/// What became of a rollback.
+#[derive(Clone, Debug)]
+pub struct RolledBack {
+    /// The resources that it is about.
+    pub names: Vec<String>,
+    /// What became of each.
+    pub changed: Changed,
+}
 
 impl Registry {
     /// At most `count` published snapshots before a version, the newest first. Blocks on the store.
@@ -77,8 +82,11 @@ impl Registry {
         Ok(pairs.into_values().filter(differs).collect())
     }
 
-    /// Publishes the resources of an old version as a new one, or changes nothing. Secrets are in no
-    /// version, so they stay as they are. Blocks on the store.
+    /// Publishes the resources of an old version as a new one, or changes nothing. Blocks on the
+    /// store.
+    ///
+    /// Secrets are in no version: a credential that is gone cannot come back, and one that was added
+    /// stays. Who may administer is not rolled back either.
     ///
     /// # Errors
     /// Where there is no such version, or what it was built from no longer fits.
@@ -96,32 +104,59 @@ impl Registry {
         };
         let mut names = Vec::new();
         let wishes = |current: &Resources| {
-            let wishes = wishes(current, &old);
+            let wishes = wishes(version, current, &old)?;
             names = wishes.iter().map(|wish| wish.name().to_owned()).collect();
-            wishes
+            Ok(wishes)
         };
         let changed = self.change_by(wishes, doing, validate_only);
-        let (done, snapshot) = changed.map_err(|error| unfit(version, &names, error))?;
-        Ok((names.into_iter().zip(done).collect(), snapshot))
+        let changed = changed.map_err(|error| unfit(version, &names, error))?;
+        Ok(RolledBack { names, changed })
+    }
+}
+
+/// Whether a rollback makes resources of a kind, and removes them.
+fn is_rolled_back(kind: Kind) -> bool {
+    match kind {
+        Kind::IdentityProvider
+        | Kind::Offer
+        | Kind::Quota
+        | Kind::Role
+        | Kind::Rule
+        | Kind::Server => true,
+        // The secrets of credentials are in no version; who may change what is no part of what
+        // filters enforce.
+        Kind::Binding | Kind::Credential | Kind::Organization => false,
     }
 }
 
 /// What makes the old resources of the current ones.
-fn wishes(current: &Resources, old: &Resources) -> Vec<Wish> {
+fn wishes(version: u64, current: &Resources, old: &Resources) -> Result<Vec<Wish>, RegistryError> {
+    let gone = old
+        .keys()
+        .find(|key| key.0 == Kind::Credential && !current.contains_key(*key));
+    if let Some((_, name)) = gone {
+        return Err(RegistryError::Unfit {
+            version,
+            problems: format!("{name}: it is gone, and its secret is in no version; make it anew"),
+        });
+    }
     let gone = current.keys().filter(|key| !old.contains_key(*key));
     let mut wishes: Vec<_> = gone
+        .filter(|(kind, _)| is_rolled_back(*kind))
         .map(|(kind, name)| Wish::Delete {
             kind: *kind,
             name: name.clone(),
             etag: String::new(),
         })
         .collect();
-    let differs = |(key, old): &(&(Kind, String), Resource)| {
-        current.get(*key).is_none_or(|it| it.bare() != *old)
-    };
-    let bare = old.iter().map(|(key, resource)| (key, resource.bare()));
-    wishes.extend(bare.filter(differs).map(|(_, old)| Wish::Apply(old)));
-    wishes
+    for (key, old) in old {
+        let old = old.bare();
+        let is_same = current.get(key).is_some_and(|it| it.bare() == old);
+        if (is_rolled_back(key.0) || key.0 == Kind::Credential) && !is_same {
+            wishes.push(Wish::Apply(old));
+        }
+    }
+    Ok(wishes)
 }
 
 /// A position among wishes that nobody wrote says nothing to anybody.

@@ -2,18 +2,15 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, MutexGuard, PoisonError},
+    sync::{MutexGuard, PoisonError},
 };
 
-use super::{Doing, Registry, RegistryError, Resources, now};
+use super::{Doing, ITSELF, Registry, RegistryError, Resources};
 use crate::{
     resource::{PolicyPart, Resource},
-    snapshot::{self, KeySets},
+    snapshot::KeySets,
     store::{IssuerKeySet, KeySource, Publication, Transaction},
 };
-
-/// Who publishes issuers' keys.
-const AUTHOR: &str = "control plane";
 
 impl Registry {
     /// Whose keys are not written down and have to be read from the issuer.
@@ -54,13 +51,10 @@ impl Registry {
         }
         let mut candidate = self.issuer_keys().clone();
         candidate.insert(name.clone(), set.clone());
-        let all: Vec<_> = resources.values().cloned().collect();
-        let key_sets = wanted(&resources, &candidate);
-        let snapshot = snapshot::build(&all, &key_sets, self.next_version(), now(), None)?;
-        let snapshot = snapshot.signed(&self.signer);
+        let snapshot = self.next_snapshot(&resources, &wanted(&resources, &candidate))?;
         let cause = format!("keys of {name}");
         let doing = Doing {
-            author: AUTHOR,
+            author: ITSELF,
             cause: &cause,
         };
         self.store.commit(&Transaction {
@@ -69,7 +63,7 @@ impl Registry {
             ..Transaction::default()
         })?;
         *self.issuer_keys() = candidate;
-        self.published.send_replace(Some(Arc::new(snapshot)));
+        self.publish(snapshot);
         Ok(true)
     }
 
@@ -119,7 +113,7 @@ fn key_source(resource: &Resource) -> Option<KeySource> {
     let Resource::IdentityProvider(provider) = resource else {
         return None;
     };
-    let Ok(PolicyPart::IdentityProvider(policy)) = resource.to_policy() else {
+    let Ok(Some(PolicyPart::IdentityProvider(policy))) = resource.to_policy() else {
         return None;
     };
     policy.has_key_set.then(|| KeySource {

@@ -18,6 +18,7 @@ mod answer;
 mod body;
 mod capabilities;
 mod claims;
+mod dispatch;
 mod handles;
 mod head;
 mod headers;

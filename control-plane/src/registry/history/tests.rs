@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use chancery_proto::{
     admin::v1 as admin,
@@ -60,8 +60,8 @@ fn rule(id: &str, tool: &str) -> Resource {
 
 fn apply(registry: &Registry, resources: impl IntoIterator<Item = Resource>) -> u64 {
     let wishes = resources.into_iter().map(Wish::Apply).collect();
-    let (_, snapshot) = registry.change(wishes, BY, false).unwrap();
-    snapshot.unwrap().version
+    let changed = registry.change(wishes, BY, false).unwrap();
+    changed.snapshot.unwrap().version
 }
 
 fn delete(registry: &Registry, resource: &Resource) -> u64 {
@@ -70,8 +70,8 @@ fn delete(registry: &Registry, resource: &Resource) -> u64 {
         name: resource.name().to_owned(),
         etag: String::new(),
     };
-    let (_, snapshot) = registry.change(vec![wish], BY, false).unwrap();
-    snapshot.unwrap().version
+    let changed = registry.change(vec![wish], BY, false).unwrap();
+    changed.snapshot.unwrap().version
 }
 
 fn bare(resources: &[Resource]) -> Vec<Resource> {
@@ -148,17 +148,17 @@ fn a_rollback_is_a_new_version_with_the_old_resources() {
     let before = delete(&registry, &rule("r", "y"));
     let etag = registry.resources_of(old).unwrap()[0].etag().to_owned();
 
-    let (would, _) = registry.roll_back(old, "bob", true).unwrap();
-    assert_eq!(would.len(), 2);
+    let would = registry.roll_back(old, "bob", true).unwrap();
+    assert_eq!(would.names.len(), 2);
     assert_eq!(
         registry.history(u64::MAX, 9).unwrap().len(),
         3,
         "only checked"
     );
 
-    let (done, snapshot) = registry.roll_back(old, "bob", false).unwrap();
-    assert_eq!(done.len(), 2);
-    let new = snapshot.unwrap().version;
+    let done = registry.roll_back(old, "bob", false).unwrap();
+    assert_eq!(done.changed.done.len(), 2);
+    let new = done.changed.snapshot.unwrap().version;
     assert_eq!(new, before + 1);
     let resources = registry.resources_of(new).unwrap();
     assert_eq!(bare(&resources), bare(&registry.resources_of(old).unwrap()));
@@ -171,8 +171,9 @@ fn a_rollback_is_a_new_version_with_the_old_resources() {
     assert_eq!((&*newest.author, &*newest.cause), ("bob", "rollback of 1"));
 
     // Once more changes nothing, and publishes nothing.
-    let (done, snapshot) = registry.roll_back(old, "bob", false).unwrap();
-    assert_eq!((done.len(), snapshot.unwrap().version), (0, new));
+    let again = registry.roll_back(old, "bob", false).unwrap();
+    assert!(again.names.is_empty());
+    assert_eq!(again.changed.snapshot.unwrap().version, new);
 }
 
 #[test]
