@@ -19,9 +19,9 @@ use chancery_proto::{
         identity_provider_service_server::IdentityProviderServiceServer,
         instance_service_server::InstanceServiceServer, offer_service_server::OfferServiceServer,
         organization_service_server::OrganizationServiceServer,
-        quota_service_server::QuotaServiceServer, role_service_server::RoleServiceServer,
-        rule_service_server::RuleServiceServer, server_service_server::ServerServiceServer,
-        snapshot_service_server::SnapshotServiceServer,
+        policy_service_server::PolicyServiceServer, quota_service_server::QuotaServiceServer,
+        role_service_server::RoleServiceServer, rule_service_server::RuleServiceServer,
+        server_service_server::ServerServiceServer, snapshot_service_server::SnapshotServiceServer,
         store_key_service_server::StoreKeyServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
@@ -227,6 +227,7 @@ fn add_services(routes: &mut RoutesBuilder, control_plane: &ControlPlane) {
         .add_service(BindingServiceServer::new(control_plane.clone()))
         .add_service(OrganizationServiceServer::new(control_plane.clone()))
         .add_service(ApplyServiceServer::new(control_plane.clone()))
+        .add_service(PolicyServiceServer::new(control_plane.clone()))
         .add_service(InstanceServiceServer::new(control_plane.clone()))
         .add_service(SnapshotServiceServer::new(control_plane.clone()))
         .add_service(StoreKeyServiceServer::new(control_plane.clone()))

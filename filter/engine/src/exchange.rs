@@ -15,6 +15,7 @@
 //! one decision entry is made for the request, and one outcome entry for what was forwarded.
 
 mod answer;
+mod assume;
 mod body;
 mod capabilities;
 mod claims;
@@ -34,6 +35,7 @@ mod verdict;
 
 use std::sync::Arc;
 
+pub use assume::{headers_with, task_handle};
 pub use body::BodyStep;
 use claims::HeaderClaims;
 pub use head::{HeadStep, RequestHead};

@@ -238,8 +238,22 @@ impl Policy {
             .map(|registered| &registered.server)
     }
 
+    /// Every server.
+    pub fn servers(&self) -> impl Iterator<Item = &Server> {
+        self.servers.iter().map(|registered| &registered.server)
+    }
+
+    /// The server of a resource name.
+    pub fn find(&self, name: &str) -> Option<ServerIndex> {
+        let position = self
+            .servers
+            .iter()
+            .position(|registered| *registered.server.name == *name);
+        position.map(ServerIndex)
+    }
+
     /// The rules that name a server, in the order of their names.
-    pub(crate) fn rules_of(&self, server: ServerIndex) -> impl Iterator<Item = &Rule> {
+    pub fn rules_of(&self, server: ServerIndex) -> impl Iterator<Item = &Rule> {
         let positions = self
             .servers
             .get(server.0)

@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{
     Context, Exchange, HeaderClaims, HeaderEdit, Headers, Phase, Subject, Unmatched, Verb,
+    assume::Identity,
     headers::{Repeated, is_json},
     strip,
 };
@@ -62,15 +63,15 @@ impl Exchange {
     pub fn open(context: Context, head: &RequestHead<'_>, tokens: &TokenCache) -> (Self, HeadStep) {
         let mut exchange = Self::new(context);
         let step = exchange
-            .judge_head(head, tokens)
+            .judge_head(head, &Identity::Token(tokens))
             .unwrap_or_else(|reason| HeadStep::Reply(exchange.refuse(reason, Subject::default())));
         (exchange, step)
     }
 
-    fn judge_head(
+    pub(super) fn judge_head(
         &mut self,
         head: &RequestHead<'_>,
-        tokens: &TokenCache,
+        identity: &Identity<'_>,
     ) -> Result<HeadStep, Reason> {
         let session = head.headers.text("mcp-session-id");
         self.ids = RequestIds {
@@ -105,7 +106,11 @@ impl Exchange {
                 self.refuse_token(Some(TokenError::InQuery)),
             ));
         }
-        match self.authenticate(&policy, server, head.headers, tokens) {
+        let known = match identity {
+            Identity::Token(tokens) => self.authenticate(&policy, server, head.headers, tokens),
+            Identity::Assumed(principal) => self.take_for_granted(server, principal).map(|()| None),
+        };
+        match known {
             Ok(Some(check)) => Ok(HeadStep::Verify(check)),
             Ok(None) => Ok(self.after_token(&policy)),
             Err(error) => Ok(HeadStep::Reply(self.refuse_token(error))),
