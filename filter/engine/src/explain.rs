@@ -227,3 +227,6 @@ pub fn members(subjects: &Subjects) -> Vec<String> {
     all.extend(agents.iter().map(|glob| format!("agent {}", glob.as_str())));
     all
 }
+
+#[cfg(test)]
+mod tests;
