@@ -4,6 +4,7 @@
 //! random bytes are arguments, signatures are checked by whoever drives the machine. The filter,
 //! the control plane's compile gate, the tests and the simulator run this same code.
 
+pub mod circumstances;
 pub mod decide;
 pub mod entry;
 pub mod exchange;
@@ -22,7 +23,9 @@ pub mod rule;
 pub mod seal;
 pub mod server;
 pub mod sse;
+pub mod subject;
 pub mod token;
+pub mod truth;
 
 #[cfg(feature = "proto")]
 pub mod link;

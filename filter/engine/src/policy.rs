@@ -7,6 +7,7 @@ use crate::{
     reason::Reason,
     rule::Rule,
     server::{Endpoint, Server},
+    subject::Role,
     token::IdentityProvider,
 };
 
@@ -16,6 +17,8 @@ pub struct Policy {
     version: SnapshotVersion,
     servers: Vec<Registered>,
     rules: Vec<Rule>,
+    /// By resource name.
+    roles: BTreeMap<Box<str>, Role>,
     /// By path: endpoints are few a path, paths may be many.
     endpoints: BTreeMap<Box<str>, Vec<(Endpoint, ServerIndex)>>,
     providers: BTreeMap<Box<str>, IdentityProvider>,
@@ -58,6 +61,20 @@ pub enum PolicyError {
         /// Where.
         path: Box<str>,
     },
+    /// Two roles have one name.
+    #[error("role `{name}` occurs twice")]
+    DuplicateRole {
+        /// The name.
+        name: Box<str>,
+    },
+    /// A rule names a role that its organization does not have.
+    #[error("`{name}` names role `{role}`, expected the id of a role of its organization")]
+    UnknownRole {
+        /// What names it.
+        name: Box<str>,
+        /// The id.
+        role: Box<str>,
+    },
     /// Two identity providers have one issuer.
     #[error("issuer `{issuer}` occurs twice")]
     DuplicateIssuer {
@@ -66,17 +83,31 @@ pub enum PolicyError {
     },
 }
 
+/// The parts of a snapshot, each valid by itself; their order has no meaning.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// Registered servers.
+    pub servers: Vec<Server>,
+    /// Who may use what.
+    pub rules: Vec<Rule>,
+    /// Named sets of principals.
+    pub roles: Vec<Role>,
+    /// Who issues tokens.
+    pub identity_providers: Vec<IdentityProvider>,
+}
+
 impl Policy {
     /// Puts the parts of a snapshot together.
     ///
     /// # Errors
     /// Where they contradict each other.
-    pub fn new(
-        version: SnapshotVersion,
-        servers: Vec<Server>,
-        mut rules: Vec<Rule>,
-        identity_providers: Vec<IdentityProvider>,
-    ) -> Result<Self, PolicyError> {
+    pub fn new(version: SnapshotVersion, parts: Parts) -> Result<Self, PolicyError> {
+        let Parts {
+            servers,
+            mut rules,
+            roles,
+            identity_providers,
+        } = parts;
         rules.sort_by(|a, b| a.name.cmp(&b.name));
         if let Some([rule, _]) = rules.array_windows().find(|[a, b]| a.name == b.name) {
             return Err(PolicyError::DuplicateRule {
@@ -112,6 +143,18 @@ impl Policy {
                 return Err(PolicyError::DuplicateIssuer { issuer });
             }
         }
+        let roles = by_name(roles)?;
+        for rule in &rules {
+            let organization = organization_of(&rule.name);
+            let is_unknown =
+                |role: &&Box<str>| !roles.contains_key(&*role_name(organization, role));
+            if let Some(role) = rule.subjects.roles.iter().find(is_unknown) {
+                return Err(PolicyError::UnknownRole {
+                    name: rule.name.clone(),
+                    role: role.clone(),
+                });
+            }
+        }
         let registered = servers
             .into_iter()
             .map(|server| Registered::new(server, &rules));
@@ -119,9 +162,15 @@ impl Policy {
             version,
             servers: registered.collect(),
             rules,
+            roles,
             endpoints,
             providers,
         })
+    }
+
+    /// A role of an organization, `organizations/{o}`, by its id.
+    pub fn role(&self, organization: &str, id: &str) -> Option<&Role> {
+        self.roles.get(&*role_name(organization, id))
     }
 
     /// Which snapshot it is.
@@ -199,6 +248,28 @@ impl Policy {
             Err(Reason::ServerMismatch)
         }
     }
+}
+
+fn role_name(organization: &str, id: &str) -> String {
+    format!("{organization}/roles/{id}")
+}
+
+/// The organization, `organizations/{o}`, that a resource belongs to.
+fn organization_of(name: &str) -> &str {
+    let mut slashes = name.match_indices('/').map(|(at, _)| at);
+    let end = slashes.nth(1).unwrap_or(name.len());
+    name.get(..end).unwrap_or_default()
+}
+
+fn by_name(roles: Vec<Role>) -> Result<BTreeMap<Box<str>, Role>, PolicyError> {
+    let mut named = BTreeMap::new();
+    for role in roles {
+        let name = role.name.clone();
+        if named.insert(name.clone(), role).is_some() {
+            return Err(PolicyError::DuplicateRole { name });
+        }
+    }
+    Ok(named)
 }
 
 impl Registered {

@@ -11,9 +11,10 @@ use prost::Message as _;
 use crate::{
     id::{Digest, SnapshotVersion},
     limits::Limits,
-    policy::{Policy, PolicyError},
+    policy::{Parts, Policy, PolicyError},
     rule::Rule,
     server::Server,
+    subject::Role,
     token::IdentityProvider,
     wire::Invalid,
 };
@@ -167,7 +168,7 @@ fn compile_manifest(
     manifest: &Manifest,
     sections: &BTreeMap<Digest, &[u8]>,
 ) -> Result<Policy, InvalidSnapshot> {
-    let (mut servers, mut rules, mut providers) = (Vec::new(), Vec::new(), Vec::new());
+    let mut parts = Parts::default();
     for (digest, _) in &manifest.sections {
         let digest = *digest;
         let bytes = sections
@@ -186,7 +187,9 @@ fn compile_manifest(
         match content.ok_or(InvalidSnapshot::UnknownContent { digest })? {
             pb::section::Content::Server(server) => {
                 let name = server.name.clone();
-                servers.push(Server::try_from(server).map_err(value(name))?);
+                parts
+                    .servers
+                    .push(Server::try_from(server).map_err(value(name))?);
             }
             pb::section::Content::RuleSet(pb::RuleSet {
                 name: _,
@@ -194,7 +197,7 @@ fn compile_manifest(
             }) => {
                 for rule in set {
                     let name = rule.name.clone();
-                    rules.push(Rule::try_from(rule).map_err(value(name))?);
+                    parts.rules.push(Rule::try_from(rule).map_err(value(name))?);
                 }
             }
             pb::section::Content::IdentityProviderSet(set) => {
@@ -204,18 +207,24 @@ fn compile_manifest(
                 } = set;
                 for provider in identity_providers {
                     let name = provider.name.clone();
-                    providers.push(IdentityProvider::try_from(provider).map_err(value(name))?);
+                    let provider = IdentityProvider::try_from(provider).map_err(value(name))?;
+                    parts.identity_providers.push(provider);
+                }
+            }
+            pb::section::Content::RoleSet(pb::RoleSet { name: _, roles }) => {
+                for role in roles {
+                    let name = role.name.clone();
+                    parts.roles.push(Role::try_from(role).map_err(value(name))?);
                 }
             }
             pb::section::Content::KeySet(_)
-            | pb::section::Content::RoleSet(_)
             | pb::section::Content::OfferSet(_)
             | pb::section::Content::QuotaSet(_) => {
                 return Err(InvalidSnapshot::UnknownContent { digest });
             }
         }
     }
-    Ok(Policy::new(manifest.version, servers, rules, providers)?)
+    Ok(Policy::new(manifest.version, parts)?)
 }
 
 fn value(name: String) -> impl FnOnce(Invalid) -> InvalidSnapshot {

@@ -2,6 +2,7 @@
 
 use super::{Exchange, Subject};
 use crate::{
+    circumstances::{Circumstances, peer_address},
     decide::{RulesFor, Verdict},
     message::Method,
     policy::Policy,
@@ -21,10 +22,21 @@ impl Exchange {
     /// Where this exchange's messages are judged; `None` before a server was found.
     pub(super) fn place<'p>(&self, policy: Option<&'p Policy>) -> Option<Place<'p>> {
         let (policy, index) = policy.zip(self.server)?;
+        let server = policy.server(index)?;
+        let circumstances = self.circumstances(server);
         Some(Place {
-            server: policy.server(index)?,
-            rules: policy.rules_for(index, &self.principal),
+            server,
+            rules: policy.rules_for(index, &self.principal, &circumstances),
         })
+    }
+
+    /// What the messages of this exchange carry beside their principal.
+    fn circumstances<'s>(&self, server: &'s Server) -> Circumstances<'s> {
+        Circumstances {
+            workspace: server.workspace(),
+            source: self.ids.source.as_deref().and_then(peer_address),
+            now: self.context.now,
+        }
     }
 
     /// Asks the rules about everything a message does; a refusal comes back as the reply to give.
