@@ -4,6 +4,7 @@
 //! ```text
 //! open ─┬─ Pass                                   not governed, and that is allowed
 //!       ├─ Reply                                  refused
+//!       ├─ AwaitKey                               a key is to be asked for; then opened again
 //!       ├─ Verify ── verified ─┐                  a signature is to be checked
 //!       └──────────────────────┴─ AwaitBody ── body ──┬─ Reply
 //!                              └─ Forward ────────────┴─ Forward ── response_head ─┬─ Hold ── response_body
@@ -16,9 +17,11 @@ mod answer;
 mod body;
 mod capabilities;
 mod claims;
+mod discovery;
 mod handles;
 mod head;
 mod headers;
+mod identity;
 mod list;
 mod malformed;
 mod response;
@@ -34,6 +37,7 @@ pub use body::BodyStep;
 use claims::HeaderClaims;
 pub use head::{HeadStep, RequestHead};
 pub use headers::{HeaderEdit, Headers};
+pub use identity::Vouched;
 use malformed::Malformed;
 pub use response::{Judged, ResponseHead, ResponseStep};
 use stream::Stream;
@@ -47,7 +51,7 @@ use crate::{
     id::{DecisionId, Time},
     limits::Limits,
     message::{Era, Method},
-    policy::{Policy, ServerIndex},
+    policy::{Arrival, Policy},
     principal::Principal,
     reason::Reason,
     redact::{Detectors, Finding, Redaction},
@@ -71,6 +75,8 @@ pub struct Context {
     pub decision_id: DecisionId,
     /// When the request came.
     pub now: Time,
+    /// Whether the request may still be held for a key.
+    pub may_wait: bool,
 }
 
 /// What happens to requests that no endpoint matches.
@@ -89,9 +95,15 @@ pub struct Exchange {
     context: Context,
     ids: RequestIds,
     facts: Vec<Fact>,
-    server: Option<ServerIndex>,
+    /// The lower-case `:authority`.
+    host: Box<str>,
+    arrival: Option<Arrival>,
     server_name: Box<str>,
+    /// The id of the workspace that the exchange belongs to.
+    workspace: Box<str>,
     principal: Arc<Principal>,
+    /// The agent in the peer's certificate, until it is known whether there is a user too.
+    peer: Option<identity::Peer>,
     /// The HTTP method, where it is one that is governed.
     verb: Verb,
     claims: HeaderClaims,
@@ -103,7 +115,7 @@ pub struct Exchange {
     fault: Option<Reason>,
     /// Changes to the request's headers.
     edits: Vec<HeaderEdit>,
-    unverified: Option<Box<(Box<str>, UnverifiedToken)>>,
+    unverified: Option<Box<UnverifiedToken>>,
     /// What the answer is judged by.
     asked: Asked,
     stream: Stream,
@@ -166,9 +178,12 @@ impl Exchange {
             context,
             ids: RequestIds::default(),
             facts: Vec::new(),
-            server: None,
+            host: Box::default(),
+            arrival: None,
             server_name: Box::default(),
+            workspace: Box::default(),
             principal: Arc::new(Principal::anonymous()),
+            peer: None,
             verb: Verb::Post,
             claims: HeaderClaims::default(),
             session: None,
@@ -263,6 +278,7 @@ impl Exchange {
             method: bounded(subject.method).into(),
             rpc_id: subject.rpc_id.map(|id| bounded(id).into()),
             server: self.server_name.clone(),
+            workspace: self.workspace.clone(),
             capability: subject.capability,
             arguments: subject.arguments,
             verdict,

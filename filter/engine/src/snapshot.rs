@@ -15,12 +15,20 @@ use crate::{
     rule::Rule,
     server::Server,
     subject::Role,
-    token::IdentityProvider,
+    token::{IdentityProvider, KeySet},
     wire::Invalid,
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 4] = ["jwt.v1", "methods.v1", "redact.v1", "rules.v1"];
+pub const FEATURES: [&str; 7] = [
+    "endpoints.v1",
+    "identity.v1",
+    "jwt.v1",
+    "key_sets.v1",
+    "methods.v1",
+    "redact.v1",
+    "rules.v1",
+];
 
 /// Why a snapshot is refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -217,9 +225,12 @@ fn compile_manifest(
                     parts.roles.push(Role::try_from(role).map_err(value(name))?);
                 }
             }
-            pb::section::Content::KeySet(_)
-            | pb::section::Content::OfferSet(_)
-            | pb::section::Content::QuotaSet(_) => {
+            pb::section::Content::KeySet(set) => {
+                let name = set.identity_provider.clone();
+                let set = KeySet::try_from(set).map_err(value(name))?;
+                parts.key_sets.push(set);
+            }
+            pb::section::Content::OfferSet(_) | pb::section::Content::QuotaSet(_) => {
                 return Err(InvalidSnapshot::UnknownContent { digest });
             }
         }
