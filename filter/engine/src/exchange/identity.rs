@@ -287,3 +287,6 @@ impl Peer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

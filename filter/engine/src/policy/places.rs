@@ -85,14 +85,14 @@ impl Places {
             None if **path == *"/" => (host.clone(), ""),
             None => (host.clone(), &**path),
         };
-        let known = self.by_resource.entry(known_path.into()).or_default();
-        known.push(Place {
-            host: known_host.clone(),
-            ..place
-        });
-        let hosts = BTreeSet::from([host.clone(), known_host]);
-        for host in hosts {
-            self.by_host.entry(host).or_default().push(arrival);
+        // A gateway in front may have put its own name for the host in place of the clients'.
+        for host in BTreeSet::from([host.clone(), known_host]) {
+            self.by_host.entry(host.clone()).or_default().push(arrival);
+            let known = self.by_resource.entry(known_path.into()).or_default();
+            known.push(Place {
+                host,
+                ..place.clone()
+            });
         }
         self.clusters.insert(cluster.clone());
         None
