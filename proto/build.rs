@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 16] = [
+const FILES: [&str; 17] = [
     "chancery/admin/v1/apply.proto",
     "chancery/admin/v1/binding.proto",
     "chancery/admin/v1/credential.proto",
@@ -18,6 +18,7 @@ const FILES: [&str; 16] = [
     "chancery/admin/v1/rule.proto",
     "chancery/admin/v1/server.proto",
     "chancery/admin/v1/snapshot_service.proto",
+    "chancery/admin/v1/store_key.proto",
     "chancery/audit/v1/audit_service.proto",
     "chancery/node/v1/node.proto",
     "chancery/policy/v1/snapshot.proto",

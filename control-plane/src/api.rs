@@ -2,17 +2,20 @@
 
 mod apply;
 mod audit;
+mod credential;
 mod error;
 mod instance;
 mod node;
 mod page;
+mod policy;
 mod resource;
+mod store_key;
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-use crate::{instances::Instances, ledger::Ledger, registry::Registry};
+use crate::{instances::Instances, ledger::Ledger, registry::Registry, secrets::Secrets};
 
 /// What all services work with.
 #[derive(Clone, Debug)]
@@ -23,6 +26,10 @@ pub struct ControlPlane {
     pub ledger: Arc<Ledger>,
     /// What enforces the rules.
     pub instances: Arc<Instances>,
+    /// What is kept sealed.
+    pub secrets: Secrets,
+    /// Asks for every secret to be wrapped with the newest store key.
+    pub rewrap: Arc<Notify>,
     /// Becomes true when streams are to end.
     pub draining: watch::Receiver<bool>,
 }

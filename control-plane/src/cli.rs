@@ -1,11 +1,14 @@
 //! The command line.
 //!
 //! It talks to a control plane through the admin and audit APIs alone, as any other client could;
-//! only `serve` knows the control plane's inside.
+//! only `serve` and `test` know the control plane's inside, the one to run it and the other to judge
+//! without it.
 
 mod apply;
 mod audit;
 mod batch;
+mod can_i;
+mod candidate;
 mod check;
 mod connect;
 mod console;
@@ -13,22 +16,33 @@ mod delete;
 mod diff;
 mod document;
 mod exit;
+mod explain;
+mod explanation;
 mod files;
 mod get;
+mod keygen;
+mod keys;
 mod locate;
 mod name;
 mod nodes;
 mod output;
 mod path;
+mod principal;
 mod problem;
 mod render;
+mod replay;
 mod schema;
+mod secret;
 mod serve;
+mod simulate;
 mod stored;
 mod table;
+mod test;
 mod time;
 mod violation;
 mod visible;
+mod warning;
+mod who_can;
 mod yaml;
 
 use std::{
@@ -87,11 +101,20 @@ struct GlobalArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Keygen(keygen::KeygenArgs),
     Apply(apply::ApplyArgs),
     Diff(diff::DiffArgs),
     Get(get::GetArgs),
     Delete(delete::DeleteArgs),
+    Simulate(simulate::SimulateArgs),
+    Explain(explain::ExplainArgs),
+    WhoCan(who_can::WhoCanArgs),
+    CanI(can_i::CanIArgs),
+    Replay(replay::ReplayArgs),
+    Test(test::TestArgs),
     Nodes(nodes::NodesArgs),
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Print the JSON Schema of the resource documents
@@ -209,11 +232,19 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
     };
     let done = match cli.command {
         Command::Serve(args) => return serve::run(args, console).await,
+        Command::Keygen(args) => keygen::run(&args, console),
         Command::Apply(args) => apply::run(&args, &context, console).await,
         Command::Diff(args) => diff::run(&args, &context, console).await,
         Command::Get(args) => get::run(&args, &context, console).await,
         Command::Delete(args) => delete::run(&args, &context, console).await,
+        Command::Simulate(args) => simulate::run(&args, &context, console).await,
+        Command::Explain(args) => explain::run(&args, &context, console).await,
+        Command::WhoCan(args) => who_can::run(&args, &context, console).await,
+        Command::CanI(args) => can_i::run(&args, &context, console).await,
+        Command::Replay(args) => replay::run(&args, &context, console).await,
+        Command::Test(args) => test::run(&args, &context, console),
         Command::Nodes(args) => nodes::run(&args, &context, console).await,
+        Command::Keys(command) => keys::run(&command, &context, console).await,
         Command::Audit(command) => audit::run(&command, &context, console).await,
         Command::Schema { kind } => schema::run(kind, console),
         Command::Completion { shell } => completion(shell, console),

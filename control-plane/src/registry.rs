@@ -1,5 +1,9 @@
 //! The resources: checked, stored and published as one.
 
+pub mod candidate;
+mod reference;
+mod secret;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
@@ -7,12 +11,14 @@ use std::{
 };
 
 use chancery_engine::wire::Invalid;
-use chancery_proto::node::v1::SealingKeys;
+use chancery_proto::{admin::v1::Warning, node::v1::SealingKeys};
 use tokio::sync::watch;
 
 use crate::{
-    resource::{Kind, PolicyPart, Resource},
+    resource::{Kind, Resource, invalid},
     sealing::{self, SealingError},
+    secrets::{Purpose, Secrets, SecretsError},
+    signing::Signer,
     snapshot::{self, BuildError, Features, Snapshot},
     store::{Store, StoreError, Transaction},
 };
@@ -48,6 +54,17 @@ pub enum Done {
     Unchanged(Resource),
     /// It is gone.
     Deleted,
+}
+
+/// What a change came to.
+#[derive(Clone, Debug, Default)]
+pub struct Changed {
+    /// What became of each wish, in their order.
+    pub done: Vec<Done>,
+    /// The snapshot that holds it; the newest one where nothing changed.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// What is not wrong but hardly meant.
+    pub warnings: Vec<Warning>,
 }
 
 /// Why nothing was changed.
@@ -87,41 +104,63 @@ pub enum RegistryError {
         /// What names it.
         by: String,
     },
+    /// There is nowhere to keep a secret.
+    #[error("`{name}` brings a secret, and this store cannot seal secrets yet")]
+    NoSeal {
+        /// The credential's name.
+        name: String,
+    },
     /// The resources are right one by one and wrong together.
     #[error("no snapshot can be made of this: {0}")]
     Build(#[from] BuildError),
+    /// The sealed part of the store.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-type Resources = BTreeMap<(Kind, String), Resource>;
+pub(crate) type Resources = BTreeMap<(Kind, String), Resource>;
 
 /// Keeps resources and publishes what they come to.
 #[derive(Debug)]
 pub struct Registry {
-    store: Store,
+    store: Arc<Store>,
+    secrets: Secrets,
+    signer: Signer,
     resources: Mutex<Arc<Resources>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
 impl Registry {
-    /// Takes up what the store holds.
+    /// Takes up what the store holds, signs what it publishes, and publishes anew what an older
+    /// control plane's form of differs.
     ///
     /// # Errors
     /// Where it cannot be read.
-    pub fn open(store: Store) -> Result<Self, RegistryError> {
+    pub fn open(
+        store: Arc<Store>,
+        secrets: Secrets,
+        signer: Signer,
+    ) -> Result<Self, RegistryError> {
         let resources = store.resources()?;
         let keyed = resources
             .into_iter()
             .map(|r| ((r.kind(), r.name().to_owned()), r))
             .collect();
-        let published = store.newest_snapshot()?.map(Arc::new);
-        Ok(Self {
+        let published = store.newest_snapshot()?;
+        // By the keys of today, not those of when it was published.
+        let published = published.map(|newest| Arc::new(newest.signed(&signer)));
+        let registry = Self {
             store,
+            secrets,
+            signer,
             resources: Mutex::new(Arc::new(keyed)),
             published: watch::Sender::new(published),
-        })
+        };
+        registry.renew()?;
+        Ok(registry)
     }
 
     /// The newest snapshot, and every one to come.
@@ -160,7 +199,8 @@ impl Registry {
         };
         let resources: Vec<_> = self.current().values().cloned().collect();
         let version = (newest.epoch, newest.version);
-        Ok(Some(snapshot::build(&resources, version, now(), features)?))
+        let snapshot = snapshot::build(&resources, version, now(), features)?;
+        Ok(Some(snapshot.signed(&self.signer)))
     }
 
     /// The sealing keys of every organization that has a server. Blocks on the store.
@@ -174,8 +214,16 @@ impl Registry {
         let now_seconds = now().seconds.unsigned_abs();
         organizations
             .into_iter()
-            .map(|organization| sealing::keys(&self.store, organization, now_seconds))
+            .map(|organization| sealing::keys(&self.secrets, organization, now_seconds))
             .collect()
+    }
+
+    /// A snapshot that was published by this store. Blocks on the store.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn snapshot(&self, version: u64) -> Result<Option<Snapshot>, RegistryError> {
+        Ok(self.store.snapshot(version)?)
     }
 
     fn current(&self) -> Arc<Resources> {
@@ -193,9 +241,9 @@ impl Registry {
     /// Where any of it is not possible.
     pub fn change(
         &self,
-        wishes: Vec<Wish>,
+        mut wishes: Vec<Wish>,
         validate_only: bool,
-    ) -> Result<(Vec<Done>, Option<Arc<Snapshot>>), RegistryError> {
+    ) -> Result<Changed, RegistryError> {
         // Held to the end: changes are made one after another.
         let mut resources = self
             .resources
@@ -204,42 +252,87 @@ impl Registry {
         let mut candidate = Resources::clone(&resources);
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
         refuse_repeats(&names)?;
+        let sealed = secret::seal(&self.secrets, &candidate, &mut wishes)?;
         let mut done = Vec::with_capacity(wishes.len());
         for wish in wishes {
             done.push(fulfil(&mut candidate, wish)?);
         }
         check(&candidate, &names)?;
+        let newest = self.published.borrow().clone();
         let has_changed = done.iter().any(|done| !matches!(done, Done::Unchanged(_)));
+        let mut changed = Changed {
+            done,
+            snapshot: newest,
+            warnings: Vec::new(),
+        };
         if !has_changed {
-            return Ok((done, self.published.borrow().clone()));
+            return Ok(changed);
         }
-        let version = self
-            .published
-            .borrow()
-            .as_ref()
-            .map_or(0, |newest| newest.version);
-        let all: Vec<_> = candidate.values().cloned().collect();
-        let version = (self.store.epoch(), version.saturating_add(1));
-        let snapshot = snapshot::build(&all, version, now(), None)?;
+        let snapshot = self.next_snapshot(&candidate)?;
         if validate_only {
-            return Ok((done, self.published.borrow().clone()));
+            return Ok(changed);
         }
         let mut transaction = Transaction {
+            secrets: sealed.iter().collect(),
             snapshot: Some(&snapshot),
             ..Transaction::default()
         };
-        for (done, (kind, name)) in done.iter().zip(&names) {
+        for (done, (kind, name)) in changed.done.iter().zip(&names) {
             match done {
                 Done::Created(resource) | Done::Updated(resource) => transaction.put.push(resource),
                 Done::Unchanged(_) => {}
-                Done::Deleted => transaction.delete.push((*kind, name)),
+                Done::Deleted => {
+                    transaction.delete.push((*kind, name));
+                    if *kind == Kind::Credential {
+                        transaction.forget.push((Purpose::Credential, name));
+                    }
+                }
             }
         }
         self.store.commit(&transaction)?;
         *resources = Arc::new(candidate);
+        changed.snapshot = Some(self.publish(snapshot));
+        Ok(changed)
+    }
+
+    /// What the resources come to, as the version after the newest.
+    fn next_snapshot(&self, resources: &Resources) -> Result<Snapshot, BuildError> {
+        let newest = self.published.borrow();
+        let version = newest.as_ref().map_or(0, |newest| newest.version);
+        let version = (self.store.epoch(), version.saturating_add(1));
+        let all: Vec<_> = resources.values().cloned().collect();
+        Ok(snapshot::build(&all, version, now(), None)?.signed(&self.signer))
+    }
+
+    fn publish(&self, snapshot: Snapshot) -> Arc<Snapshot> {
         let snapshot = Arc::new(snapshot);
         self.published.send_replace(Some(Arc::clone(&snapshot)));
-        Ok((done, Some(snapshot)))
+        snapshot
+    }
+
+    /// Publishes anew what an older control plane published in another form.
+    fn renew(&self) -> Result<(), RegistryError> {
+        let Some(newest) = self.published.borrow().clone() else {
+            return Ok(());
+        };
+        let snapshot = match self.next_snapshot(&self.current()) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                // Whoever repairs it needs a control plane that runs.
+                tracing::error!(%error, "the stored resources make no snapshot; the last one stays");
+                return Ok(());
+            }
+        };
+        if snapshot.sections == newest.sections {
+            return Ok(());
+        }
+        tracing::info!(version = snapshot.version, "the stored snapshot is renewed");
+        self.store.commit(&Transaction {
+            snapshot: Some(&snapshot),
+            ..Transaction::default()
+        })?;
+        self.publish(snapshot);
+        Ok(())
     }
 }
 
@@ -354,139 +447,25 @@ fn check(candidate: &Resources, changed: &[(Kind, String)]) -> Result<(), Regist
         let Some(resource) = candidate.get(key) else {
             continue;
         };
-        match resource.to_policy() {
-            Err(error) => problems.push((position, error)),
-            Ok(part) => check_against_others(candidate, key, &part, position, &mut problems),
-        }
+        let found = match resource.to_policy() {
+            Err(error) => vec![error],
+            Ok(_) => reference::check(candidate, resource),
+        };
+        problems.extend(found.into_iter().map(|invalid| (position, invalid)));
     }
     if !problems.is_empty() {
         return Err(RegistryError::Invalid(problems));
     }
-    for (kind, name) in changed {
-        let is_gone = !candidate.contains_key(&(*kind, name.clone()));
-        if let (Kind::Server, true) = (kind, is_gone)
-            && let Some(rule) = rule_naming(candidate, name)
-        {
+    for key in changed.iter().filter(|key| !candidate.contains_key(key)) {
+        let (kind, name) = key;
+        if let Some(by) = reference::named_by(candidate, *kind, name) {
             return Err(RegistryError::InUse {
                 name: name.clone(),
-                by: rule.to_owned(),
+                by: by.to_owned(),
             });
         }
     }
     Ok(())
-}
-
-fn check_against_others(
-    candidate: &Resources,
-    key: &(Kind, String),
-    part: &PolicyPart,
-    position: usize,
-    problems: &mut Vec<(usize, Invalid)>,
-) {
-    let others = || {
-        candidate
-            .iter()
-            .filter(|(other, _)| *other != key)
-            .map(|(_, resource)| resource)
-    };
-    match part {
-        PolicyPart::Rule(rule) => {
-            for (index, pattern) in rule.servers.iter().enumerate() {
-                let literal = !pattern.contains(['*', '?']);
-                if literal && !has_server(candidate, &rule.name, pattern) {
-                    let field = format!("servers[{index}]");
-                    let expected = known_servers(candidate, &rule.name);
-                    problems.push((position, invalid(field, format!("`{pattern}`"), expected)));
-                }
-            }
-        }
-        PolicyPart::Server(server) => {
-            for (index, endpoint) in server.endpoints.iter().enumerate() {
-                let claims = |other: &Resource| match other {
-                    Resource::Server(other) => other
-                        .endpoints
-                        .iter()
-                        .any(|theirs| theirs.host == endpoint.host && theirs.path == endpoint.path),
-                    Resource::Rule(_) | Resource::IdentityProvider(_) => false,
-                };
-                if let Some(other) = others().find(|other| claims(other)) {
-                    let host = if endpoint.host.is_empty() {
-                        "any host"
-                    } else {
-                        &endpoint.host
-                    };
-                    let found = format!(
-                        "{host} and `{}`, which `{}` has",
-                        endpoint.path,
-                        other.name()
-                    );
-                    let field = format!("endpoints[{index}].path");
-                    problems.push((
-                        position,
-                        invalid(field, found, "a host and path of its own"),
-                    ));
-                }
-            }
-        }
-        PolicyPart::IdentityProvider(provider) => {
-            let same = |other: &Resource| match other {
-                Resource::IdentityProvider(other) => other.issuer == provider.issuer,
-                Resource::Rule(_) | Resource::Server(_) => false,
-            };
-            if let Some(other) = others().find(|other| same(other)) {
-                let found = format!("`{}`, which `{}` has", provider.issuer, other.name());
-                problems.push((position, invalid("issuer", found, "an issuer of its own")));
-            }
-        }
-    }
-}
-
-fn servers_beside<'r>(
-    resources: &'r Resources,
-    rule: &'r str,
-) -> impl Iterator<Item = &'r Resource> {
-    let organization = rule.split("/rules/").next().unwrap_or_default();
-    resources.values().filter(move |resource| {
-        resource.kind() == Kind::Server && resource.organization() == organization
-    })
-}
-
-fn has_server(resources: &Resources, rule: &str, id: &str) -> bool {
-    servers_beside(resources, rule).any(|server| server.id() == id)
-}
-
-fn known_servers(resources: &Resources, rule: &str) -> String {
-    let ids: Vec<_> = servers_beside(resources, rule)
-        .map(|server| format!("`{}`", server.id()))
-        .collect();
-    match &*ids {
-        [] => "the id of a registered server, and there is none yet".to_owned(),
-        ids => format!("the id of a registered server: {}", ids.join(", ")),
-    }
-}
-
-/// A rule that names a server which is no longer there.
-fn rule_naming<'r>(resources: &'r Resources, server: &str) -> Option<&'r str> {
-    let id = server.rsplit('/').next().unwrap_or_default();
-    resources.values().find_map(|resource| match resource {
-        Resource::Rule(rule) => {
-            let names = rule.servers.iter().any(|literal| literal == id);
-            (names && !has_server(resources, &rule.name, id)).then_some(&*rule.name)
-        }
-        Resource::Server(_) | Resource::IdentityProvider(_) => None,
-    })
-}
-
-fn invalid(
-    field: impl Into<String>,
-    found: impl Into<String>,
-    expected: impl Into<String>,
-) -> Invalid {
-    Invalid {
-        field: field.into(),
-        found: found.into(),
-        expected: expected.into(),
-    }
 }
 
 /// The time as protobuf has it.

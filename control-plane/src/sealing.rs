@@ -1,10 +1,11 @@
-//! The keys that seal handles: one organization's each, made here, kept in the store, and handed to
+//! The keys that seal handles: one organization's each, made here, kept sealed, and handed to
 //! instances over their streams alone.
 
-use chancery_engine::seal::SEALING_KEY_BYTES;
+use chancery_engine::{seal::SEALING_KEY_BYTES, secret::Secret};
 use chancery_proto::node::v1::SealingKeys;
+use zeroize::Zeroizing;
 
-use crate::store::{Store, StoreError};
+use crate::secrets::{Place, Purpose, Secrets, SecretsError};
 
 /// A key seals for this long; for as long again it still opens what it sealed.
 const SEALS_FOR_SECONDS: u64 = 30 * 24 * 60 * 60;
@@ -12,13 +13,16 @@ const SEALS_FOR_SECONDS: u64 = 30 * 24 * 60 * 60;
 /// A key that replaces another waits for this long before it seals, until every instance has it.
 const SPREADS_FOR_SECONDS: u64 = 2 * 60 * 60;
 
+/// How many keys an organization has at once: the one that seals and the one before it.
+const KEYS_KEPT: u32 = 2;
+
 /// Why an organization has no keys.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealingError {
-    /// The store.
+    /// Where they are kept.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Secrets(#[from] SecretsError),
     /// The system.
     #[error("the system has no random bytes for a sealing key: {0}")]
     Random(#[from] getrandom::Error),
@@ -29,17 +33,22 @@ pub enum SealingError {
 /// # Errors
 /// Where a key can be neither read nor made.
 pub fn keys(
-    store: &Store,
+    secrets: &Secrets,
     organization: &str,
     now_seconds: u64,
 ) -> Result<SealingKeys, SealingError> {
     let oldest_seconds = now_seconds.saturating_sub(SEALS_FOR_SECONDS);
-    let mut keys = store.sealing_keys(organization)?;
+    let mut keys = secrets.read(Purpose::Sealing, organization)?;
     if keys.first().is_none_or(|(made, _)| *made <= oldest_seconds) {
-        let mut key = [0; SEALING_KEY_BYTES];
-        getrandom::getrandom(&mut key)?;
-        store.add_sealing_key(organization, (now_seconds, &key), oldest_seconds)?;
-        keys = store.sealing_keys(organization)?;
+        let mut key = Zeroizing::new([0; SEALING_KEY_BYTES]);
+        getrandom::getrandom(&mut *key)?;
+        let place = Place {
+            purpose: Purpose::Sealing,
+            name: organization.to_owned(),
+            create_seconds: now_seconds,
+        };
+        secrets.add(place, &Secret::new(*key), oldest_seconds, KEYS_KEPT)?;
+        keys = secrets.read(Purpose::Sealing, organization)?;
     }
     let is_spread = |made: u64| made.saturating_add(SPREADS_FOR_SECONDS) <= now_seconds;
     if keys.first().is_some_and(|(made, _)| !is_spread(*made)) {
@@ -47,19 +56,24 @@ pub fn keys(
     }
     Ok(SealingKeys {
         organization: organization.to_owned(),
-        keys: keys.into_iter().map(|(_, key)| key).collect(),
+        keys: keys.iter().map(|(_, key)| key.expose().to_vec()).collect(),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::{secrets::key_file::KeyFile, store::Store};
 
     #[test]
     fn a_key_lasts_and_the_one_before_it_stays() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store.sqlite"), 1).unwrap();
-        let keys_at = |now| keys(&store, "organizations/o", now).unwrap().keys;
+        let store_key = KeyFile::create(&folder.path().join("store.key"), 0).unwrap();
+        let secrets = Secrets::open(Arc::new(store), Arc::new(store_key)).unwrap();
+        let keys_at = |now| keys(&secrets, "organizations/o", now).unwrap().keys;
         let start = SEALS_FOR_SECONDS;
         let first = keys_at(start);
         assert_eq!(first.len(), 1);
@@ -78,7 +92,7 @@ mod tests {
         assert_eq!(third.len(), 2);
         assert!(third.contains(&spread[0]) && !third.contains(&first[0]));
 
-        let other = keys(&store, "organizations/p", start).unwrap();
+        let other = keys(&secrets, "organizations/p", start).unwrap();
         assert_ne!(other.keys, first);
     }
 }

@@ -7,17 +7,22 @@ use std::{
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use axum::{Router, routing::get};
 use chancery_proto::{
     DESCRIPTORS,
     admin::v1::{
-        apply_service_server::ApplyServiceServer,
+        apply_service_server::ApplyServiceServer, binding_service_server::BindingServiceServer,
+        credential_service_server::CredentialServiceServer,
         identity_provider_service_server::IdentityProviderServiceServer,
-        instance_service_server::InstanceServiceServer, rule_service_server::RuleServiceServer,
+        instance_service_server::InstanceServiceServer, offer_service_server::OfferServiceServer,
+        organization_service_server::OrganizationServiceServer,
+        policy_service_server::PolicyServiceServer, quota_service_server::QuotaServiceServer,
+        role_service_server::RoleServiceServer, rule_service_server::RuleServiceServer,
         server_service_server::ServerServiceServer,
+        store_key_service_server::StoreKeyServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
     node::v1::node_service_server::NodeServiceServer,
@@ -27,13 +32,19 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
-use tonic::service::Routes;
+use tonic::service::{Routes, RoutesBuilder};
 
 use crate::{
     api::ControlPlane,
     instances::Instances,
     ledger::{Ledger, LedgerError},
-    registry::{Registry, RegistryError},
+    registry::{Registry, RegistryError, now},
+    secrets::{
+        Secrets, SecretsError,
+        key_file::KeyFile,
+        key_service::{KeyError, KeyService},
+    },
+    signing::{Signer, SigningError, SigningKey},
     store::{Store, StoreError},
 };
 
@@ -42,8 +53,12 @@ use crate::{
 pub struct ServeOptions {
     /// Where the store and the log are.
     pub data_dir: PathBuf,
+    /// The file with the store keys. `None`: one in the data folder, in development only.
+    pub store_key: Option<PathBuf>,
     /// Where it listens; port 0 for any.
     pub listen: SocketAddr,
+    /// Files with the keys that sign snapshots. None: in development, one in the data folder.
+    pub signing_keys: Vec<PathBuf>,
     /// Without authentication, on loopback only.
     pub insecure_development: bool,
 }
@@ -65,6 +80,11 @@ pub enum ServeError {
         /// What was asked for.
         listen: SocketAddr,
     },
+    /// Secrets could not be sealed.
+    #[error(
+        "there is no store key: make one with `chancery keys new FILE`, and run with `--store-key FILE`"
+    )]
+    NoStoreKey,
     /// Another control plane has it.
     #[error(
         "{path} is in use by another control plane: stop that one, or use another `--data-dir`"
@@ -81,12 +101,26 @@ pub enum ServeError {
         /// Why.
         error: io::Error,
     },
+    /// Filters could not tell it from anyone else.
+    #[error(
+        "no key signs the snapshots: make one with `chancery keygen FILE` and name it with `--signing-key FILE`"
+    )]
+    NoSigningKey,
+    /// A key that signs snapshots.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The log.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// The resources.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The store keys.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What is kept sealed.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -97,6 +131,9 @@ pub enum ServeError {
 
 /// How long streams may take to end when it shuts down.
 const DRAIN_FOR: Duration = Duration::from_secs(5);
+
+/// How often store keys that were rotated are looked at.
+const REWRAPPED_EVERY: Duration = Duration::from_hours(1);
 
 const WARNING: &str = "\
 ******************************************************************************
@@ -111,7 +148,9 @@ const WARNING: &str = "\
 pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let ServeOptions {
         data_dir,
+        store_key,
         listen,
+        signing_keys,
         insecure_development,
     } = options;
     if !insecure_development {
@@ -123,8 +162,14 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let io = |what: String| move |error| ServeError::Io { what, error };
     writeln!(io::stderr(), "{WARNING}").map_err(io("standard error".to_owned()))?;
     let _lock = lock(&data_dir)?;
+    let signer = signer(&signing_keys, insecure_development.then_some(&*data_dir))?;
+    for key in signer.keys() {
+        tracing::info!(trust_key = %key.trust_key(), "snapshots are signed; filters can trust this key");
+    }
     let (drain, draining) = watch::channel(false);
-    let control_plane = open(&data_dir, draining)?;
+    let keys = store_keys(store_key.as_deref(), insecure_development, &data_dir)?;
+    let control_plane = open(&data_dir, keys, signer, draining)?;
+    tokio::spawn(rewrap(control_plane.clone()));
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -133,16 +178,8 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .set_serving::<NodeServiceServer<ControlPlane>>()
         .await;
     let mut routes = Routes::builder();
-    routes
-        .add_service(health_service)
-        .add_service(reflection)
-        .add_service(NodeServiceServer::new(control_plane.clone()))
-        .add_service(ServerServiceServer::new(control_plane.clone()))
-        .add_service(RuleServiceServer::new(control_plane.clone()))
-        .add_service(IdentityProviderServiceServer::new(control_plane.clone()))
-        .add_service(ApplyServiceServer::new(control_plane.clone()))
-        .add_service(InstanceServiceServer::new(control_plane.clone()))
-        .add_service(AuditServiceServer::new(control_plane));
+    routes.add_service(health_service).add_service(reflection);
+    add_services(&mut routes, &control_plane);
     let app = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .merge(routes.routes().prepare().into_axum_router());
@@ -170,6 +207,25 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .map_err(io(format!("serving on {address}")))
 }
 
+fn add_services(routes: &mut RoutesBuilder, control_plane: &ControlPlane) {
+    routes
+        .add_service(NodeServiceServer::new(control_plane.clone()))
+        .add_service(ServerServiceServer::new(control_plane.clone()))
+        .add_service(RuleServiceServer::new(control_plane.clone()))
+        .add_service(IdentityProviderServiceServer::new(control_plane.clone()))
+        .add_service(RoleServiceServer::new(control_plane.clone()))
+        .add_service(OfferServiceServer::new(control_plane.clone()))
+        .add_service(QuotaServiceServer::new(control_plane.clone()))
+        .add_service(CredentialServiceServer::new(control_plane.clone()))
+        .add_service(BindingServiceServer::new(control_plane.clone()))
+        .add_service(OrganizationServiceServer::new(control_plane.clone()))
+        .add_service(ApplyServiceServer::new(control_plane.clone()))
+        .add_service(PolicyServiceServer::new(control_plane.clone()))
+        .add_service(InstanceServiceServer::new(control_plane.clone()))
+        .add_service(StoreKeyServiceServer::new(control_plane.clone()))
+        .add_service(AuditServiceServer::new(control_plane.clone()));
+}
+
 /// Serves until told to stop, and then for as long as streams may take to end.
 async fn serve(
     listener: TcpListener,
@@ -194,17 +250,72 @@ async fn serve(
 }
 
 /// Opens everything in the data folder. The log ends, flushed, with the last that holds it.
-fn open(data_dir: &Path, draining: watch::Receiver<bool>) -> Result<ControlPlane, ServeError> {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let store = Store::open(&data_dir.join("store.sqlite"), elapsed.as_secs())?;
+fn open(
+    data_dir: &Path,
+    keys: Arc<dyn KeyService>,
+    signer: Signer,
+    draining: watch::Receiver<bool>,
+) -> Result<ControlPlane, ServeError> {
+    let store = Store::open(&data_dir.join("store.sqlite"), now().seconds.unsigned_abs())?;
+    let store = Arc::new(store);
+    let secrets = Secrets::open(Arc::clone(&store), keys)?;
     Ok(ControlPlane {
-        registry: Arc::new(Registry::open(store)?),
+        registry: Arc::new(Registry::open(store, secrets.clone(), signer)?),
+        secrets,
+        rewrap: Arc::default(),
         ledger: Arc::new(Ledger::open(&data_dir.join("ledger"))?),
         instances: Arc::new(Instances::default()),
         draining,
     })
+}
+
+/// What signs snapshots; in development, unless keys are given, a key of the data folder's own.
+fn signer(files: &[PathBuf], development: Option<&Path>) -> Result<Signer, ServeError> {
+    let keys = match (files, development) {
+        ([], None) => return Err(ServeError::NoSigningKey),
+        ([], Some(data_dir)) => vec![SigningKey::read_or_make(&data_dir.join("signing.pem"))?],
+        (files, _) => files
+            .iter()
+            .map(|file| SigningKey::read(file))
+            .collect::<Result<_, _>>()?,
+    };
+    Ok(Signer::new(keys)?)
+}
+
+/// The store keys. A development mode without any has its own, in the data folder.
+fn store_keys(
+    file: Option<&Path>,
+    is_development: bool,
+    data_dir: &Path,
+) -> Result<Arc<dyn KeyService>, ServeError> {
+    let keys = match file {
+        Some(file) => KeyFile::open(file)?,
+        None if is_development => {
+            let path = data_dir.join("store.key");
+            if path.exists() {
+                KeyFile::open(&path)?
+            } else {
+                KeyFile::create(&path, now().seconds.unsigned_abs())?
+            }
+        }
+        None => return Err(ServeError::NoStoreKey),
+    };
+    Ok(Arc::new(keys))
+}
+
+/// Keeps every secret wrapped with the newest store key.
+async fn rewrap(control_plane: ControlPlane) {
+    loop {
+        let secrets = control_plane.secrets.clone();
+        let now_seconds = now().seconds.unsigned_abs();
+        let done = tokio::task::spawn_blocking(move || secrets.rewrap(now_seconds)).await;
+        if let Ok(Err(error)) = done {
+            tracing::error!(%error, "secrets are not all wrapped with the newest store key");
+        }
+        // Either way: it is time again.
+        let asked = control_plane.rewrap.notified();
+        drop(tokio::time::timeout(REWRAPPED_EVERY, asked).await);
+    }
 }
 
 /// Makes sure of being the only one; the lock ends with the process, however it ends.

@@ -10,12 +10,13 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use crate::{
     resource::{Kind, Resource},
+    secrets::{self, Purpose, Sealed},
     snapshot::Snapshot,
 };
 
 /// What makes each version of the schema of the one before. The version, kept in `user_version`, is
 /// how many of them were run.
-const SCHEMA: [&str; 2] = [
+const SCHEMA: [&str; 3] = [
     "
 CREATE TABLE store (epoch INTEGER NOT NULL) STRICT;
 CREATE TABLE resources (
@@ -46,10 +47,20 @@ CREATE TABLE sealing_keys (
   PRIMARY KEY (organization, create_seconds)
 ) STRICT;
 ",
+    // `sealing_keys` held them as they were; it stays, and stays empty.
+    "
+CREATE TABLE secrets (
+  purpose TEXT NOT NULL,
+  name TEXT NOT NULL,
+  create_seconds INTEGER NOT NULL,
+  key_id TEXT NOT NULL,
+  data_key BLOB NOT NULL,
+  content BLOB NOT NULL,
+  PRIMARY KEY (purpose, name, create_seconds)
+) STRICT;
+CREATE INDEX secrets_by_key ON secrets (key_id);
+",
 ];
-
-/// How many sealing keys an organization has at once: the one that seals and the one before it.
-const KEYS_KEPT: i64 = 2;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +93,10 @@ pub struct Transaction<'t> {
     pub put: Vec<&'t Resource>,
     /// Removed.
     pub delete: Vec<(Kind, &'t str)>,
+    /// Sealed secrets, each in the place of all that its owner had before.
+    pub secrets: Vec<&'t Sealed>,
+    /// Owners whose secrets are forgotten.
+    pub forget: Vec<(Purpose, &'t str)>,
     /// Published with the change.
     pub snapshot: Option<&'t Snapshot>,
 }
@@ -103,6 +118,8 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", "ON")?;
+        // What is deleted is gone: it may be a secret.
+        connection.pragma_update(None, "secure_delete", "ON")?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let done = usize::try_from(found).unwrap_or(0);
@@ -132,7 +149,7 @@ impl Store {
         self.epoch
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
         // A panic inside a transaction has rolled it back; the connection is as good as before.
         self.connection
             .lock()
@@ -152,10 +169,10 @@ impl Store {
         let mut resources = Vec::new();
         for row in rows {
             let (collection, content) = row?;
-            let kind = [Kind::IdentityProvider, Kind::Rule, Kind::Server]
-                .into_iter()
+            let kind = Kind::ALL
+                .iter()
                 .find(|kind| kind.collection() == collection);
-            let resource = kind.and_then(|kind| Resource::decode(kind, &content).ok());
+            let resource = kind.and_then(|kind| Resource::decode(*kind, &content).ok());
             resources.push(resource.ok_or(StoreError::Corrupt { what: "a resource" })?);
         }
         Ok(resources)
@@ -166,21 +183,34 @@ impl Store {
     /// # Errors
     /// Where it cannot be read.
     pub fn newest_snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
+        let newest =
+            self.connection()
+                .query_row("SELECT max(version) FROM snapshots", [], |row| {
+                    row.get::<_, Option<i64>>(0)
+                })?;
+        newest.map_or(Ok(None), |version| self.snapshot(version.unsigned_abs()))
+    }
+
+    /// A published snapshot.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn snapshot(&self, version: u64) -> Result<Option<Snapshot>, StoreError> {
         let connection = self.connection();
-        let newest = connection
+        let manifest = connection
             .query_row(
-                "SELECT version, manifest FROM snapshots ORDER BY version DESC LIMIT 1",
-                [],
-                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)),
+                "SELECT manifest FROM snapshots WHERE version = ?1",
+                [integer(version)],
+                |row| row.get::<_, Vec<u8>>(0),
             )
             .optional()?;
-        let Some((version, manifest)) = newest else {
+        let Some(manifest) = manifest else {
             return Ok(None);
         };
         let mut statement = connection.prepare(
             "SELECT digest, content FROM sections JOIN snapshot_sections USING (digest) WHERE version = ?1",
         )?;
-        let rows = statement.query_map([version], |row| {
+        let rows = statement.query_map([integer(version)], |row| {
             Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
         })?;
         let mut sections = BTreeMap::new();
@@ -192,59 +222,12 @@ impl Store {
         }
         Ok(Some(Snapshot {
             epoch: self.epoch,
-            version: version.unsigned_abs(),
+            version,
             manifest,
+            signatures: Vec::new(),
             sections,
             warnings: Vec::new(),
         }))
-    }
-
-    /// An organization's sealing keys, the newest first, each with when it was made.
-    ///
-    /// # Errors
-    /// Where they cannot be read.
-    pub fn sealing_keys(&self, organization: &str) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
-        let connection = self.connection();
-        let mut statement = connection.prepare(
-            "SELECT create_seconds, key FROM sealing_keys WHERE organization = ?1 ORDER BY create_seconds DESC",
-        )?;
-        let rows = statement.query_map([organization], |row| {
-            Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Adds an organization's newest sealing key, unless one was made after `unless_after_seconds`,
-    /// and forgets those before the last one.
-    ///
-    /// # Errors
-    /// Where SQLite does not; nothing is changed then.
-    pub fn add_sealing_key(
-        &self,
-        organization: &str,
-        (create_seconds, key): (u64, &[u8]),
-        unless_after_seconds: u64,
-    ) -> Result<(), StoreError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction()?;
-        transaction.execute(
-            "INSERT OR IGNORE INTO sealing_keys SELECT ?1, ?2, ?3 WHERE NOT EXISTS (
-               SELECT 1 FROM sealing_keys WHERE organization = ?1 AND create_seconds > ?4)",
-            params![
-                organization,
-                integer(create_seconds),
-                key,
-                integer(unless_after_seconds)
-            ],
-        )?;
-        transaction.execute(
-            "DELETE FROM sealing_keys WHERE organization = ?1 AND create_seconds NOT IN (
-               SELECT create_seconds FROM sealing_keys WHERE organization = ?1
-               ORDER BY create_seconds DESC LIMIT ?2)",
-            params![organization, KEYS_KEPT],
-        )?;
-        transaction.commit()?;
-        Ok(())
     }
 
     /// Makes a change.
@@ -270,6 +253,13 @@ impl Store {
                 params![kind.collection(), name],
             )?;
         }
+        for sealed in &change.secrets {
+            secrets::delete_secrets(&transaction, sealed.place.purpose, &sealed.place.name)?;
+            secrets::put_secret(&transaction, sealed)?;
+        }
+        for (purpose, name) in &change.forget {
+            secrets::delete_secrets(&transaction, *purpose, name)?;
+        }
         if let Some(snapshot) = change.snapshot {
             let version = integer(snapshot.version);
             transaction.execute(
@@ -293,7 +283,7 @@ impl Store {
 }
 
 /// SQLite's integers are signed; no version or epoch comes near their end.
-fn integer(value: u64) -> i64 {
+pub(crate) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
@@ -312,12 +302,7 @@ mod tests {
         drop(old);
         let store = Store::open(&path, 9).unwrap();
         assert_eq!(store.epoch(), 7);
-        store
-            .add_sealing_key("organizations/o", (1, &[1; 64]), 0)
-            .unwrap();
-        drop(store);
-        let again = Store::open(&path, 9).unwrap();
-        assert_eq!(again.sealing_keys("organizations/o").unwrap().len(), 1);
+        assert_eq!(store.resources().unwrap(), []);
 
         let newer = Connection::open(&path).unwrap();
         newer.pragma_update(None, "user_version", 99).unwrap();

@@ -17,6 +17,7 @@ use chancery_engine::{
     },
     id::Time,
     policy::Policy,
+    quota,
     reason::Reason,
     refusal::Reply,
     token::WantedKey,
@@ -31,6 +32,7 @@ use crate::{
     hold::{self, Awaited},
     host, instance,
     metric::metrics,
+    shelves::SharedData,
     signature,
 };
 
@@ -131,6 +133,9 @@ impl Request {
                 Verdict::Deny(reason) => (reason.as_str(), metrics().refused),
             };
             host::increment(metric);
+            if decision.verdict == Verdict::Deny(Reason::QuotaExceeded) {
+                host::increment(metrics().over_quota);
+            }
             // The access log has one line for the request; what streams back has entries only.
             if decision.direction == Direction::ToServer {
                 host::set_decision_property(&format!("{word} {id}"));
@@ -279,12 +284,18 @@ impl Request {
         let Some(exchange) = &mut self.exchange else {
             return Action::Pause;
         };
-        match exchange.body(&body) {
+        let mut step = exchange.body(&body);
+        while let BodyStep::Spend(charges) = &step {
+            step = exchange.spent(quota::spend(charges, &mut SharedData, host::now()));
+        }
+        match step {
             BodyStep::Reply(reply) => self.reply(&reply),
             BodyStep::Forward {
                 headers,
                 body: None,
             } => self.forward(&headers),
+            // The loop above leaves none; held is the safe side of being wrong.
+            BodyStep::Spend(_) => Action::Pause,
             BodyStep::Forward {
                 headers,
                 body: Some(rewritten),

@@ -7,6 +7,7 @@ use chancery::{
     resource::Resource,
     snapshot::{self, BuildError, Features},
 };
+use chancery_engine::principal::Principal;
 use serde_json::Value;
 
 use crate::{
@@ -104,17 +105,9 @@ impl Fixture {
     /// Where the name is not known or the token cannot be made.
     pub fn token(&self, name: &str) -> Result<String, FixtureError> {
         let provider = &self.provider;
-        let (user, groups): (&str, &[&str]) = match name {
-            "sue" => ("sue@example.test", &["support"]),
-            "otto" => ("otto@example.test", &["ops"]),
-            "nobody" => ("nobody@example.test", &[]),
-            "carl" => ("carl@example.test", &[]),
-            "lena" => ("lena@example.test", &[]),
-            "mute" => ("mute@example.test", &[]),
-            _ => ("alice@example.test", &["dev"]),
-        };
+        let (user, groups) = bearer(name);
         let flaw = match name {
-            "alice" | "sue" | "otto" | "nobody" | "carl" | "lena" | "mute" => {
+            good if GOOD.contains(&good) => {
                 return Ok(provider.token(user, groups)?);
             }
             "alice-eddsa" => {
@@ -142,8 +135,37 @@ impl Fixture {
         Ok(provider.flawed(flaw, user, groups)?)
     }
 
+    /// Who the token by this name proves to be. `None`: it proves nothing.
+    pub fn principal(name: &str) -> Option<Principal> {
+        let is_good =
+            GOOD.contains(&name) || ["alice-eddsa", "alice-rs256", "alice-es256"].contains(&name);
+        let (user, groups) = bearer(name);
+        is_good.then(|| Principal {
+            user: Some(user.into()),
+            groups: groups.iter().map(|group| (*group).into()).collect(),
+            issuer: Some(ISSUER.into()),
+            ..Principal::default()
+        })
+    }
+
     /// The provider's document.
     pub fn provider_document(&self) -> Value {
         self.provider.resource("tests")
+    }
+}
+
+/// Tokens without a flaw, signed as most are.
+const GOOD: [&str; 7] = ["alice", "sue", "otto", "nobody", "carl", "lena", "mute"];
+
+/// Whom a token by this name is made out to: a user, and groups.
+fn bearer(name: &str) -> (&'static str, &'static [&'static str]) {
+    match name {
+        "sue" => ("sue@example.test", &["support"]),
+        "otto" => ("otto@example.test", &["ops"]),
+        "nobody" => ("nobody@example.test", &[]),
+        "carl" => ("carl@example.test", &[]),
+        "lena" => ("lena@example.test", &[]),
+        "mute" => ("mute@example.test", &[]),
+        _ => ("alice@example.test", &["dev"]),
     }
 }

@@ -4,7 +4,9 @@ use chancery_engine::wire::Invalid;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use crate::{ledger::LedgerError, registry::RegistryError, sealing::SealingError};
+use crate::{
+    ledger::LedgerError, registry::RegistryError, sealing::SealingError, secrets::SecretsError,
+};
 
 const DOMAIN: &str = "chancery.dev";
 
@@ -84,17 +86,29 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
             details.add_precondition_failure_violation("IN_USE", name, format!("named by {by}"));
             status(Code::FailedPrecondition, "IN_USE", message, details)
         }
+        RegistryError::NoSeal { .. } => {
+            status(Code::FailedPrecondition, "NO_SEAL", message, details)
+        }
         RegistryError::Build(_) => status(
             Code::FailedPrecondition,
             "SNAPSHOT_REFUSED",
             message,
             details,
         ),
+        RegistryError::Secrets(error) => secrets(error),
         RegistryError::Store(_) => {
             tracing::error!(error = %message, "the store failed");
             status(Code::Internal, "STORE_FAILED", message, details)
         }
     }
+}
+
+/// No record of a decision.
+pub(super) fn no_decision(id: &str) -> Status {
+    let message = format!("there is no decision `{id}` in the record");
+    let mut details = ErrorDetails::new();
+    details.set_resource_info("decision", id, "", "there is none of this id");
+    status(Code::NotFound, "NOT_FOUND", message, details)
 }
 
 pub(super) fn sealing(error: &SealingError) -> Status {
@@ -103,6 +117,17 @@ pub(super) fn sealing(error: &SealingError) -> Status {
     status(
         Code::Internal,
         "SEALING_FAILED",
+        message,
+        ErrorDetails::new(),
+    )
+}
+
+pub(super) fn secrets(error: &SecretsError) -> Status {
+    let message = error.to_string();
+    tracing::error!(error = %message, "the sealed part of the store failed");
+    status(
+        Code::Internal,
+        "SECRETS_FAILED",
         message,
         ErrorDetails::new(),
     )

@@ -22,6 +22,10 @@ pub(crate) struct ServeArgs {
     /// Where the store and the log are kept; made where it is not there
     #[arg(long, value_name = "DIR", env = "CHANCERY_DATA_DIR")]
     data_dir: PathBuf,
+    /// The keys that seal secrets in the store; made by `chancery keys new`. In development: left
+    /// out, one is made in the data folder
+    #[arg(long, value_name = "FILE", env = "CHANCERY_STORE_KEY")]
+    store_key: Option<PathBuf>,
     /// Where to listen; port 0 takes any
     #[arg(
         long,
@@ -30,6 +34,16 @@ pub(crate) struct ServeArgs {
         default_value = "127.0.0.1:7400"
     )]
     listen: SocketAddr,
+    /// A key that signs snapshots (see `chancery keygen`); repeatable, to replace one without a gap
+    ///
+    /// In development and without it one is made in the data folder; the log says what filters need
+    /// to trust it.
+    #[arg(
+        long = "signing-key",
+        value_name = "FILE",
+        env = "CHANCERY_SIGNING_KEY"
+    )]
+    signing_keys: Vec<PathBuf>,
     /// Authenticate nobody; on loopback, for development only
     #[arg(long)]
     insecure_development: bool,
@@ -46,12 +60,16 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
     }
     let ServeArgs {
         data_dir,
+        store_key,
         listen,
+        signing_keys,
         insecure_development,
     } = args;
     match serve::run(ServeOptions {
         data_dir,
+        store_key,
         listen,
+        signing_keys,
         insecure_development,
     })
     .await
@@ -66,11 +84,17 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
 
 fn exit_of(error: &ServeError) -> Exit {
     match error {
-        ServeError::NoAuthentication | ServeError::NotLoopback { .. } => Exit::Invalid,
+        ServeError::NoAuthentication
+        | ServeError::NotLoopback { .. }
+        | ServeError::NoSigningKey
+        | ServeError::NoStoreKey
+        | ServeError::Signing(_)
+        | ServeError::Key(_) => Exit::Invalid,
         ServeError::InUse { .. } => Exit::Conflict,
         ServeError::Io { .. }
         | ServeError::Ledger(_)
         | ServeError::Registry(_)
+        | ServeError::Secrets(_)
         | ServeError::Store(_)
         | ServeError::Reflection(_) => Exit::Unavailable,
     }

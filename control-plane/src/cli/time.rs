@@ -62,6 +62,17 @@ pub(crate) fn parse_length(text: &str) -> Result<Duration, InvalidTime> {
         .ok_or(InvalidTime::Length)
 }
 
+/// How old something is, in its largest whole unit.
+pub(crate) fn age(made: &Timestamp, now: &Timestamp) -> String {
+    const UNITS: [(&str, i64); 3] = [("d", 86_400), ("h", 3_600), ("m", 60)];
+    let seconds = now.seconds.saturating_sub(made.seconds).max(0);
+    let unit = UNITS.iter().find(|(_, length)| seconds >= *length);
+    unit.map_or_else(
+        || format!("{seconds}s"),
+        |(unit, length)| format!("{}{unit}", seconds / length),
+    )
+}
+
 /// RFC 3339 in UTC, to the second.
 pub(crate) fn seconds(time: &Timestamp) -> String {
     Timestamp {
@@ -114,6 +125,21 @@ mod tests {
         ] {
             assert!(When::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_age_is_shown_in_its_largest_whole_unit() {
+        let at = |seconds| Timestamp { seconds, nanos: 0 };
+        for (seconds, shown) in [
+            (0, "0s"),
+            (59, "59s"),
+            (119, "1m"),
+            (7_200, "2h"),
+            (200_000, "2d"),
+        ] {
+            assert_eq!(age(&at(10), &at(10 + seconds)), shown);
+        }
+        assert_eq!(age(&at(10), &at(5)), "0s");
     }
 
     #[test]

@@ -6,18 +6,22 @@
 //!       ├─ Reply                                  refused
 //!       ├─ AwaitKey                               a key is to be asked for; then opened again
 //!       ├─ Verify ── verified ─┐                  a signature is to be checked
-//!       └──────────────────────┴─ AwaitBody ── body ──┬─ Reply
-//!                              └─ Forward ────────────┴─ Forward ── response_head ─┬─ Hold ── response_body
-//!                                                                                  └─ Stream ── response_chunk…
+//!       └──────────────────────┼─ AwaitBody ── body ──┬─ Reply
+//!                              │                      ├─ Spend ── spent ─┬─ Reply
+//!                              └─ Forward             └──────────────────┴─ Forward
+//! Forward ── response_head ─┬─ Hold ── response_body
+//!                           └─ Stream ── response_chunk…
 //! ```
 //! Entries collect on the way and are taken with [`Exchange::take_entries`]. Whatever way it goes,
 //! one decision entry is made for the request, and one outcome entry for what was forwarded.
 
 mod answer;
+mod assume;
 mod body;
 mod capabilities;
 mod claims;
 mod discovery;
+mod dispatch;
 mod handles;
 mod head;
 mod headers;
@@ -25,6 +29,7 @@ mod identity;
 mod list;
 mod malformed;
 mod response;
+mod spend;
 mod stateless;
 mod stream;
 mod strip;
@@ -33,6 +38,7 @@ mod verdict;
 
 use std::sync::Arc;
 
+pub use assume::{headers_with, task_handle};
 pub use body::BodyStep;
 use claims::HeaderClaims;
 pub use head::{HeadStep, RequestHead};
@@ -40,6 +46,7 @@ pub use headers::{HeaderEdit, Headers};
 pub use identity::Vouched;
 use malformed::Malformed;
 pub use response::{Judged, ResponseHead, ResponseStep};
+use spend::Allowed;
 use stream::Stream;
 
 use crate::{
@@ -116,6 +123,8 @@ pub struct Exchange {
     /// Changes to the request's headers.
     edits: Vec<HeaderEdit>,
     unverified: Option<Box<UnverifiedToken>>,
+    /// What goes on once its quotas have been asked.
+    allowed: Option<Allowed>,
     /// What the answer is judged by.
     asked: Asked,
     stream: Stream,
@@ -191,6 +200,7 @@ impl Exchange {
             fault: None,
             edits: Vec::new(),
             unverified: None,
+            allowed: None,
             asked: Asked::default(),
             stream: Stream::default(),
             phase: Phase::Request,
@@ -266,7 +276,17 @@ impl Exchange {
     }
 
     fn decide(&mut self, verdict: Verdict, direction: Direction, subject: Subject<'_>) {
-        let event = DecisionEvent {
+        let event = self.decision(verdict, direction, subject);
+        self.record(Event::Decision(event), self.context.now);
+    }
+
+    fn decision(
+        &self,
+        verdict: Verdict,
+        direction: Direction,
+        subject: Subject<'_>,
+    ) -> Box<DecisionEvent> {
+        Box::new(DecisionEvent {
             request: self.ids.clone(),
             principal: Arc::clone(&self.principal),
             direction,
@@ -287,8 +307,7 @@ impl Exchange {
             snapshot: self.context.policy.as_ref().map(|policy| policy.version()),
             findings: subject.findings,
             size_bytes: subject.size_bytes,
-        };
-        self.record(Event::Decision(Box::new(event)), self.context.now);
+        })
     }
 
     fn record(&mut self, event: Event, time: Time) {
@@ -336,3 +355,7 @@ struct Ending {
     size_bytes: usize,
     reason: Option<Reason>,
 }
+
+#[cfg(test)]
+#[cfg(feature = "proto")]
+mod tests;

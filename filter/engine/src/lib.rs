@@ -15,8 +15,10 @@ pub mod id;
 pub mod json;
 pub mod limits;
 pub mod message;
+pub mod offer;
 pub mod policy;
 pub mod principal;
+pub mod quota;
 pub mod reason;
 pub mod redact;
 pub mod refusal;
@@ -24,11 +26,13 @@ pub mod ring;
 pub mod rule;
 pub mod scope;
 pub mod seal;
+pub mod secret;
 pub mod server;
 pub mod spiffe;
 pub mod sse;
 pub mod subject;
 pub mod token;
+pub mod trust;
 pub mod truth;
 
 #[cfg(feature = "proto")]

@@ -18,6 +18,7 @@ use crate::{
     seal::{Keyring, SealingKey},
     snapshot::{FEATURES, InvalidSnapshot, Loader, Progress},
     token::{Ask, WantedKey, WantedKeys},
+    trust::TrustKeys,
     wire::audit::timestamp,
 };
 
@@ -85,11 +86,11 @@ const FIRST_RETRY_MS: u64 = 100;
 const MAX_RETRY_MS: u64 = 2_000;
 
 impl Link {
-    /// A machine that opens its stream with the first tick.
-    pub fn new(identity: Identity, limits: Limits) -> Self {
+    /// A machine that opens its stream with the first tick, and takes snapshots by these keys.
+    pub fn new(identity: Identity, limits: Limits, trust: TrustKeys) -> Self {
         Self {
             identity,
-            loader: Loader::new(limits),
+            loader: Loader::new(limits, trust),
             keys: Keyring::default(),
             wanted: WantedKeys::default(),
             ring: Ring::new(limits),
@@ -101,10 +102,15 @@ impl Link {
         }
     }
 
+    /// Takes snapshots by these keys from now on. What is in force stays.
+    pub fn trust(&mut self, keys: TrustKeys) {
+        self.loader.trust(keys);
+    }
+
     /// Takes over what another VM enforced last.
     ///
     /// # Errors
-    /// Where it does not compile here.
+    /// Where it does not compile here, or is by nobody who is trusted here.
     pub fn restore(&mut self, stored: &[u8]) -> Result<Option<Arc<Policy>>, InvalidSnapshot> {
         Ok(match self.loader.restore(stored)? {
             Progress::Applied(policy) => Some(policy),
@@ -249,9 +255,7 @@ impl Link {
             }
         };
         let progress = match message {
-            Some(connect_response::Message::Manifest(signed)) => {
-                self.loader.offer(&signed.manifest)
-            }
+            Some(connect_response::Message::Manifest(signed)) => self.loader.offer(signed),
             Some(connect_response::Message::SectionChunk(chunk)) => {
                 let pb::SectionChunk {
                     digest,
@@ -281,7 +285,11 @@ impl Link {
                 return vec![Command::KeyAnswered(key)];
             }
             // A newer control plane may say more than is known here; none of it is policy.
-            Some(connect_response::Message::CredentialAnswer(_)) | None => return Vec::new(),
+            Some(
+                connect_response::Message::CredentialAnswer(_)
+                | connect_response::Message::CredentialExpiry(_),
+            )
+            | None => return Vec::new(),
         };
         match progress {
             Ok(Progress::Waiting) => Vec::new(),

@@ -11,12 +11,18 @@ use providers::Providers;
 pub use providers::Vouchers;
 
 use crate::{
+    circumstances::Circumstances,
+    glob::Glob,
     id::SnapshotVersion,
+    offer::Offer,
+    principal::Principal,
+    quota::Quota,
     reason::Reason,
     rule::Rule,
     server::{Endpoint, Server},
-    subject::Role,
+    subject::{Role, Subjects},
     token::{IdentityProvider, KeySet},
+    truth::Truth,
 };
 
 /// Everything an instance enforces.
@@ -27,6 +33,8 @@ pub struct Policy {
     rules: Vec<Rule>,
     /// By resource name.
     roles: BTreeMap<Box<str>, Role>,
+    offers: Vec<Offer>,
+    quotas: Vec<Quota>,
     places: Places,
     providers: Providers,
 }
@@ -36,6 +44,10 @@ struct Registered {
     server: Server,
     /// Positions of the rules that name it.
     rules: Vec<usize>,
+    /// Positions of the offers that name it.
+    offers: Vec<usize>,
+    /// Positions of the quotas that name it.
+    quotas: Vec<usize>,
 }
 
 /// A server of one policy.
@@ -58,6 +70,18 @@ pub enum PolicyError {
         /// The name.
         name: Box<str>,
     },
+    /// Two offers have one name.
+    #[error("offer `{name}` occurs twice")]
+    DuplicateOffer {
+        /// The name.
+        name: Box<str>,
+    },
+    /// Two quotas have one name.
+    #[error("quota `{name}` occurs twice")]
+    DuplicateQuota {
+        /// The name.
+        name: Box<str>,
+    },
     /// Two servers claim one place.
     #[error("servers `{first}` and `{second}` claim the same host and path `{path}`")]
     DuplicateEndpoint {
@@ -74,7 +98,7 @@ pub enum PolicyError {
         /// The name.
         name: Box<str>,
     },
-    /// A rule names a role that its organization does not have.
+    /// A rule or quota names a role that its organization does not have.
     #[error("`{name}` names role `{role}`, expected the id of a role of its organization")]
     UnknownRole {
         /// What names it.
@@ -115,6 +139,10 @@ pub struct Parts {
     pub rules: Vec<Rule>,
     /// Named sets of principals.
     pub roles: Vec<Role>,
+    /// What workspaces may use.
+    pub offers: Vec<Offer>,
+    /// How much may be called.
+    pub quotas: Vec<Quota>,
     /// Who issues tokens.
     pub identity_providers: Vec<IdentityProvider>,
     /// The keys that issuers publish.
@@ -129,17 +157,28 @@ impl Policy {
     pub fn new(version: SnapshotVersion, parts: Parts) -> Result<Self, PolicyError> {
         let Parts {
             servers,
-            mut rules,
+            rules,
             roles,
+            offers,
+            quotas,
             identity_providers,
             key_sets,
         } = parts;
-        rules.sort_by(|a, b| a.name.cmp(&b.name));
-        if let Some([rule, _]) = rules.array_windows().find(|[a, b]| a.name == b.name) {
-            return Err(PolicyError::DuplicateRule {
-                name: rule.name.clone(),
-            });
-        }
+        let rules = in_order(
+            rules,
+            |rule| &rule.name,
+            |name| PolicyError::DuplicateRule { name },
+        )?;
+        let offers = in_order(
+            offers,
+            |offer| &offer.name,
+            |name| PolicyError::DuplicateOffer { name },
+        )?;
+        let quotas = in_order(
+            quotas,
+            |quota| &quota.name,
+            |name| PolicyError::DuplicateQuota { name },
+        )?;
         let mut names = BTreeSet::new();
         if let Some(twice) = servers.iter().find(|server| !names.insert(&*server.name)) {
             return Err(PolicyError::DuplicateServer {
@@ -148,26 +187,20 @@ impl Policy {
         }
         let places = Places::new(&servers)?;
         let providers = Providers::new(identity_providers, key_sets, &servers)?;
-        let roles = by_name(roles)?;
-        for rule in &rules {
-            let organization = organization_of(&rule.name);
-            let is_unknown =
-                |role: &&Box<str>| !roles.contains_key(&*role_name(organization, role));
-            if let Some(role) = rule.subjects.roles.iter().find(is_unknown) {
-                return Err(PolicyError::UnknownRole {
-                    name: rule.name.clone(),
-                    role: role.clone(),
-                });
-            }
-        }
+        let roles_by_name = by_name(roles)?;
+        let of_rules = rules.iter().map(|rule| (&*rule.name, &rule.subjects));
+        let of_quotas = quotas.iter().map(|quota| (&*quota.name, &quota.subjects));
+        check_roles(&roles_by_name, of_rules.chain(of_quotas))?;
         let registered = servers
             .into_iter()
-            .map(|server| Registered::new(server, &rules));
+            .map(|server| Registered::new(server, &rules, &offers, &quotas));
         Ok(Self {
             version,
             servers: registered.collect(),
             rules,
-            roles,
+            roles: roles_by_name,
+            offers,
+            quotas,
             places,
             providers,
         })
@@ -176,6 +209,26 @@ impl Policy {
     /// A role of an organization, `organizations/{o}`, by its id.
     pub fn role(&self, organization: &str, id: &str) -> Option<&Role> {
         self.roles.get(&*role_name(organization, id))
+    }
+
+    /// Whether a principal is in the subjects of a resource, whose name says which organization's
+    /// roles they are about.
+    pub(crate) fn membership(
+        &self,
+        name: &str,
+        subjects: &Subjects,
+        principal: &Principal,
+        circumstances: &Circumstances<'_>,
+    ) -> Truth {
+        let workspace = circumstances.workspace;
+        let in_role = |id: &str| {
+            let role = self.role(organization_of(name), id);
+            let no_role = |_: &str| Truth::Fails;
+            role.map_or(Truth::Fails, |role| {
+                role.subjects.contain(principal, workspace, no_role)
+            })
+        };
+        subjects.contain(principal, workspace, in_role)
     }
 
     /// Which snapshot it is.
@@ -190,8 +243,22 @@ impl Policy {
             .map(|registered| &registered.server)
     }
 
+    /// Every server.
+    pub fn servers(&self) -> impl Iterator<Item = &Server> {
+        self.servers.iter().map(|registered| &registered.server)
+    }
+
+    /// The server of a resource name.
+    pub fn find(&self, name: &str) -> Option<ServerIndex> {
+        let position = self
+            .servers
+            .iter()
+            .position(|registered| *registered.server.name == *name);
+        position.map(ServerIndex)
+    }
+
     /// The rules that name a server, in the order of their names.
-    pub(crate) fn rules_of(&self, server: ServerIndex) -> impl Iterator<Item = &Rule> {
+    pub fn rules_of(&self, server: ServerIndex) -> impl Iterator<Item = &Rule> {
         let positions = self
             .servers
             .get(server.0)
@@ -199,6 +266,24 @@ impl Policy {
         positions
             .iter()
             .filter_map(|position| self.rules.get(*position))
+    }
+
+    /// The offers that name a server, in the order of their names.
+    pub(crate) fn offers_of(&self, server: ServerIndex) -> impl Iterator<Item = &Offer> {
+        let registered = self.servers.get(server.0);
+        let positions = registered.map_or(&[][..], |registered| &registered.offers);
+        positions
+            .iter()
+            .filter_map(|position| self.offers.get(*position))
+    }
+
+    /// The quotas that name a server, in the order of their names.
+    pub(crate) fn quotas_of(&self, server: ServerIndex) -> impl Iterator<Item = &Quota> {
+        let registered = self.servers.get(server.0);
+        let positions = registered.map_or(&[][..], |registered| &registered.quotas);
+        positions
+            .iter()
+            .filter_map(|position| self.quotas.get(*position))
     }
 
     /// Where a request arrived.
@@ -311,6 +396,39 @@ fn organization_of(name: &str) -> &str {
     name.get(..end).unwrap_or_default()
 }
 
+/// Puts parts in the order of their names, of which each occurs once.
+fn in_order<T>(
+    mut parts: Vec<T>,
+    name: impl Fn(&T) -> &str,
+    twice: impl Fn(Box<str>) -> PolicyError,
+) -> Result<Vec<T>, PolicyError> {
+    parts.sort_by(|a, b| name(a).cmp(name(b)));
+    match parts.array_windows().find(|[a, b]| name(a) == name(b)) {
+        Some([part, _]) => Err(twice(name(part).into())),
+        None => Ok(parts),
+    }
+}
+
+/// Whether every role that subjects name is one of their organization.
+fn check_roles<'p>(
+    roles: &BTreeMap<Box<str>, Role>,
+    mut named: impl Iterator<Item = (&'p str, &'p Subjects)>,
+) -> Result<(), PolicyError> {
+    let unknown = named.find_map(|(name, subjects)| {
+        let organization = organization_of(name);
+        let mut of_subjects = subjects.roles.iter();
+        let role = of_subjects.find(|role| !roles.contains_key(&*role_name(organization, role)));
+        role.map(|role| (name, role.clone()))
+    });
+    match unknown {
+        Some((name, role)) => Err(PolicyError::UnknownRole {
+            name: name.into(),
+            role,
+        }),
+        None => Ok(()),
+    }
+}
+
 fn by_name(roles: Vec<Role>) -> Result<BTreeMap<Box<str>, Role>, PolicyError> {
     let mut named = BTreeMap::new();
     for role in roles {
@@ -323,20 +441,29 @@ fn by_name(roles: Vec<Role>) -> Result<BTreeMap<Box<str>, Role>, PolicyError> {
 }
 
 impl Registered {
-    fn new(server: Server, rules: &[Rule]) -> Self {
-        let organization = server.organization();
-        let names = |rule: &Rule| {
-            let same = rule
-                .name
-                .strip_prefix(organization)
-                .is_some_and(|r| r.starts_with('/'));
-            same && rule.servers.iter().any(|glob| glob.matches(server.id()))
+    fn new(server: Server, rules: &[Rule], offers: &[Offer], quotas: &[Quota]) -> Self {
+        let is_named = |name: &str, servers: &[Glob]| {
+            organization_of(name) == server.organization()
+                && servers.iter().any(|glob| glob.matches(server.id()))
         };
-        let positions = rules.iter().enumerate().filter(|(_, rule)| names(rule));
-        let positions = positions.map(|(position, _)| position).collect();
+        let rules = rules.iter().map(|rule| is_named(&rule.name, &rule.servers));
+        let offers = offers
+            .iter()
+            .map(|offer| is_named(&offer.name, &offer.servers));
+        let quotas = quotas
+            .iter()
+            .map(|quota| is_named(&quota.name, &quota.servers));
         Self {
-            rules: positions,
+            rules: positions(rules),
+            offers: positions(offers),
+            quotas: positions(quotas),
             server,
         }
     }
+}
+
+/// Where it is so.
+fn positions(of: impl Iterator<Item = bool>) -> Vec<usize> {
+    let named = of.enumerate().filter(|(_, is_named)| *is_named);
+    named.map(|(position, _)| position).collect()
 }

@@ -23,6 +23,19 @@ pub struct Server {
     pub scopes: Vec<ScopeRequirement>,
     /// The environment it belongs to, such as `production`.
     pub environment: Option<Box<str>>,
+    /// Tools of its that call other tools of its, which are judged as well.
+    pub dispatchers: Vec<Dispatcher>,
+}
+
+/// A tool that calls another tool.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Dispatcher {
+    /// Its name.
+    pub tool: Box<str>,
+    /// The keys that lead from its arguments to the inner tool's name; at least one.
+    pub name: Box<[Box<str>]>,
+    /// The keys that lead from its arguments to the inner tool's. `None`: that has none.
+    pub arguments: Option<Box<[Box<str>]>>,
 }
 
 impl Server {
@@ -40,6 +53,11 @@ impl Server {
     pub fn general_scopes(&self) -> impl Iterator<Item = &str> {
         let general = self.scopes.iter().filter(|scopes| scopes.is_general());
         general.flat_map(|general| general.scopes.iter().map(|scope| &**scope))
+    }
+
+    /// How a tool calls others, if it does.
+    pub fn dispatcher(&self, tool: &str) -> Option<&Dispatcher> {
+        self.dispatchers.iter().find(|known| *known.tool == *tool)
     }
 
     /// The id of the workspace it is registered in.
@@ -187,6 +205,7 @@ mod tests {
             origins: vec!["https://app.example.com".into()],
             scopes: Vec::new(),
             environment: None,
+            dispatchers: Vec::new(),
         };
         let (named, any) = (server(Some("mcp.example.com")), server(None));
         for (server, origin, authority, expected) in [

@@ -131,6 +131,7 @@ pub(crate) fn drive(sent: &Sent, answered: &Answered) -> Seen {
                 let body = body.map_or_else(|| sent.body.clone(), String::into_bytes);
                 seen.forwarded = Some(body);
             }
+            BodyStep::Spend(_) => {}
         },
     }
     if seen.forwarded.is_some() {

@@ -1,6 +1,6 @@
 //! The engine, driven directly.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chancery_engine::{
@@ -11,6 +11,8 @@ use chancery_engine::{
     id::{DecisionId, Time},
     limits::Limits,
     policy::Policy,
+    principal::Principal,
+    quota,
     refusal::Reply,
     seal::{Keyring, SealingKey},
     snapshot::{self, InvalidSnapshot},
@@ -28,6 +30,7 @@ pub struct Native {
     policy: Arc<Policy>,
     keys: Arc<Keyring>,
     tokens: TokenCache,
+    shelves: BTreeMap<String, Vec<u8>>,
     now: Time,
 }
 
@@ -46,24 +49,45 @@ impl Native {
             policy,
             keys: Arc::new(keys),
             tokens: TokenCache::new((1, 2), 64),
+            shelves: BTreeMap::new(),
             now,
         })
     }
 
     /// Runs a case with its token, if it has one.
     pub fn run(&mut self, case: &Case, token: Option<&str>) -> Observed {
+        let authorization = token.map(|token| format!("Bearer {token}").into_bytes());
+        let authorization = authorization.map(|value| ("authorization".to_owned(), value));
+        self.drive(case, authorization, |native, context, head| {
+            let (mut exchange, mut step) = Exchange::open(context, head, &native.tokens);
+            if let HeadStep::Verify = step {
+                let is_valid = exchange.signature_check().is_some_and(is_valid);
+                step = exchange.verified(is_valid, &mut native.tokens);
+            }
+            (exchange, step)
+        })
+    }
+
+    /// Runs a case as a principal that nothing proves.
+    pub fn assume(&mut self, case: &Case, principal: &Principal) -> Observed {
+        self.drive(case, None, |_, context, head| {
+            Exchange::assume(context, head, principal.clone())
+        })
+    }
+
+    fn drive(
+        &mut self,
+        case: &Case,
+        authorization: Option<(String, Vec<u8>)>,
+        begin: impl FnOnce(&mut Self, Context, &RequestHead<'_>) -> (Exchange, HeadStep),
+    ) -> Observed {
         let request = &case.request;
         let body = request.bytes();
         let mut headers: Vec<(String, Vec<u8>)> = request
             .headers()
             .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
             .collect();
-        headers.extend(token.map(|token| {
-            (
-                "authorization".to_owned(),
-                format!("Bearer {token}").into_bytes(),
-            )
-        }));
+        headers.extend(authorization);
         let context = Context {
             policy: Some(Arc::clone(&self.policy)),
             keys: Arc::clone(&self.keys),
@@ -85,22 +109,12 @@ impl Native {
             // Clients that have nothing to send say so in the head, but for POST.
             ends: body.is_empty() && request.method != "POST",
         };
-        let (mut exchange, mut step) = Exchange::open(context, &head, &self.tokens);
-        if let HeadStep::Verify = step {
-            let is_valid = exchange.signature_check().is_some_and(is_valid);
-            step = exchange.verified(is_valid, &mut self.tokens);
-        }
+        let (mut exchange, step) = begin(self, context, &head);
         let sent = match step {
             HeadStep::Reply(reply) => Err(reply),
             HeadStep::Pass | HeadStep::Verify | HeadStep::AwaitKey(_) => Ok((Vec::new(), body)),
             HeadStep::Forward(edits) => Ok((edits, body)),
-            HeadStep::AwaitBody => match exchange.body(&body) {
-                BodyStep::Reply(reply) => Err(reply),
-                BodyStep::Forward {
-                    headers: edits,
-                    body: rewritten,
-                } => Ok((edits, rewritten.map_or(body, String::into_bytes))),
-            },
+            HeadStep::AwaitBody => self.judge_body(&mut exchange, body),
         };
         let mut observed = match sent {
             Err(reply) => replied(reply),
@@ -121,6 +135,27 @@ impl Native {
             .map(Into::into)
             .collect();
         observed
+    }
+
+    /// What goes on of a body, and with which changes to its headers.
+    fn judge_body(
+        &mut self,
+        exchange: &mut Exchange,
+        body: Vec<u8>,
+    ) -> Result<(Vec<HeaderEdit>, Vec<u8>), Reply> {
+        let mut step = exchange.body(&body);
+        loop {
+            match step {
+                BodyStep::Reply(reply) => return Err(reply),
+                BodyStep::Forward {
+                    headers,
+                    body: rewritten,
+                } => return Ok((headers, rewritten.map_or(body, String::into_bytes))),
+                BodyStep::Spend(charges) => {
+                    step = exchange.spent(quota::spend(&charges, &mut self.shelves, self.now));
+                }
+            }
+        }
     }
 
     fn answer(&self, case: &Case, exchange: &mut Exchange) -> Observed {

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    Exchange, HeaderEdit, Malformed, Phase, Subject,
+    Allowed, Exchange, HeaderEdit, Malformed, Subject,
+    dispatch::{Inner, inner_calls},
     handles::{Opened, Task},
     list::Reader,
     stateless::{answerable, check_capability, era_of},
@@ -20,10 +21,11 @@ use crate::{
         self, Answer, Body, CLIENT_INFO_KEY, Call, Era, Message, Method, PROTOCOL_VERSION_KEY,
         Sender,
     },
+    quota::Charge,
     reason::Reason,
     redact::{mask, redact},
     refusal::Reply,
-    rule::Act,
+    rule::{Act, Target},
     server::Server,
 };
 
@@ -39,12 +41,17 @@ pub enum BodyStep {
         /// The body in place of the one that came, if it was rewritten.
         body: Option<String>,
     },
+    /// Spend from these buckets with [`quota::spend`](crate::quota::spend) and say what came of it
+    /// with [`Exchange::spent`].
+    Spend(Vec<Charge>),
 }
 
 /// A message with what was found out about it on the way to being judged.
 struct Reading<'d> {
     call: Option<Call<'d>>,
     capability: Option<Capability>,
+    /// The calls that it makes in turn, where it calls a dispatcher.
+    inner: Vec<Inner<'d>>,
     /// Everything it acts on beside the capability.
     tasks: Vec<Task>,
     resources: Vec<Capability>,
@@ -55,18 +62,12 @@ impl Exchange {
     /// Judges a whole body.
     pub fn body(&mut self, bytes: &[u8]) -> BodyStep {
         match self.judge_body(bytes) {
-            Ok(body) => {
-                self.phase = Phase::Response;
-                BodyStep::Forward {
-                    headers: std::mem::take(&mut self.edits),
-                    body,
-                }
-            }
+            Ok(allowed) => self.allow(allowed),
             Err(reply) => BodyStep::Reply(reply),
         }
     }
 
-    fn judge_body(&mut self, bytes: &[u8]) -> Result<Option<String>, Reply> {
+    fn judge_body(&mut self, bytes: &[u8]) -> Result<Allowed, Reply> {
         let limits = self.context.limits;
         let size_bytes = bytes.len();
         let malformed = |exchange: &mut Self, error: message::MessageError| {
@@ -107,7 +108,11 @@ impl Exchange {
             }
         };
         subject.capability.clone_from(&reading.capability);
+        for inner in &reading.inner {
+            self.facts.push(inner.fact());
+        }
         let subject = self.judge_request(&place, &reading.acts(), subject)?;
+        let charges = self.charges(&place, &reading.called_tools());
         self.asked.rpc_id = subject.rpc_id.map(Box::from);
         self.asked.method = reading.call.and_then(|call| call.method);
         self.asked.capability = reading.capability;
@@ -120,7 +125,8 @@ impl Exchange {
             };
             reader.strip_client(call, &mut edits);
         }
-        self.forward(&document, &message, edits, subject)
+        let allowed = self.forward(&document, &message, edits, subject)?;
+        Ok(Allowed { charges, ..allowed })
     }
 
     /// Reads what a message does: its era, what it acts on, and what its handles stand for.
@@ -136,6 +142,7 @@ impl Exchange {
         let mut reading = Reading {
             call,
             capability: None,
+            inner: Vec::new(),
             tasks: Vec::new(),
             resources: Vec::new(),
             edits: Edits::default(),
@@ -156,6 +163,10 @@ impl Exchange {
             }
             reading.capability = capability_of(call, method, &limits)?;
             reading.resources = listened_to(call, method, &limits)?;
+            if let (Method::ToolsCall, Some(tool)) = (method, &reading.capability) {
+                let arguments = call.param("arguments");
+                reading.inner = inner_calls(server, tool.name(), arguments, &limits)?;
+            }
             check_inputs(call)?;
         } else if !self.claims.are_silent() {
             return Err(Reason::HeaderMismatch.into());
@@ -203,14 +214,14 @@ impl Exchange {
         Ok(())
     }
 
-    /// Masks what must be masked and records the decision with what really goes on.
+    /// Masks what must be masked; the decision is about what really goes on.
     fn forward(
         &mut self,
         document: &Document<'_>,
         message: &Message<'_>,
         mut edits: Edits,
         mut subject: Subject<'_>,
-    ) -> Result<Option<String>, Reply> {
+    ) -> Result<Allowed, Reply> {
         let detectors = self.detectors(Direction::ToServer);
         for value in sent_values(message) {
             redact(
@@ -225,8 +236,7 @@ impl Exchange {
         self.edits.extend(masked);
         if edits.is_empty() {
             subject.arguments = self.keep_arguments(message);
-            self.decide(Verdict::Allow, Direction::ToServer, subject);
-            return Ok(None);
+            return Ok(self.allowed(subject, None));
         }
         // What was written is read again, so that the record keeps what the server gets.
         let limits = self.context.limits;
@@ -238,8 +248,15 @@ impl Exchange {
             Some(Ok(reread)) => subject.arguments = self.keep_arguments(&reread),
             Some(Err(_)) | None => return Err(self.refuse(Reason::InvalidMessage, subject)),
         }
-        self.decide(Verdict::Allow, Direction::ToServer, subject);
-        Ok(rewritten)
+        Ok(self.allowed(subject, rewritten))
+    }
+
+    fn allowed(&self, subject: Subject<'_>, body: Option<String>) -> Allowed {
+        Allowed {
+            decision: self.decision(Verdict::Allow, Direction::ToServer, subject),
+            body,
+            charges: Vec::new(),
+        }
     }
 
     fn keep_arguments(&self, message: &Message<'_>) -> Option<Content> {
@@ -270,6 +287,17 @@ impl Reading<'_> {
         self.call.and_then(|call| call.method)
     }
 
+    /// The tools that are called, the outermost first.
+    fn called_tools(&self) -> Vec<&str> {
+        match (self.method(), &self.capability) {
+            (Some(Method::ToolsCall), Some(tool)) => {
+                let inner = self.inner.iter().map(|inner| &*inner.tool);
+                std::iter::once(tool.name()).chain(inner).collect()
+            }
+            (Some(_) | None, Some(_) | None) => Vec::new(),
+        }
+    }
+
     /// Everything the rules are asked about. A list is asked for as part of the conversation and
     /// pruned when it comes.
     fn acts(&self) -> Vec<Act<'_>> {
@@ -287,7 +315,11 @@ impl Reading<'_> {
             method,
             target: capability.target(),
         });
-        std::iter::once(own).chain(others).collect()
+        let inner = self.inner.iter().map(|inner| Act {
+            method,
+            target: Target::Tool(&inner.tool),
+        });
+        std::iter::once(own).chain(inner).chain(others).collect()
     }
 }
 

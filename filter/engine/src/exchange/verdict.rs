@@ -5,7 +5,7 @@ use crate::{
     circumstances::{Circumstances, peer_address},
     decide::{RulesFor, Verdict},
     message::Method,
-    policy::Policy,
+    policy::{Policy, ServerIndex},
     reason::Reason,
     refusal::Reply,
     rule::{Act, Target},
@@ -14,6 +14,8 @@ use crate::{
 
 /// Where a message goes or comes from, and the rules about its principal there.
 pub(super) struct Place<'p> {
+    pub(super) policy: &'p Policy,
+    pub(super) index: ServerIndex,
     pub(super) server: &'p Server,
     pub(super) rules: RulesFor<'p>,
 }
@@ -25,13 +27,15 @@ impl Exchange {
         let server = policy.server(arrival.server)?;
         let circumstances = self.circumstances();
         Some(Place {
+            policy,
+            index: arrival.server,
             server,
             rules: policy.rules_for(arrival.server, &self.principal, &circumstances),
         })
     }
 
     /// What the messages of this exchange carry beside their principal.
-    fn circumstances(&self) -> Circumstances<'_> {
+    pub(super) fn circumstances(&self) -> Circumstances<'_> {
         Circumstances {
             workspace: &self.workspace,
             source: self.ids.source.as_deref().and_then(peer_address),
@@ -77,7 +81,9 @@ impl Exchange {
         act: Act<'_>,
         subject: &Subject<'_>,
     ) -> Reply {
-        let refusal = self.refusal(reason, subject.rpc_id, None);
+        let inner = inner_tool(act, subject);
+        let detail = inner.map(|name| format!("the inner tool `{name}`"));
+        let refusal = self.refusal(reason, subject.rpc_id, detail.as_deref());
         let is_hidden = server.on_denied == OnDenied::Hide
             && subject.rpc_id.is_some()
             && !act.method.is_some_and(Method::is_about_a_task);
@@ -93,4 +99,15 @@ impl Exchange {
             }
         }
     }
+}
+
+/// The tool that an act calls, if it is not the one that the message names.
+fn inner_tool<'a>(act: Act<'a>, subject: &Subject<'_>) -> Option<&'a str> {
+    if act.method == Some(Method::ToolsCall)
+        && let (Target::Tool(name), Some(outer)) = (act.target, &subject.capability)
+        && name != outer.name()
+    {
+        return Some(name);
+    }
+    None
 }

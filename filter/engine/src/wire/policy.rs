@@ -1,12 +1,15 @@
 //! `chancery.policy.v1` to the engine.
 
+mod dispatcher;
 mod identity;
+mod offer;
+mod quota;
 mod rule;
 mod server;
 mod subject;
 
 use super::{Invalid, shown};
-use crate::glob::Glob;
+use crate::glob::{Glob, percent_encoded};
 
 /// Until it is built, a wish for it is refused rather than passed over.
 fn not_yet(field: &str, is_absent: bool) -> Result<(), Invalid> {
@@ -57,6 +60,12 @@ fn misnamed(name: &str, patterns: &[&[&str]]) -> Invalid {
         patterns.join(" or ")
     );
     Invalid::new("name", shown(name), expected)
+}
+
+/// Globs over URIs as URIs are judged.
+fn ascii(patterns: Vec<String>) -> Vec<String> {
+    let encoded = |pattern: String| percent_encoded(&pattern).into_owned();
+    patterns.into_iter().map(encoded).collect()
 }
 
 fn globs(field: &str, patterns: Vec<String>) -> Result<Vec<Glob>, Invalid> {

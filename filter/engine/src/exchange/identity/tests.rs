@@ -96,6 +96,7 @@ fn parts() -> Parts {
         origins: Vec::new(),
         environment: None,
         scopes,
+        dispatchers: Vec::new(),
     };
     let scopes = vec![needs(&["mcp"], &[]), needs(&["write", "mcp"], &["set_*"])];
     let everyone = Subjects {
@@ -427,6 +428,7 @@ fn scopes_are_asked_for_where_rules_would_let_it_through() {
         assert!(matches!(step, HeadStep::AwaitBody));
         match exchange.body(&call(tool)) {
             BodyStep::Forward { .. } => "forwarded".to_owned(),
+            BodyStep::Spend(_) => panic!("there are no quotas"),
             BodyStep::Reply(reply) => {
                 assert!(reply.body.contains("\"id\":7"), "{}", reply.body);
                 challenge(&reply)

@@ -4,6 +4,7 @@ use chancery_proto::policy::v1 as pb;
 
 use super::{
     super::{Invalid, shown},
+    dispatcher::dispatchers as dispatchers_of,
     each, globs, is_id, named, not_yet,
     rule::methods_of,
 };
@@ -29,7 +30,6 @@ impl TryFrom<pb::Server> for Server {
             scopes,
             upstream,
         } = message;
-        not_yet("dispatchers", dispatchers.is_empty())?;
         not_yet("upstream", upstream.is_none())?;
         let name = named(name, ["organizations", "workspaces", "servers"])?;
         if endpoints.is_empty() {
@@ -65,6 +65,7 @@ impl TryFrom<pb::Server> for Server {
             origins: each("origins", origins, origin)?,
             scopes: each("scopes", scopes, ScopeRequirement::try_from)?,
             environment: environment_of(environment)?,
+            dispatchers: dispatchers_of(dispatchers)?,
         })
     }
 }
