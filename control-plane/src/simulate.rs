@@ -17,9 +17,10 @@ use std::{
 
 use chancery_engine::{
     exchange::{
-        self, BodyStep, Context, Exchange, HeadStep, Headers, Judged, RequestHead, ResponseHead,
-        ResponseStep, Unmatched, Vouched,
+        self, Assumed, BodyStep, Context, Exchange, HeadStep, Headers, Judged, RequestHead,
+        ResponseHead, ResponseStep, Unmatched, Vouched,
     },
+    explain,
     id::{DecisionId, Time},
     limits::Limits,
     policy::Policy,
@@ -58,7 +59,7 @@ pub struct Call {
     /// Where it goes.
     pub place: Place,
     /// Who makes it.
-    pub principal: Principal,
+    pub principal: Arc<Principal>,
     /// The peer.
     pub source: Option<SocketAddr>,
     /// The JSON-RPC message. `None`: a request without a body.
@@ -67,6 +68,8 @@ pub struct Call {
     pub answer: Option<String>,
     /// When.
     pub time: Time,
+    /// Whether to find out why rules do not apply.
+    pub is_explained: bool,
 }
 
 /// Where a request goes, as Envoy would tell the filter.
@@ -199,6 +202,10 @@ impl Simulator {
             vouched: Vouched::default(),
             ends: call.message.is_none(),
         };
+        let assumed = Assumed {
+            principal: Arc::clone(&call.principal),
+            is_explained: call.is_explained,
+        };
         let context = Context {
             policy: Some(Arc::clone(&self.policy)),
             keys: Arc::clone(&self.keys),
@@ -208,7 +215,7 @@ impl Simulator {
             now: call.time,
             may_wait: false,
         };
-        let (mut exchange, step) = Exchange::assume(context, &head, call.principal.clone());
+        let (mut exchange, step) = Exchange::assume(context, &head, &assumed);
         let (refusal, forwarded) = match step {
             HeadStep::Reply(reply) => (Some(reply.body), None),
             HeadStep::Forward(_) => (None, None),
@@ -224,6 +231,8 @@ impl Simulator {
         };
         let answer = call.answer.as_deref().filter(|_| refusal.is_none());
         let answer = answer.map(|answer| delivered(&mut exchange, answer, call.time));
+        let near_misses = exchange.take_near_misses().into_iter();
+        let near_misses = near_misses.map(near_miss).collect();
         let entries = exchange.take_entries().into_iter();
         let decision = entries
             .map(chancery_proto::audit::v1::Entry::from)
@@ -235,11 +244,27 @@ impl Simulator {
             });
         Ok(Simulated {
             decision: decision.ok_or(Unreachable::Undecided)?,
-            near_misses: Vec::new(),
+            near_misses,
             refusal,
             forwarded,
             answer,
         })
+    }
+}
+
+fn near_miss(near_miss: explain::NearMiss) -> NearMiss {
+    let explain::NearMiss {
+        rule,
+        field,
+        found,
+        expected,
+        ..
+    } = near_miss;
+    NearMiss {
+        rule: rule.into(),
+        field,
+        found,
+        expected,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod claims;
 pub mod decide;
 pub mod entry;
 pub mod exchange;
+pub mod explain;
 pub mod glob;
 pub mod id;
 pub mod json;
