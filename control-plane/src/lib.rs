@@ -8,6 +8,7 @@ pub mod api;
 pub mod cli;
 pub mod instances;
 pub mod ledger;
+pub mod lint;
 pub mod registry;
 pub mod resource;
 pub mod sealing;
