@@ -17,9 +17,10 @@ use std::{
 
 use chancery_engine::{
     exchange::{
-        self, BodyStep, Context, Exchange, HeadStep, Headers, Judged, RequestHead, ResponseHead,
-        ResponseStep, Unmatched,
+        self, Assumed, BodyStep, Context, Exchange, HeadStep, Headers, Judged, RequestHead,
+        ResponseHead, ResponseStep, Unmatched,
     },
+    explain,
     id::{DecisionId, Time},
     limits::Limits,
     policy::Policy,
@@ -57,7 +58,7 @@ pub struct Call {
     /// Where it goes.
     pub place: Place,
     /// Who makes it.
-    pub principal: Principal,
+    pub principal: Arc<Principal>,
     /// The peer.
     pub source: Option<SocketAddr>,
     /// The JSON-RPC message. `None`: a request without a body.
@@ -66,6 +67,8 @@ pub struct Call {
     pub answer: Option<String>,
     /// When.
     pub time: Time,
+    /// Whether to find out why rules do not apply.
+    pub is_explained: bool,
 }
 
 /// Where a request goes, as Envoy would tell the filter.
@@ -196,6 +199,10 @@ impl Simulator {
             source: source.as_deref(),
             ends: call.message.is_none(),
         };
+        let assumed = Assumed {
+            principal: Arc::clone(&call.principal),
+            is_explained: call.is_explained,
+        };
         let context = Context {
             policy: Some(Arc::clone(&self.policy)),
             keys: Arc::clone(&self.keys),
@@ -204,7 +211,7 @@ impl Simulator {
             decision_id: DecisionId::new([0; 16]),
             now: call.time,
         };
-        let (mut exchange, step) = Exchange::assume(context, &head, call.principal.clone());
+        let (mut exchange, step) = Exchange::assume(context, &head, &assumed);
         let (refusal, forwarded) = match step {
             HeadStep::Reply(reply) => (Some(reply.body), None),
             HeadStep::Forward(_) => (None, None),
@@ -218,6 +225,8 @@ impl Simulator {
         };
         let answer = call.answer.as_deref().filter(|_| refusal.is_none());
         let answer = answer.map(|answer| delivered(&mut exchange, answer, call.time));
+        let near_misses = exchange.take_near_misses().into_iter();
+        let near_misses = near_misses.map(near_miss).collect();
         let entries = exchange.take_entries().into_iter();
         let decision = entries
             .map(chancery_proto::audit::v1::Entry::from)
@@ -229,11 +238,27 @@ impl Simulator {
             });
         Ok(Simulated {
             decision: decision.ok_or(Unreachable::Undecided)?,
-            near_misses: Vec::new(),
+            near_misses,
             refusal,
             forwarded,
             answer,
         })
+    }
+}
+
+fn near_miss(near_miss: explain::NearMiss) -> NearMiss {
+    let explain::NearMiss {
+        rule,
+        field,
+        found,
+        expected,
+        ..
+    } = near_miss;
+    NearMiss {
+        rule: rule.into(),
+        field,
+        found,
+        expected,
     }
 }
 

@@ -126,10 +126,10 @@ pub(crate) fn names(answer: &str) -> Vec<String> {
 async fn registered_tools(connection: &Connection, server: &str) -> Result<Value, Failure> {
     let name = Name::parse(server).filter(|name| name.kind == Kind::Server);
     let name = name.ok_or_else(|| Failure::Usage(format!("`{server}` is no server's name")))?;
-    match stored::get(connection, &name).await? {
-        resource::Kind::Server(server) => Ok(listed(server.tools.iter().map(|tool| &*tool.name))),
-        _ => Err(Failure::Nonsense(format!("no server, asked for {server}"))),
-    }
+    let resource::Kind::Server(server) = stored::get(connection, &name).await? else {
+        return Err(Failure::Nonsense(format!("no server, asked for {server}")));
+    };
+    Ok(listed(server.tools.iter().map(|tool| &*tool.name)))
 }
 
 fn write_list(answer: &str, format: Format, console: &mut Console<'_>) -> Result<Exit, Failure> {

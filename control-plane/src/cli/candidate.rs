@@ -81,14 +81,12 @@ impl Rules {
 fn removed(text: &str, scope: &Scope) -> Result<String, Failure> {
     let parts = text.split_once('/');
     let kind = parts.and_then(|(kind, _)| <Kind as clap::ValueEnum>::from_str(kind, true).ok());
-    match (kind, parts) {
-        (Some(kind), Some((_, id))) => Ok(scope.name(kind, id).to_string()),
-        _ => {
-            let kinds = Kind::ALL.map(Kind::singular);
-            Err(Failure::Usage(format!(
-                "`--without {text}` names no resource, expected KIND/NAME, KIND one of {}",
-                alternatives(&kinds)
-            )))
-        }
+    if let (Some(kind), Some((_, id))) = (kind, parts) {
+        return Ok(scope.name(kind, id).to_string());
     }
+    let kinds = Kind::ALL.map(Kind::singular);
+    Err(Failure::Usage(format!(
+        "`--without {text}` names no resource, expected KIND/NAME, KIND one of {}",
+        alternatives(&kinds)
+    )))
 }

@@ -50,7 +50,7 @@ pub(crate) struct TestArgs {
     /// Files of tests, or folders with them
     #[arg(value_name = "FILE|DIR", required_unless_present = "schema")]
     files: Vec<PathBuf>,
-    /// Write a JUnit report too
+    /// Write a report for CI systems too, as `JUnit` does
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Print the JSON Schema of the files

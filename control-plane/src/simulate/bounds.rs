@@ -34,13 +34,15 @@ impl Bounds {
 /// The resources as if the conditions of rules with this effect always held, and those of others
 /// never.
 fn assuming(resources: &[Resource], effect: Effect) -> Vec<Resource> {
-    let assumed = |resource: &Resource| match resource {
-        Resource::Rule(rule) if !rule.when.is_empty() => {
-            let mut rule = rule.clone();
+    let assumed = |resource: &Resource| {
+        let mut resource = resource.clone();
+        if let Resource::Rule(rule) = &mut resource
+            && !rule.when.is_empty()
+        {
             rule.when.clear();
-            (rule.effect() == effect).then(|| Resource::Rule(rule))
+            return (rule.effect() == effect).then_some(resource);
         }
-        other => Some(other.clone()),
+        Some(resource)
     };
     resources.iter().filter_map(assumed).collect()
 }

@@ -35,7 +35,7 @@ mod verdict;
 
 use std::sync::Arc;
 
-pub use assume::{headers_with, task_handle};
+pub use assume::{Assumed, headers_with, task_handle};
 pub use body::BodyStep;
 use claims::HeaderClaims;
 pub use head::{HeadStep, RequestHead};
@@ -51,6 +51,7 @@ use crate::{
         Capability, Content, DecisionEvent, Direction, Entry, Event, Fact, OutcomeEvent,
         OutcomeStatus, Pruned, RequestIds, bounded,
     },
+    explain::NearMiss,
     id::{DecisionId, Time},
     limits::Limits,
     message::{Era, Method},
@@ -118,6 +119,8 @@ pub struct Exchange {
     stream: Stream,
     phase: Phase,
     entries: Vec<Entry>,
+    /// Why rules did not apply, where that is asked.
+    near_misses: Option<Vec<NearMiss>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -190,6 +193,7 @@ impl Exchange {
             stream: Stream::default(),
             phase: Phase::Request,
             entries: Vec::new(),
+            near_misses: None,
         }
     }
 

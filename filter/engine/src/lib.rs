@@ -8,6 +8,7 @@ pub mod circumstances;
 pub mod decide;
 pub mod entry;
 pub mod exchange;
+pub mod explain;
 pub mod glob;
 pub mod id;
 pub mod json;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chancery_engine::{
     exchange::{
-        BodyStep, Context, Exchange, HeadStep, HeaderEdit, Headers, Judged, RequestHead,
+        Assumed, BodyStep, Context, Exchange, HeadStep, HeaderEdit, Headers, Judged, RequestHead,
         ResponseHead, ResponseStep, Unmatched,
     },
     id::{DecisionId, Time},
@@ -69,8 +69,12 @@ impl Native {
 
     /// Runs a case as a principal that nothing proves.
     pub fn assume(&mut self, case: &Case, principal: &Principal) -> Observed {
+        let assumed = Assumed {
+            principal: Arc::new(principal.clone()),
+            is_explained: true,
+        };
         self.drive(case, None, |_, context, head| {
-            Exchange::assume(context, head, principal.clone())
+            Exchange::assume(context, head, &assumed)
         })
     }
 

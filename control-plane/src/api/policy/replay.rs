@@ -96,7 +96,10 @@ impl Span {
 fn judge(ledger: &Ledger, mut replay: Replay, span: &Span, sender: &Sender) {
     let send = |part| {
         let response = ReplayDecisionsResponse { part: Some(part) };
-        sender.blocking_send(Ok(response))
+        match sender.blocking_send(Ok(response)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_gone) => ControlFlow::Break(()),
+        }
     };
     let visited = ledger.visit(|record| {
         if sender.is_closed() {
@@ -124,14 +127,13 @@ fn judge(ledger: &Ledger, mut replay: Replay, span: &Span, sender: &Sender) {
             reason,
             rules,
         };
-        match send(Part::Sample(sample)) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_gone) => ControlFlow::Break(()),
-        }
+        send(Part::Sample(sample))
     });
     // Nobody can be told where nobody listens any more.
     match visited {
-        Ok(()) => drop(send(Part::Counts(replay.into_counts()))),
+        Ok(()) => {
+            let _gone = send(Part::Counts(replay.into_counts()));
+        }
         Err(error) => drop(sender.blocking_send(Err(error::ledger(&error)))),
     }
 }

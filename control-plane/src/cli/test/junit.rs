@@ -1,4 +1,4 @@
-//! JUnit reports, as CI systems read them.
+//! `JUnit` reports, as CI systems read them.
 
 use std::{fs, io, path::Path};
 

@@ -1,6 +1,9 @@
 //! Runs tests: every call through the engine, every list too.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use chancery_engine::{id::Time, principal::Principal as EnginePrincipal};
 use chancery_proto::audit::v1::Verdict;
@@ -92,16 +95,17 @@ fn compile(suite: &Suite, scope: &Scope) -> Result<Simulator, Failure> {
     let resources = resources.map_err(|error| Failure::Usage(error.to_string()))?;
     let checked =
         candidate::alone(resources).and_then(|resources| Ok(Simulator::of_resources(&resources)?));
-    checked.map_err(|error| match error {
-        RegistryError::Invalid(problems) => {
+    checked.map_err(|error| {
+        if let RegistryError::Invalid(problems) = error {
             let problems = problems.into_iter().map(|(position, invalid)| {
                 let field = format!("resources[{position}].{}", invalid.field);
                 let message = format!("found {}, expected {}", invalid.found, invalid.expected);
                 violation::place(&field, message, &batch)
             });
             invalid(problems.collect())
+        } else {
+            invalid(vec![Problem::with_file(&suite.file, error.to_string())])
         }
-        other => invalid(vec![Problem::with_file(&suite.file, other.to_string())]),
     })
 }
 
@@ -114,6 +118,15 @@ struct Subject<'s> {
     scope: &'s Scope,
 }
 
+/// What a test sends, and the field of it that says so.
+struct Sent<'s> {
+    field: &'s str,
+    server: &'s Id,
+    workspace: Option<&'s Id>,
+    message: String,
+    answer: Option<String>,
+}
+
 impl Subject<'_> {
     fn call(&self, call: &Call) -> Result<Vec<String>, Failure> {
         let message = match (&call.message, &call.arguments) {
@@ -123,7 +136,13 @@ impl Subject<'_> {
                 simulate_cli::tool_call(tool, arguments.as_deref().map(RawValue::get))?
             }
         };
-        let simulated = self.judge("call", &call.server, call.workspace.as_ref(), message, None)?;
+        let simulated = self.judge(Sent {
+            field: "call",
+            server: &call.server,
+            workspace: call.workspace.as_ref(),
+            message,
+            answer: None,
+        })?;
         Ok(self.differences(&simulated))
     }
 
@@ -175,8 +194,13 @@ impl Subject<'_> {
         } = lists;
         let tools = shows.iter().chain(hides).map(String::as_str);
         let answer = can_i::listed(tools).to_string();
-        let (message, workspace) = (can_i::LIST.to_owned(), workspace.as_ref());
-        let simulated = self.judge("lists", server, workspace, message, Some(answer))?;
+        let simulated = self.judge(Sent {
+            field: "lists",
+            server,
+            workspace: workspace.as_ref(),
+            message: can_i::LIST.to_owned(),
+            answer: Some(answer),
+        })?;
         let Some(answer) = &simulated.answer else {
             let reason = &simulated.decision.reason;
             return Ok(vec![format!("the list itself is refused: {reason}")]);
@@ -189,14 +213,14 @@ impl Subject<'_> {
         Ok(hidden.chain(seen).collect())
     }
 
-    fn judge(
-        &self,
-        field: &str,
-        server: &Id,
-        workspace: Option<&Id>,
-        message: String,
-        answer: Option<String>,
-    ) -> Result<Simulated, Failure> {
+    fn judge(&self, sent: Sent<'_>) -> Result<Simulated, Failure> {
+        let Sent {
+            field,
+            server,
+            workspace,
+            message,
+            answer,
+        } = sent;
         let problem = |key: &str, message: String| Failure::Invalid {
             problems: vec![self.suite.problem(self.index, &[field, key], message)],
             consequence: CONSEQUENCE,
@@ -213,11 +237,12 @@ impl Subject<'_> {
         })?;
         let call = simulate::Call {
             place,
-            principal: principal(&self.test.principal),
+            principal: Arc::new(principal(&self.test.principal)),
             source: self.source()?,
             message: Some(message),
             answer,
             time: self.time(),
+            is_explained: true,
         };
         let simulated = self.simulator.judge(&call);
         simulated.map_err(|error| problem("server", error.to_string()))
