@@ -5,11 +5,14 @@
 //! the control plane's compile gate, the tests and the simulator run this same code.
 
 pub mod address;
+pub mod challenge;
 pub mod circumstances;
+pub mod claims;
 pub mod condition;
 pub mod decide;
 pub mod entry;
 pub mod exchange;
+pub mod explain;
 pub mod glob;
 pub mod id;
 mod index;
@@ -25,9 +28,11 @@ pub mod redact;
 pub mod refusal;
 pub mod ring;
 pub mod rule;
+pub mod scope;
 pub mod seal;
 pub mod secret;
 pub mod server;
+pub mod spiffe;
 pub mod sse;
 pub mod subject;
 pub mod token;

@@ -244,6 +244,18 @@ impl Rule {
         }
     }
 
+    /// Whether the rule is about what an act acts on, through whatever method.
+    pub(crate) fn covers_target(&self, target: Target<'_>) -> bool {
+        let any = |globs: &[Glob], name: &str| globs.iter().any(|glob| glob.matches(name));
+        !self.has_capabilities()
+            || match target {
+                Target::Server => true,
+                Target::Tool(name) => any(&self.tools, name),
+                Target::Prompt(name) => any(&self.prompts, name),
+                Target::Resource(uri) => any(&self.resources, uri),
+            }
+    }
+
     pub(crate) fn has_capabilities(&self) -> bool {
         !(self.tools.is_empty() && self.prompts.is_empty() && self.resources.is_empty())
     }

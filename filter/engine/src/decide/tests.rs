@@ -208,12 +208,16 @@ fn server() -> Server {
             path: "/mcp".into(),
             host: None,
             cluster: "s".into(),
+            workspace: "w".into(),
+            audiences: Vec::new(),
+            resource: None,
         }],
         authentication: Authentication::Optional,
         on_denied: OnDenied::Reveal,
         origins: Vec::new(),
         environment: Some("prod".into()),
         dispatchers: Vec::new(),
+        scopes: Vec::new(),
     }
 }
 
@@ -271,7 +275,9 @@ fn judge(policy: &Policy, asked: &Asked, arguments: &str) -> Said {
 }
 
 fn rules_for<'p>(policy: &'p Policy, asked: &Asked) -> RulesFor<'p> {
-    let index = policy.locate("", "/mcp", "s").unwrap();
+    let index = policy
+        .find("organizations/o/workspaces/w/servers/s")
+        .unwrap();
     policy.rules_for(index, &asked.principal, &asked.circumstances())
 }
 

@@ -24,21 +24,21 @@ pub(super) struct Place<'p> {
 impl Exchange {
     /// Where this exchange's messages are judged; `None` before a server was found.
     pub(super) fn place<'p>(&self, policy: Option<&'p Policy>) -> Option<Place<'p>> {
-        let (policy, index) = policy.zip(self.server)?;
-        let server = policy.server(index)?;
-        let circumstances = self.circumstances(server);
+        let (policy, arrival) = policy.zip(self.arrival)?;
+        let server = policy.server(arrival.server)?;
+        let circumstances = self.circumstances();
         Some(Place {
             policy,
-            index,
+            index: arrival.server,
             server,
-            rules: policy.rules_for(index, &self.principal, &circumstances),
+            rules: policy.rules_for(arrival.server, &self.principal, &circumstances),
         })
     }
 
     /// What the messages of this exchange carry beside their principal.
-    pub(super) fn circumstances<'p>(&self, server: &'p Server) -> Circumstances<'p> {
+    pub(super) fn circumstances(&self) -> Circumstances<'_> {
         Circumstances {
-            workspace: server.workspace(),
+            workspace: &self.workspace,
             source: self.ids.source.as_deref().and_then(peer_address),
             now: self.context.now,
         }
@@ -57,6 +57,7 @@ impl Exchange {
         let mut reads_arguments = false;
         for act in acts {
             let judgement = place.rules.judge(*act);
+            self.explain(place, *act);
             asked = asked.saturating_add(1);
             masks.extend(judgement.masks);
             reads_arguments |= judgement.reads_arguments;
@@ -92,6 +93,17 @@ impl Exchange {
         let reply = self.denial(place.server, reason, act, &subject);
         self.refuse(reason, subject);
         Err(reply)
+    }
+
+    /// Keeps why rules did not apply to an act, where that is asked; the last act asked about is
+    /// the one that decides.
+    fn explain(&mut self, place: &Place<'_>, act: Act<'_>) {
+        if self.near_misses.is_some() {
+            let circumstances = self.circumstances();
+            let (policy, principal) = (place.policy, &self.principal);
+            let near_misses = policy.near_misses(place.index, principal, &circumstances, act);
+            self.near_misses = Some(near_misses);
+        }
     }
 
     /// What a caller sees of an act that the rules do not allow.
