@@ -10,6 +10,7 @@ pub mod egress;
 pub mod instances;
 pub mod issuer_keys;
 pub mod ledger;
+pub mod lint;
 pub mod registry;
 pub mod resource;
 pub mod sealing;

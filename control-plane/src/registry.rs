@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 pub use self::history::{Difference, RolledBack};
 use crate::{
+    lint,
     resource::{Kind, Resource, invalid},
     sealing::{self, SealingError},
     secrets::{Purpose, Secrets, SecretsError},
@@ -312,12 +313,13 @@ impl Registry {
             done.push(fulfil(&mut candidate, wish)?);
         }
         check(&candidate, &names)?;
+        let warnings = lint(&resources, &candidate, &names, &done)?;
         let newest = self.published.borrow().clone();
         let has_changed = done.iter().any(|done| !matches!(done, Done::Unchanged(_)));
         let mut changed = Changed {
             done,
             snapshot: newest,
-            warnings: Vec::new(),
+            warnings,
         };
         if !has_changed {
             return Ok(changed);
@@ -530,6 +532,33 @@ fn check(candidate: &Resources, changed: &[(Kind, String)]) -> Result<(), Regist
         }
     }
     Ok(())
+}
+
+/// Checks that no rule is dead, or becomes so.
+fn lint(
+    before: &Resources,
+    after: &Resources,
+    names: &[(Kind, String)],
+    done: &[Done],
+) -> Result<Vec<Warning>, RegistryError> {
+    let before: Vec<_> = before.values().collect();
+    let after: Vec<_> = after.values().collect();
+    let wished: Vec<_> = names
+        .iter()
+        .zip(done)
+        .map(|((kind, name), done)| (*kind, &**name, !matches!(done, Done::Unchanged(_))))
+        .collect();
+    let lint = lint::check(&lint::Change {
+        before: &before,
+        after: &after,
+        wished: &wished,
+        now_seconds: now().seconds,
+    });
+    if lint.errors.is_empty() {
+        Ok(lint.warnings)
+    } else {
+        Err(RegistryError::Invalid(lint.errors))
+    }
 }
 
 /// The time as protobuf has it.
