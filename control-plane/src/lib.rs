@@ -6,8 +6,11 @@
 
 pub mod api;
 pub mod cli;
+pub mod egress;
 pub mod instances;
+pub mod issuer_keys;
 pub mod ledger;
+pub mod lint;
 pub mod registry;
 pub mod resource;
 pub mod sealing;

@@ -17,14 +17,16 @@ use std::{
 
 use chancery_engine::{
     exchange::{
-        self, BodyStep, Context, Exchange, HeadStep, Headers, Judged, RequestHead, ResponseHead,
-        ResponseStep, Unmatched,
+        self, Assumed, BodyStep, Context, Exchange, HeadStep, Headers, Judged, RequestHead,
+        ResponseHead, ResponseStep, Unmatched, Vouched,
     },
+    explain,
     id::{DecisionId, Time},
     limits::Limits,
     policy::Policy,
     principal::Principal,
     seal::{Keyring, SEALING_KEY_BYTES, SealingKey},
+    server::Endpoint,
     snapshot::{InvalidSnapshot, compile},
 };
 use chancery_proto::{
@@ -40,7 +42,7 @@ pub use self::{
 };
 use crate::{
     resource::Resource,
-    snapshot::{self, BuildError, Snapshot},
+    snapshot::{self, BuildError, KeySets, Snapshot},
 };
 
 /// Rules, compiled, to be asked what they would do.
@@ -57,7 +59,7 @@ pub struct Call {
     /// Where it goes.
     pub place: Place,
     /// Who makes it.
-    pub principal: Principal,
+    pub principal: Arc<Principal>,
     /// The peer.
     pub source: Option<SocketAddr>,
     /// The JSON-RPC message. `None`: a request without a body.
@@ -66,6 +68,8 @@ pub struct Call {
     pub answer: Option<String>,
     /// When.
     pub time: Time,
+    /// Whether to find out why rules do not apply.
+    pub is_explained: bool,
 }
 
 /// Where a request goes, as Envoy would tell the filter.
@@ -140,7 +144,14 @@ impl Simulator {
     /// # Errors
     /// Where they come to nothing.
     pub fn of_resources(resources: &[Resource]) -> Result<Self, BuildError> {
-        let snapshot = snapshot::build(resources, (0, 0), Timestamp::default(), None)?;
+        // Principals are given, so nobody's token is verified.
+        let snapshot = snapshot::build(
+            resources,
+            &KeySets::new(),
+            (0, 0),
+            Timestamp::default(),
+            None,
+        )?;
         Ok(Self::of_snapshot(&snapshot)?)
     }
 
@@ -157,8 +168,9 @@ impl Simulator {
         let found = self.policy.find(server);
         let found = found.and_then(|index| self.policy.server(index));
         let found = found.ok_or_else(|| Unreachable::NoServer(server.to_owned()))?;
-        let is_wanted = workspace.is_empty() || workspace == found.workspace();
-        let endpoint = found.endpoints.first().filter(|_| is_wanted);
+        let is_wanted =
+            |endpoint: &&Endpoint| workspace.is_empty() || *endpoint.workspace == *workspace;
+        let endpoint = found.endpoints.iter().find(is_wanted);
         let endpoint = endpoint.ok_or_else(|| Unreachable::NoWorkspace {
             server: server.to_owned(),
             workspace: workspace.to_owned(),
@@ -194,7 +206,12 @@ impl Simulator {
             cluster: &call.place.cluster,
             route_server: call.place.route_server.as_deref(),
             source: source.as_deref(),
+            vouched: Vouched::default(),
             ends: call.message.is_none(),
+        };
+        let assumed = Assumed {
+            principal: Arc::clone(&call.principal),
+            is_explained: call.is_explained,
         };
         let context = Context {
             policy: Some(Arc::clone(&self.policy)),
@@ -203,13 +220,16 @@ impl Simulator {
             unmatched: Unmatched::Refuse,
             decision_id: DecisionId::new([0; 16]),
             now: call.time,
+            may_wait: false,
         };
-        let (mut exchange, step) = Exchange::assume(context, &head, call.principal.clone());
+        let (mut exchange, step) = Exchange::assume(context, &head, &assumed);
         let (refusal, forwarded) = match step {
             HeadStep::Reply(reply) => (Some(reply.body), None),
             HeadStep::Forward(_) => (None, None),
             // An assumed principal has no signature to check, and nothing unmatched passes.
-            HeadStep::Pass | HeadStep::Verify(_) => return Err(Unreachable::Undecided),
+            HeadStep::Pass | HeadStep::Verify | HeadStep::AwaitKey(_) => {
+                return Err(Unreachable::Undecided);
+            }
             HeadStep::AwaitBody => match judge_body(&mut exchange, body) {
                 BodyStep::Reply(reply) => (Some(reply.body), None),
                 BodyStep::Forward { headers: _, body } => (None, body),
@@ -218,6 +238,8 @@ impl Simulator {
         };
         let answer = call.answer.as_deref().filter(|_| refusal.is_none());
         let answer = answer.map(|answer| delivered(&mut exchange, answer, call.time));
+        let near_misses = exchange.take_near_misses().into_iter();
+        let near_misses = near_misses.map(near_miss).collect();
         let entries = exchange.take_entries().into_iter();
         let decision = entries
             .map(chancery_proto::audit::v1::Entry::from)
@@ -229,11 +251,27 @@ impl Simulator {
             });
         Ok(Simulated {
             decision: decision.ok_or(Unreachable::Undecided)?,
-            near_misses: Vec::new(),
+            near_misses,
             refusal,
             forwarded,
             answer,
         })
+    }
+}
+
+fn near_miss(near_miss: explain::NearMiss) -> NearMiss {
+    let explain::NearMiss {
+        rule,
+        field,
+        found,
+        expected,
+        ..
+    } = near_miss;
+    NearMiss {
+        rule: rule.into(),
+        field,
+        found,
+        expected,
     }
 }
 

@@ -3,7 +3,10 @@
 
 #![cfg(test)]
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use chancery::{
     cli,
@@ -104,11 +107,12 @@ fn a_simulated_call_is_decided_as_the_case_says() {
                 cluster: request.cluster.clone(),
                 route_server: None,
             },
-            principal,
+            principal: Arc::new(principal),
             source: None,
             message: Some(message),
             answer: None,
             time: now(),
+            is_explained: true,
         };
         let simulated = simulator.judge(&call).unwrap();
         let decision = &simulated.decision;

@@ -211,11 +211,12 @@ fn simulate(
     let place = simulator.place(&server, &workspace);
     let call = Call {
         place: place.map_err(|error| unreachable(at, &error))?,
-        principal: assumed(principal),
+        principal: Arc::new(assumed(principal)),
         source,
         message: Some(message),
         answer: Some(answer).filter(|answer| !answer.is_empty()),
         time: simulate::unix_time(&time.unwrap_or_else(now)),
+        is_explained: true,
     };
     let mut simulated = simulator
         .judge(&call)
@@ -339,7 +340,8 @@ fn judged_again(
     time: &Timestamp,
 ) -> Result<Explanation, String> {
     match simulate::recall(rules, decision, simulate::unix_time(time)) {
-        Recall::Whole(call) => {
+        Recall::Whole(mut call) => {
+            call.is_explained = true;
             let simulated = rules.judge(&call).map_err(|error| error.to_string())?;
             Ok(explanation(simulated))
         }

@@ -1,8 +1,8 @@
 //! Whom rules let use a tool.
 
 use chancery_engine::{
+    explain,
     rule::{Act, Effect, Rule, Target},
-    subject::Subjects,
 };
 use chancery_proto::admin::v1::Caller;
 
@@ -27,41 +27,11 @@ impl Simulator {
 }
 
 fn callers_of(rule: &Rule) -> impl Iterator<Item = Caller> {
-    subjects(&rule.subjects).into_iter().map(|subject| Caller {
-        subject,
-        rule: rule.name.to_string(),
-        conditions: Vec::new(),
-    })
-}
-
-/// Each member of a set, for people.
-fn subjects(subjects: &Subjects) -> Vec<String> {
-    let Subjects {
-        users,
-        groups,
-        token_roles,
-        roles,
-        teams,
-        workspaces,
-        agents,
-        clients,
-        authenticated,
-        anyone,
-    } = subjects;
-    let mut all = Vec::new();
-    all.extend(anyone.then(|| "anyone".to_owned()));
-    all.extend(authenticated.then(|| "anyone with a token".to_owned()));
-    for (kind, names) in [
-        ("user", users),
-        ("group", groups),
-        ("role of the token", token_roles),
-        ("role", roles),
-        ("team", teams),
-        ("workspace", workspaces),
-        ("client", clients),
-    ] {
-        all.extend(names.iter().map(|name| format!("{kind} {name}")));
-    }
-    all.extend(agents.iter().map(|glob| format!("agent {}", glob.as_str())));
-    all
+    explain::members(&rule.subjects)
+        .into_iter()
+        .map(|subject| Caller {
+            subject,
+            rule: rule.name.to_string(),
+            conditions: Vec::new(),
+        })
 }

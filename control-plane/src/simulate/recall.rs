@@ -1,6 +1,6 @@
 //! From a recorded decision back to the call that it was made about.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use chancery_engine::{
     entry::Capability,
@@ -95,11 +95,12 @@ pub fn recall(simulator: &Simulator, decision: &Decision, time: Time) -> Recall 
     };
     let mut call = Call {
         place,
-        principal,
+        principal: Arc::new(principal),
         source,
         message: None,
         answer: None,
         time,
+        is_explained: false,
     };
     if call.place.verb != "POST" {
         return Recall::Whole(Box::new(call));

@@ -1,6 +1,9 @@
 //! Runs tests: every call through the engine, every list too.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use chancery_engine::{id::Time, principal::Principal as EnginePrincipal};
 use chancery_proto::audit::v1::Verdict;
@@ -234,11 +237,12 @@ impl Subject<'_> {
         })?;
         let call = simulate::Call {
             place,
-            principal: principal(&self.test.principal),
+            principal: Arc::new(principal(&self.test.principal)),
             source: self.source()?,
             message: Some(message),
             answer,
             time: self.time(),
+            is_explained: true,
         };
         let simulated = self.simulator.judge(&call);
         simulated.map_err(|error| problem("server", error.to_string()))

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     entry::Capability,
+    explain::NearMiss,
     limits::Limits,
     message::{self, Message, PROTOCOL_VERSION_KEY},
     principal::Principal,
@@ -25,19 +26,31 @@ pub(super) enum Identity<'a> {
     Assumed(Arc<Principal>),
 }
 
+/// What is taken for granted of a request that nobody makes.
+#[derive(Clone, Debug, Default)]
+pub struct Assumed {
+    /// Who makes it.
+    pub principal: Arc<Principal>,
+    /// Whether to find out why rules do not apply, for [`Exchange::take_near_misses`].
+    pub is_explained: bool,
+}
+
 impl Exchange {
     /// Judges a head as [`Exchange::open`] does, but for the token, which a principal that is only
     /// assumed stands for. No request may go anywhere by this.
-    pub fn assume(
-        context: Context,
-        head: &RequestHead<'_>,
-        principal: Principal,
-    ) -> (Self, HeadStep) {
+    pub fn assume(context: Context, head: &RequestHead<'_>, assumed: &Assumed) -> (Self, HeadStep) {
         let mut exchange = Self::new(context);
+        exchange.near_misses = assumed.is_explained.then(Vec::new);
+        let principal = Arc::clone(&assumed.principal);
         let step = exchange
-            .judge_head(head, &Identity::Assumed(Arc::new(principal)))
+            .judge_head(head, &Identity::Assumed(principal))
             .unwrap_or_else(|reason| HeadStep::Reply(exchange.refuse(reason, Subject::default())));
         (exchange, step)
+    }
+
+    /// Why rules did not apply to what was decided on, where that was asked.
+    pub fn take_near_misses(&mut self) -> Vec<NearMiss> {
+        self.near_misses.take().unwrap_or_default()
     }
 
     /// Takes a principal as its token's answer; where nobody is logged in, there is no token.
