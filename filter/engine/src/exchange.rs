@@ -150,12 +150,21 @@ struct Asked {
     era: Era,
     method: Option<Method>,
     capability: Option<Capability>,
+    /// The tools that the call of a dispatcher calls in turn.
+    inner: Vec<Capability>,
     /// The tasks that it names.
     tasks: Vec<handles::Task>,
     /// What a server may ask the client before it answers.
     answerable: Vec<Method>,
     protocol_version: Option<Box<str>>,
     redaction: Redaction,
+}
+
+impl Asked {
+    /// What it acts on, and the calls inside it do.
+    fn named(&self) -> impl Iterator<Item = &Capability> {
+        self.capability.iter().chain(&self.inner)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -116,6 +116,7 @@ impl Exchange {
         self.asked.rpc_id = subject.rpc_id.map(Box::from);
         self.asked.method = reading.call.and_then(|call| call.method);
         self.asked.capability = reading.capability;
+        self.asked.inner = reading.inner.iter().map(Inner::capability).collect();
         self.asked.tasks = reading.tasks;
         let mut edits = reading.edits;
         if let Some(call) = &reading.call {
@@ -173,9 +174,9 @@ impl Exchange {
         }
         self.use_session(server, reading.method())?;
         if let Some(call) = &call {
-            let capability = reading.capability.as_ref();
-            let Opened { tasks, headers } =
-                self.open_handles(server, call, capability, &mut edits)?;
+            let inner = reading.inner.iter().map(Inner::capability);
+            let named: Vec<_> = reading.capability.iter().cloned().chain(inner).collect();
+            let Opened { tasks, headers } = self.open_handles(server, call, &named, &mut edits)?;
             self.edits.extend(headers);
             reading.tasks = tasks;
             if call.method.is_some_and(Method::is_about_a_task) {

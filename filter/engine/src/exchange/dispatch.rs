@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Malformed, target::is_name};
 use crate::{
-    entry::{Fact, Provenance},
+    entry::{Capability, Fact, Provenance},
     json::{Kind, Value},
     limits::Limits,
     message::has_look_alike,
@@ -29,6 +29,11 @@ pub(super) struct Inner<'d> {
 }
 
 impl Inner<'_> {
+    /// What it acts on.
+    pub(super) fn capability(&self) -> Capability {
+        Capability::Tool(self.tool.clone())
+    }
+
     /// What the record says of it.
     pub(super) fn fact(&self) -> Fact {
         Fact {
