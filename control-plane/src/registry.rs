@@ -105,12 +105,6 @@ pub enum RegistryError {
         /// What names it.
         by: String,
     },
-    /// There is nowhere to keep a secret.
-    #[error("`{name}` brings a secret, and this store cannot seal secrets yet")]
-    NoSeal {
-        /// The credential's name.
-        name: String,
-    },
     /// The resources are right one by one and wrong together.
     #[error("no snapshot can be made of this: {0}")]
     Build(#[from] BuildError),

@@ -86,9 +86,6 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
             details.add_precondition_failure_violation("IN_USE", name, format!("named by {by}"));
             status(Code::FailedPrecondition, "IN_USE", message, details)
         }
-        RegistryError::NoSeal { .. } => {
-            status(Code::FailedPrecondition, "NO_SEAL", message, details)
-        }
         RegistryError::Build(_) => status(
             Code::FailedPrecondition,
             "SNAPSHOT_REFUSED",
