@@ -266,10 +266,8 @@ spec:
     );
 }
 
-#[test]
-fn the_other_kinds_in_full() {
-    for text in [
-        "\
+const IN_FULL: [&str; 6] = [
+    "\
 apiVersion: chancery.dev/v1
 kind: Role
 metadata:
@@ -282,7 +280,7 @@ spec:
     clients:
     - runbook
 ",
-        "\
+    "\
 apiVersion: chancery.dev/v1
 kind: Offer
 metadata:
@@ -296,7 +294,7 @@ spec:
   tools:
   - get_*
 ",
-        "\
+    "\
 apiVersion: chancery.dev/v1
 kind: Quota
 metadata:
@@ -312,7 +310,7 @@ spec:
   - principal
   - tool
 ",
-        "\
+    "\
 apiVersion: chancery.dev/v1
 kind: Credential
 metadata:
@@ -326,7 +324,7 @@ spec:
     approver: ada
     reason: It knows no OAuth.
 ",
-        "\
+    "\
 apiVersion: chancery.dev/v1
 kind: Binding
 metadata:
@@ -340,7 +338,7 @@ spec:
   - operator
   workspace: w
 ",
-        "\
+    "\
 apiVersion: chancery.dev/v1
 kind: Organization
 metadata:
@@ -348,7 +346,11 @@ metadata:
 spec:
   secondPerson: true
 ",
-    ] {
+];
+
+#[test]
+fn the_other_kinds_in_full() {
+    for text in IN_FULL {
         check(text, text);
     }
 }
