@@ -9,13 +9,17 @@ mod node;
 mod page;
 mod policy;
 mod resource;
+mod snapshot;
 mod store_key;
 
 use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
-use crate::{instances::Instances, ledger::Ledger, registry::Registry, secrets::Secrets};
+use crate::{
+    instances::Instances, issuer_keys::IssuerKeys, ledger::Ledger, registry::Registry,
+    secrets::Secrets,
+};
 
 /// What all services work with.
 #[derive(Clone, Debug)]
@@ -30,6 +34,8 @@ pub struct ControlPlane {
     pub secrets: Secrets,
     /// Asks for every secret to be wrapped with the newest store key.
     pub rewrap: Arc<Notify>,
+    /// The keys that issuers publish.
+    pub issuer_keys: IssuerKeys,
     /// Becomes true when streams are to end.
     pub draining: watch::Receiver<bool>,
 }

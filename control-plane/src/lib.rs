@@ -6,7 +6,9 @@
 
 pub mod api;
 pub mod cli;
+pub mod egress;
 pub mod instances;
+pub mod issuer_keys;
 pub mod ledger;
 pub mod lint;
 pub mod registry;

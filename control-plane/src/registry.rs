@@ -1,6 +1,8 @@
 //! The resources: checked, stored and published as one.
 
 pub mod candidate;
+mod history;
+mod keys;
 mod reference;
 mod secret;
 
@@ -14,14 +16,15 @@ use chancery_engine::wire::Invalid;
 use chancery_proto::{admin::v1::Warning, node::v1::SealingKeys};
 use tokio::sync::watch;
 
+pub use self::history::{Difference, RolledBack};
 use crate::{
     lint,
     resource::{Kind, Resource, invalid},
     sealing::{self, SealingError},
     secrets::{Purpose, Secrets, SecretsError},
     signing::Signer,
-    snapshot::{self, BuildError, Features, Snapshot},
-    store::{Store, StoreError, Transaction},
+    snapshot::{self, BuildError, Features, KeySets, Snapshot},
+    store::{IssuerKeySet, Publication, Store, StoreError, Transaction},
 };
 
 /// A wish to change one resource.
@@ -42,6 +45,15 @@ pub enum Wish {
         /// Where given, must be the stored one's.
         etag: String,
     },
+}
+
+/// Whose doing a change is.
+#[derive(Clone, Copy, Debug)]
+pub struct Doing<'d> {
+    /// Who wants it.
+    pub author: &'d str,
+    /// What they did: the RPC, or what it came from.
+    pub cause: &'d str,
 }
 
 /// What became of a wish.
@@ -66,6 +78,15 @@ pub struct Changed {
     pub snapshot: Option<Arc<Snapshot>>,
     /// What is not wrong but hardly meant.
     pub warnings: Vec<Warning>,
+}
+
+/// What is done about rules that name what is not there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum DeadRules {
+    /// A change that writes one is refused.
+    Refused,
+    /// They are let be: what was in force before may be so again.
+    Let,
 }
 
 /// Why nothing was changed.
@@ -105,6 +126,22 @@ pub enum RegistryError {
         /// What names it.
         by: String,
     },
+    /// No such version.
+    #[error("there is no version {version} whose resources are kept{}", newest.map_or_else(String::new, |it| format!("; the newest is {it}")))]
+    UnknownVersion {
+        /// Which.
+        version: u64,
+        /// The newest there is.
+        newest: Option<u64>,
+    },
+    /// What an old version was built from is not right any more.
+    #[error("version {version} no longer fits: {problems}")]
+    Unfit {
+        /// Which.
+        version: u64,
+        /// What is wrong, resource by resource.
+        problems: String,
+    },
     /// The resources are right one by one and wrong together.
     #[error("no snapshot can be made of this: {0}")]
     Build(#[from] BuildError),
@@ -118,6 +155,16 @@ pub enum RegistryError {
 
 pub(crate) type Resources = BTreeMap<(Kind, String), Resource>;
 
+fn keyed(resources: Vec<Resource>) -> Resources {
+    resources
+        .into_iter()
+        .map(|r| ((r.kind(), r.name().to_owned()), r))
+        .collect()
+}
+
+/// The author of what the control plane publishes by itself.
+const ITSELF: &str = "control plane";
+
 /// Keeps resources and publishes what they come to.
 #[derive(Debug)]
 pub struct Registry {
@@ -125,6 +172,8 @@ pub struct Registry {
     secrets: Secrets,
     signer: Signer,
     resources: Mutex<Arc<Resources>>,
+    /// By identity provider. Locked after the resources, where both are.
+    issuer_keys: Mutex<BTreeMap<String, IssuerKeySet>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
@@ -139,11 +188,10 @@ impl Registry {
         secrets: Secrets,
         signer: Signer,
     ) -> Result<Self, RegistryError> {
-        let resources = store.resources()?;
-        let keyed = resources
-            .into_iter()
-            .map(|r| ((r.kind(), r.name().to_owned()), r))
-            .collect();
+        let keyed = keyed(store.resources()?);
+        let sets = store.key_sets()?.into_iter();
+        let sets = sets.map(|set| (set.source.identity_provider.clone(), set));
+        let issuer_keys = Mutex::new(sets.collect());
         let published = store.newest_snapshot()?;
         // By the keys of today, not those of when it was published.
         let published = published.map(|newest| Arc::new(newest.signed(&signer)));
@@ -152,6 +200,7 @@ impl Registry {
             secrets,
             signer,
             resources: Mutex::new(Arc::new(keyed)),
+            issuer_keys,
             published: watch::Sender::new(published),
         };
         registry.renew()?;
@@ -192,9 +241,11 @@ impl Registry {
         let Some(newest) = self.published.borrow().clone() else {
             return Ok(None);
         };
-        let resources: Vec<_> = self.current().values().cloned().collect();
+        let current = self.current();
+        let key_sets = self.key_sets_of(&current);
+        let resources: Vec<_> = current.values().cloned().collect();
         let version = (newest.epoch, newest.version);
-        let snapshot = snapshot::build(&resources, version, now(), features)?;
+        let snapshot = snapshot::build(&resources, &key_sets, version, now(), features)?;
         Ok(Some(snapshot.signed(&self.signer)))
     }
 
@@ -236,7 +287,19 @@ impl Registry {
     /// Where any of it is not possible.
     pub fn change(
         &self,
-        mut wishes: Vec<Wish>,
+        wishes: Vec<Wish>,
+        doing: Doing<'_>,
+        validate_only: bool,
+    ) -> Result<Changed, RegistryError> {
+        self.change_by(|_| Ok(wishes), DeadRules::Refused, doing, validate_only)
+    }
+
+    /// Makes the changes that follow from what is stored.
+    fn change_by(
+        &self,
+        wishes: impl FnOnce(&Resources) -> Result<Vec<Wish>, RegistryError>,
+        dead_rules: DeadRules,
+        doing: Doing<'_>,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
         // Held to the end: changes are made one after another.
@@ -245,6 +308,7 @@ impl Registry {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let mut candidate = Resources::clone(&resources);
+        let mut wishes = wishes(&resources)?;
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
         refuse_repeats(&names)?;
         let sealed = secret::seal(&self.secrets, &candidate, &mut wishes)?;
@@ -253,7 +317,10 @@ impl Registry {
             done.push(fulfil(&mut candidate, wish)?);
         }
         check(&candidate, &names)?;
-        let warnings = lint(&resources, &candidate, &names, &done)?;
+        let warnings = match dead_rules {
+            DeadRules::Refused => lint(&resources, &candidate, &names, &done)?,
+            DeadRules::Let => Vec::new(),
+        };
         let newest = self.published.borrow().clone();
         let has_changed = done.iter().any(|done| !matches!(done, Done::Unchanged(_)));
         let mut changed = Changed {
@@ -264,13 +331,13 @@ impl Registry {
         if !has_changed {
             return Ok(changed);
         }
-        let snapshot = self.next_snapshot(&candidate)?;
+        let snapshot = self.next_snapshot(&candidate, &self.key_sets_of(&candidate))?;
         if validate_only {
             return Ok(changed);
         }
         let mut transaction = Transaction {
             secrets: sealed.iter().collect(),
-            snapshot: Some(&snapshot),
+            publication: Some(Publication::new(&snapshot, doing)),
             ..Transaction::default()
         };
         for (done, (kind, name)) in changed.done.iter().zip(&names) {
@@ -291,13 +358,18 @@ impl Registry {
         Ok(changed)
     }
 
-    /// What the resources come to, as the version after the newest.
-    fn next_snapshot(&self, resources: &Resources) -> Result<Snapshot, BuildError> {
+    /// What the resources come to with these keys, as the version after the newest.
+    fn next_snapshot(
+        &self,
+        resources: &Resources,
+        key_sets: &KeySets,
+    ) -> Result<Snapshot, BuildError> {
         let newest = self.published.borrow();
         let version = newest.as_ref().map_or(0, |newest| newest.version);
         let version = (self.store.epoch(), version.saturating_add(1));
         let all: Vec<_> = resources.values().cloned().collect();
-        Ok(snapshot::build(&all, version, now(), None)?.signed(&self.signer))
+        let snapshot = snapshot::build(&all, key_sets, version, now(), None)?;
+        Ok(snapshot.signed(&self.signer))
     }
 
     fn publish(&self, snapshot: Snapshot) -> Arc<Snapshot> {
@@ -311,7 +383,8 @@ impl Registry {
         let Some(newest) = self.published.borrow().clone() else {
             return Ok(());
         };
-        let snapshot = match self.next_snapshot(&self.current()) {
+        let current = self.current();
+        let snapshot = match self.next_snapshot(&current, &self.key_sets_of(&current)) {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 // Whoever repairs it needs a control plane that runs.
@@ -323,8 +396,12 @@ impl Registry {
             return Ok(());
         }
         tracing::info!(version = snapshot.version, "the stored snapshot is renewed");
+        let doing = Doing {
+            author: ITSELF,
+            cause: "a newer control plane",
+        };
         self.store.commit(&Transaction {
-            snapshot: Some(&snapshot),
+            publication: Some(Publication::new(&snapshot, doing)),
             ..Transaction::default()
         })?;
         self.publish(snapshot);

@@ -21,12 +21,13 @@ use chancery_proto::{
         organization_service_server::OrganizationServiceServer,
         policy_service_server::PolicyServiceServer, quota_service_server::QuotaServiceServer,
         role_service_server::RoleServiceServer, rule_service_server::RuleServiceServer,
-        server_service_server::ServerServiceServer,
+        server_service_server::ServerServiceServer, snapshot_service_server::SnapshotServiceServer,
         store_key_service_server::StoreKeyServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
     node::v1::node_service_server::NodeServiceServer,
 };
+use ipnet::IpNet;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -36,7 +37,9 @@ use tonic::service::{Routes, RoutesBuilder};
 
 use crate::{
     api::ControlPlane,
+    egress::{Egress, EgressError},
     instances::Instances,
+    issuer_keys::IssuerKeys,
     ledger::{Ledger, LedgerError},
     registry::{Registry, RegistryError, now},
     secrets::{
@@ -59,6 +62,8 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// Files with the keys that sign snapshots. None: in development, one in the data folder.
     pub signing_keys: Vec<PathBuf>,
+    /// Networks that issuers may be in beside the public internet.
+    pub allowed_networks: Vec<IpNet>,
     /// Without authentication, on loopback only.
     pub insecure_development: bool,
 }
@@ -109,6 +114,9 @@ pub enum ServeError {
     /// A key that signs snapshots.
     #[error(transparent)]
     Signing(#[from] SigningError),
+    /// What is asked of others.
+    #[error(transparent)]
+    Egress(#[from] EgressError),
     /// The log.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -151,6 +159,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         store_key,
         listen,
         signing_keys,
+        allowed_networks,
         insecure_development,
     } = options;
     if !insecure_development {
@@ -163,12 +172,10 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     writeln!(io::stderr(), "{WARNING}").map_err(io("standard error".to_owned()))?;
     let _lock = lock(&data_dir)?;
     let signer = signer(&signing_keys, insecure_development.then_some(&*data_dir))?;
-    for key in signer.keys() {
-        tracing::info!(trust_key = %key.trust_key(), "snapshots are signed; filters can trust this key");
-    }
     let (drain, draining) = watch::channel(false);
     let keys = store_keys(store_key.as_deref(), insecure_development, &data_dir)?;
-    let control_plane = open(&data_dir, keys, signer, draining)?;
+    let egress = Egress::new(insecure_development, allowed_networks)?;
+    let control_plane = open(&data_dir, keys, signer, egress, draining)?;
     tokio::spawn(rewrap(control_plane.clone()));
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
@@ -222,6 +229,7 @@ fn add_services(routes: &mut RoutesBuilder, control_plane: &ControlPlane) {
         .add_service(ApplyServiceServer::new(control_plane.clone()))
         .add_service(PolicyServiceServer::new(control_plane.clone()))
         .add_service(InstanceServiceServer::new(control_plane.clone()))
+        .add_service(SnapshotServiceServer::new(control_plane.clone()))
         .add_service(StoreKeyServiceServer::new(control_plane.clone()))
         .add_service(AuditServiceServer::new(control_plane.clone()));
 }
@@ -254,13 +262,16 @@ fn open(
     data_dir: &Path,
     keys: Arc<dyn KeyService>,
     signer: Signer,
+    egress: Egress,
     draining: watch::Receiver<bool>,
 ) -> Result<ControlPlane, ServeError> {
     let store = Store::open(&data_dir.join("store.sqlite"), now().seconds.unsigned_abs())?;
     let store = Arc::new(store);
     let secrets = Secrets::open(Arc::clone(&store), keys)?;
+    let registry = Arc::new(Registry::open(store, secrets.clone(), signer)?);
     Ok(ControlPlane {
-        registry: Arc::new(Registry::open(store, secrets.clone(), signer)?),
+        issuer_keys: IssuerKeys::start(Arc::clone(&registry), egress),
+        registry,
         secrets,
         rewrap: Arc::default(),
         ledger: Arc::new(Ledger::open(&data_dir.join("ledger"))?),
@@ -279,6 +290,9 @@ fn signer(files: &[PathBuf], development: Option<&Path>) -> Result<Signer, Serve
             .map(|file| SigningKey::read(file))
             .collect::<Result<_, _>>()?,
     };
+    for key in &keys {
+        tracing::info!(trust_key = %key.trust_key(), "snapshots are signed; filters can trust this key");
+    }
     Ok(Signer::new(keys)?)
 }
 

@@ -18,7 +18,7 @@ use std::{
 use chancery_engine::{
     exchange::{
         self, Assumed, BodyStep, Context, Exchange, HeadStep, Headers, Judged, RequestHead,
-        ResponseHead, ResponseStep, Unmatched,
+        ResponseHead, ResponseStep, Unmatched, Vouched,
     },
     explain,
     id::{DecisionId, Time},
@@ -26,6 +26,7 @@ use chancery_engine::{
     policy::Policy,
     principal::Principal,
     seal::{Keyring, SEALING_KEY_BYTES, SealingKey},
+    server::Endpoint,
     snapshot::{InvalidSnapshot, compile},
 };
 use chancery_proto::{
@@ -41,7 +42,7 @@ pub use self::{
 };
 use crate::{
     resource::Resource,
-    snapshot::{self, BuildError, Snapshot},
+    snapshot::{self, BuildError, KeySets, Snapshot},
 };
 
 /// Rules, compiled, to be asked what they would do.
@@ -143,7 +144,14 @@ impl Simulator {
     /// # Errors
     /// Where they come to nothing.
     pub fn of_resources(resources: &[Resource]) -> Result<Self, BuildError> {
-        let snapshot = snapshot::build(resources, (0, 0), Timestamp::default(), None)?;
+        // Principals are given, so nobody's token is verified.
+        let snapshot = snapshot::build(
+            resources,
+            &KeySets::new(),
+            (0, 0),
+            Timestamp::default(),
+            None,
+        )?;
         Ok(Self::of_snapshot(&snapshot)?)
     }
 
@@ -160,8 +168,9 @@ impl Simulator {
         let found = self.policy.find(server);
         let found = found.and_then(|index| self.policy.server(index));
         let found = found.ok_or_else(|| Unreachable::NoServer(server.to_owned()))?;
-        let is_wanted = workspace.is_empty() || workspace == found.workspace();
-        let endpoint = found.endpoints.first().filter(|_| is_wanted);
+        let is_wanted =
+            |endpoint: &&Endpoint| workspace.is_empty() || *endpoint.workspace == *workspace;
+        let endpoint = found.endpoints.iter().find(is_wanted);
         let endpoint = endpoint.ok_or_else(|| Unreachable::NoWorkspace {
             server: server.to_owned(),
             workspace: workspace.to_owned(),
@@ -197,6 +206,7 @@ impl Simulator {
             cluster: &call.place.cluster,
             route_server: call.place.route_server.as_deref(),
             source: source.as_deref(),
+            vouched: Vouched::default(),
             ends: call.message.is_none(),
         };
         let assumed = Assumed {
@@ -210,13 +220,16 @@ impl Simulator {
             unmatched: Unmatched::Refuse,
             decision_id: DecisionId::new([0; 16]),
             now: call.time,
+            may_wait: false,
         };
         let (mut exchange, step) = Exchange::assume(context, &head, &assumed);
         let (refusal, forwarded) = match step {
             HeadStep::Reply(reply) => (Some(reply.body), None),
             HeadStep::Forward(_) => (None, None),
             // An assumed principal has no signature to check, and nothing unmatched passes.
-            HeadStep::Pass | HeadStep::Verify(_) => return Err(Unreachable::Undecided),
+            HeadStep::Pass | HeadStep::Verify | HeadStep::AwaitKey(_) => {
+                return Err(Unreachable::Undecided);
+            }
             HeadStep::AwaitBody => match judge_body(&mut exchange, body) {
                 BodyStep::Reply(reply) => (Some(reply.body), None),
                 BodyStep::Forward { headers: _, body } => (None, body),

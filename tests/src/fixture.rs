@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use chancery::{
     cli::{self, UnreadableDocuments},
     resource::Resource,
-    snapshot::{self, BuildError, Features},
+    snapshot::{self, BuildError, Features, KeySets},
 };
 use chancery_engine::principal::Principal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     identity::{Algorithm, Flaw, IdentityError, IdentityProvider},
@@ -52,6 +52,25 @@ pub enum FixtureError {
     UnknownToken(String),
 }
 
+/// What tokens for the ledger say beside their user, by the names that cases use.
+fn ledger_claims(token: &str) -> Option<serde_json::Map<String, Value>> {
+    let ledger = "https://ledger.test/mcp";
+    let red = "https://red.ledger.test/mcp";
+    let claims = match token {
+        "ledger-reader" => json!({
+            "aud": ledger, "scope": "ledger", "roles": ["clerk"], "team": "books",
+            "azp": "cli", "act": { "sub": "bot-7" },
+        }),
+        "ledger-writer" => json!({ "aud": [ledger, "x"], "scp": ["ledger", "ledger.write"] }),
+        "ledger-unscoped" => json!({ "aud": ledger }),
+        "ledger-red" => json!({ "aud": red, "scope": "ledger" }),
+        "ledger-both" => json!({ "aud": [ledger, red], "scope": "ledger" }),
+        "ledger-bad-roles" => json!({ "aud": ledger, "roles": { "clerk": true } }),
+        _ => return None,
+    };
+    claims.as_object().cloned()
+}
+
 impl Fixture {
     /// Makes keys and the resource documents that publish them.
     ///
@@ -92,7 +111,7 @@ impl Fixture {
         let messages = cli::read_documents(&[self.folder()])?;
         let resources: Result<Vec<_>, _> = messages.into_iter().map(Resource::try_from).collect();
         let time = prost_types::Timestamp::default();
-        let built = snapshot::build(&resources?, (1, version), time, features)?;
+        let built = snapshot::build(&resources?, &KeySets::new(), (1, version), time, features)?;
         Ok(Snapshot {
             manifest: built.manifest,
             sections: built.sections.into_values().collect(),
@@ -106,6 +125,11 @@ impl Fixture {
     pub fn token(&self, name: &str) -> Result<String, FixtureError> {
         let provider = &self.provider;
         let (user, groups) = bearer(name);
+        if let Some(extra) = ledger_claims(name) {
+            let mut claims = provider.claims("lee@example.test", &["books"]);
+            claims.extend(extra);
+            return Ok(provider.sign(Algorithm::EdDsa, &claims)?);
+        }
         let flaw = match name {
             good if GOOD.contains(&good) => {
                 return Ok(provider.token(user, groups)?);

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
+use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -44,6 +45,9 @@ pub(crate) struct ServeArgs {
         env = "CHANCERY_SIGNING_KEY"
     )]
     signing_keys: Vec<PathBuf>,
+    /// A network that the issuers of tokens may be in beside the public internet; repeatable
+    #[arg(long = "allow-network", value_name = "CIDR")]
+    allowed_networks: Vec<IpNet>,
     /// Authenticate nobody; on loopback, for development only
     #[arg(long)]
     insecure_development: bool,
@@ -63,6 +67,7 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
         store_key,
         listen,
         signing_keys,
+        allowed_networks,
         insecure_development,
     } = args;
     match serve::run(ServeOptions {
@@ -70,6 +75,7 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
         store_key,
         listen,
         signing_keys,
+        allowed_networks,
         insecure_development,
     })
     .await
@@ -92,6 +98,7 @@ fn exit_of(error: &ServeError) -> Exit {
         | ServeError::Key(_) => Exit::Invalid,
         ServeError::InUse { .. } => Exit::Conflict,
         ServeError::Io { .. }
+        | ServeError::Egress(_)
         | ServeError::Ledger(_)
         | ServeError::Registry(_)
         | ServeError::Secrets(_)

@@ -226,9 +226,9 @@ fn a_tool_must_be_there_and_misfits_are_listed() {
         (
             vec![github()],
             vec!["github"],
-            vec!["create_isue"],
+            vec!["create_issues"],
             vec![
-                "!tools[0]: found `create_isue`, expected the name of a tool of `github`: \
+                "!tools[0]: found `create_issues`, expected the name of a tool of `github`: \
                  `create_issue`, `get_issue`",
             ],
         ),

@@ -200,8 +200,13 @@ fn judge_sent(rules: &Bounds, recorded: &Decision, sent: &Sent, time: Time) -> J
     else {
         return Judged::Undecidable("its server is no longer registered".to_owned());
     };
+    let workspace = recorded
+        .principal
+        .as_ref()
+        .and_then(|p| p.workspace.as_ref());
+    let workspace = workspace.map_or_else(|| server.workspace(), |workspace| &workspace.value);
     let circumstances = Circumstances {
-        workspace: server.workspace(),
+        workspace,
         source: sent.source.map(|source| source.ip().to_canonical()),
         now: time,
     };

@@ -17,6 +17,7 @@ use crate::{
     ring::{Lane, Ring},
     seal::{Keyring, SealingKey},
     snapshot::{FEATURES, InvalidSnapshot, Loader, Progress},
+    token::{Ask, WantedKey, WantedKeys},
     trust::TrustKeys,
     wire::audit::timestamp,
 };
@@ -50,6 +51,8 @@ pub enum Command {
     },
     /// Seal and open handles with these keys from now on.
     UseKeys(Arc<Keyring>),
+    /// A key was looked for; the policy to be enforced has it, if anyone has.
+    KeyAnswered(WantedKey),
     /// Tell the operator.
     Warn(String),
 }
@@ -60,6 +63,7 @@ pub struct Link {
     identity: Identity,
     loader: Loader,
     keys: Keyring,
+    wanted: WantedKeys,
     ring: Ring,
     state: State,
     /// Failed attempts since the other side last answered.
@@ -88,6 +92,7 @@ impl Link {
             identity,
             loader: Loader::new(limits, trust),
             keys: Keyring::default(),
+            wanted: WantedKeys::default(),
             ring: Ring::new(limits),
             state: State::Down {
                 retry_at: Time::default(),
@@ -160,6 +165,30 @@ impl Link {
         }
     }
 
+    /// A token names a key that is not known here: until when to wait for it, and what to do.
+    /// `None`: it is not worth waiting.
+    pub fn want_key(&mut self, key: &WantedKey, now: Time) -> (Option<Time>, Vec<Command>) {
+        match self.state {
+            State::Down { .. } | State::Opened { .. } => return (None, Vec::new()),
+            State::Up { .. } => {}
+        }
+        match self.wanted.want(key, now) {
+            Ask::Never => (None, Vec::new()),
+            Ask::Already(until) => (Some(until), Vec::new()),
+            Ask::Now(until) => {
+                let WantedKey {
+                    identity_provider,
+                    key_id,
+                } = key.clone();
+                let request = connect_request::Message::KeyRequest(pb::KeyRequest {
+                    identity_provider: identity_provider.into(),
+                    key_id: key_id.into(),
+                });
+                (Some(until), vec![send(request)])
+            }
+        }
+    }
+
     /// The stream was opened, as far as the host can tell: the first message goes out.
     pub fn opened(&mut self, now: Time) -> Vec<Command> {
         self.state = State::Opened {
@@ -208,6 +237,7 @@ impl Link {
             retry_at: now.plus_ms(delay.saturating_add(jitter / 4)),
         };
         self.loader.abandon();
+        self.wanted.disconnected();
         self.ring.rewind();
     }
 
@@ -241,10 +271,22 @@ impl Link {
                 return commands;
             }
             Some(connect_response::Message::SealingKeys(keys)) => return self.use_keys(&keys),
+            Some(connect_response::Message::KeyAnswer(answer)) => {
+                let pb::KeyAnswer {
+                    identity_provider,
+                    key_id,
+                    is_known,
+                } = answer;
+                let key = WantedKey {
+                    identity_provider: identity_provider.into(),
+                    key_id: key_id.into(),
+                };
+                self.wanted.answered(&key, is_known, now);
+                return vec![Command::KeyAnswered(key)];
+            }
             // A newer control plane may say more than is known here; none of it is policy.
             Some(
-                connect_response::Message::KeyAnswer(_)
-                | connect_response::Message::CredentialAnswer(_)
+                connect_response::Message::CredentialAnswer(_)
                 | connect_response::Message::CredentialExpiry(_),
             )
             | None => return Vec::new(),

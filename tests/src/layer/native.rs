@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chancery_engine::{
     exchange::{
         Assumed, BodyStep, Context, Exchange, HeadStep, HeaderEdit, Headers, Judged, RequestHead,
-        ResponseHead, ResponseStep, Unmatched,
+        ResponseHead, ResponseStep, Unmatched, Vouched,
     },
     id::{DecisionId, Time},
     limits::Limits,
@@ -60,8 +60,9 @@ impl Native {
         let authorization = authorization.map(|value| ("authorization".to_owned(), value));
         self.drive(case, authorization, |native, context, head| {
             let (mut exchange, mut step) = Exchange::open(context, head, &native.tokens);
-            while let HeadStep::Verify(check) = &step {
-                step = exchange.verified(is_valid(check), &mut native.tokens);
+            if let HeadStep::Verify = step {
+                let is_valid = exchange.signature_check().is_some_and(is_valid);
+                step = exchange.verified(is_valid, &mut native.tokens);
             }
             (exchange, step)
         })
@@ -98,6 +99,7 @@ impl Native {
             unmatched: Unmatched::Refuse,
             decision_id: DecisionId::new([7; 16]),
             now: self.now,
+            may_wait: false,
         };
         let head = RequestHead {
             method: request.method.as_bytes(),
@@ -107,13 +109,14 @@ impl Native {
             cluster: &request.cluster,
             route_server: None,
             source: None,
+            vouched: Vouched::default(),
             // Clients that have nothing to send say so in the head, but for POST.
             ends: body.is_empty() && request.method != "POST",
         };
         let (mut exchange, step) = begin(self, context, &head);
         let sent = match step {
             HeadStep::Reply(reply) => Err(reply),
-            HeadStep::Pass | HeadStep::Verify(_) => Ok((Vec::new(), body)),
+            HeadStep::Pass | HeadStep::Verify | HeadStep::AwaitKey(_) => Ok((Vec::new(), body)),
             HeadStep::Forward(edits) => Ok((edits, body)),
             HeadStep::AwaitBody => self.judge_body(&mut exchange, body),
         };
@@ -227,9 +230,9 @@ fn text(headers: &[(String, Vec<u8>)]) -> Vec<(String, String)> {
 }
 
 /// Checks a signature as every native driver of the engine does.
-pub(crate) fn is_valid(check: &SignatureCheck) -> bool {
+pub(crate) fn is_valid(check: SignatureCheck<'_>) -> bool {
     let inner = || {
-        let info = SubjectPublicKeyInfoRef::from_der(&check.public_key).ok()?;
+        let info = SubjectPublicKeyInfoRef::from_der(check.public_key).ok()?;
         Some(info.subject_public_key.raw_bytes().to_vec())
     };
     let (key, algorithm) = match check.algorithm {
@@ -242,12 +245,12 @@ pub(crate) fn is_valid(check: &SignatureCheck) -> bool {
             jsonwebtoken::Algorithm::ES256,
         ),
         Algorithm::EdDsa => (
-            Some(DecodingKey::from_ed_der(&check.public_key)),
+            Some(DecodingKey::from_ed_der(check.public_key)),
             jsonwebtoken::Algorithm::EdDSA,
         ),
     };
-    let signature = URL_SAFE_NO_PAD.encode(&check.signature);
+    let signature = URL_SAFE_NO_PAD.encode(check.signature);
     key.is_some_and(|key| {
-        jsonwebtoken::crypto::verify(&signature, &check.message, &key, algorithm).unwrap_or(false)
+        jsonwebtoken::crypto::verify(&signature, check.message, &key, algorithm).unwrap_or(false)
     })
 }

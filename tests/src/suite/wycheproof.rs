@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chancery::{
     cli::{self, UnreadableDocuments},
     resource::Resource,
-    snapshot::{self, BuildError},
+    snapshot::{self, BuildError, KeySets},
 };
 use chancery_engine::{
     id::Time,
@@ -159,14 +159,14 @@ impl Vector {
         let (signed, _, payload, _) = self.parts();
         let unverified = match read(&self.with_claims(now)) {
             Ok(unverified) => unverified,
-            Err(error) => return Ok(Judgement::Refused(error)),
+            Err(unreadable) => return Ok(Judgement::Refused(unreadable.into())),
         };
         if URL_SAFE_NO_PAD.decode(payload).is_err() {
             return Ok(Judgement::Refused(TokenError::Malformed));
         }
-        let mut check = unverified.check;
-        check.message = signed.as_bytes().to_vec();
-        Ok(if is_valid(&check) {
+        let mut check = unverified.check();
+        check.message = signed.as_bytes();
+        Ok(if is_valid(check) {
             Judgement::Accepted
         } else {
             Judgement::WrongSignature
@@ -200,7 +200,7 @@ impl Vector {
         let messages = cli::read_documents(&[folder.path().to_owned()])?;
         let resources: Result<Vec<_>, _> = messages.into_iter().map(Resource::try_from).collect();
         let time = prost_types::Timestamp::default();
-        match snapshot::build(&resources?, (1, 1), time, None) {
+        match snapshot::build(&resources?, &KeySets::new(), (1, 1), time, None) {
             Ok(built) => Ok(Ok(compile(&built.manifest, built.sections.values())?)),
             Err(BuildError::Resource { error, .. }) => Ok(Err(error.to_string())),
             Err(error) => Err(error.into()),

@@ -38,7 +38,7 @@ fn site(offers: Vec<pb::Offer>) -> Site {
 }
 
 fn in_workspace<'p>(policy: &'p Policy, workspace: &str) -> RulesFor<'p> {
-    let server = policy.locate("mcp.test", "/mcp", "c").unwrap();
+    let server = policy.locate("mcp.test", "/mcp", "c").unwrap().server;
     let circumstances = Circumstances {
         workspace,
         source: None,
