@@ -267,6 +267,12 @@ impl Policy {
         Some((rules, &registered.rules))
     }
 
+    /// All rules of a server's organization, in the order of their names.
+    pub(crate) fn rules_beside(&self, server: ServerIndex) -> &[Rule] {
+        self.indexed_rules(server)
+            .map_or(&[], |(index, _)| index.rules())
+    }
+
     /// The rules that are about a server, whoever calls it, in the order of their names.
     pub fn rules_of(&self, server: ServerIndex) -> impl Iterator<Item = &Rule> {
         let rules = self.indexed_rules(server);

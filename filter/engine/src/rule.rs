@@ -209,18 +209,6 @@ impl Rule {
         !self.has_capabilities() && self.covers_method(Some(kind.method()))
     }
 
-    /// Whether the rule is about what an act acts on, through whatever method.
-    pub(crate) fn covers_target(&self, target: Target<'_>) -> bool {
-        let any = |globs: &[Glob], name: &str| globs.iter().any(|glob| glob.matches(name));
-        !self.has_capabilities()
-            || match target {
-                Target::Server => true,
-                Target::Tool(name) => any(&self.tools, name),
-                Target::Prompt(name) => any(&self.prompts, name),
-                Target::Resource(uri) => any(&self.resources, uri),
-            }
-    }
-
     /// The id of the one workspace whose calls it is about. `None`: all of its organization.
     pub fn workspace(&self) -> Option<&str> {
         let (_, rest) = self.name.split_once("/workspaces/")?;
@@ -254,6 +242,18 @@ impl Rule {
                 Effect::Deny => Truth::Fails,
             },
         }
+    }
+
+    /// Whether the rule is about what an act acts on, through whatever method.
+    pub(crate) fn covers_target(&self, target: Target<'_>) -> bool {
+        let any = |globs: &[Glob], name: &str| globs.iter().any(|glob| glob.matches(name));
+        !self.has_capabilities()
+            || match target {
+                Target::Server => true,
+                Target::Tool(name) => any(&self.tools, name),
+                Target::Prompt(name) => any(&self.prompts, name),
+                Target::Resource(uri) => any(&self.resources, uri),
+            }
     }
 
     pub(crate) fn has_capabilities(&self) -> bool {

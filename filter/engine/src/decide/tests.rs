@@ -275,8 +275,10 @@ fn judge(policy: &Policy, asked: &Asked, arguments: &str) -> Said {
 }
 
 fn rules_for<'p>(policy: &'p Policy, asked: &Asked) -> RulesFor<'p> {
-    let arrival = policy.locate("", "/mcp", "s").unwrap();
-    policy.rules_for(arrival.server, &asked.principal, &asked.circumstances())
+    let index = policy
+        .find("organizations/o/workspaces/w/servers/s")
+        .unwrap();
+    policy.rules_for(index, &asked.principal, &asked.circumstances())
 }
 
 fn is_shown(policy: &Policy, asked: &Asked) -> bool {
