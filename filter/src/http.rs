@@ -167,6 +167,7 @@ impl Http {
                 Action::Continue
             }
             HeadStep::Forward(edits) => self.forward(&edits),
+            HeadStep::AwaitCredential(_) => self.fail(Reason::NoUpstreamCredential),
             // The loop above leaves none; held is the safe side of being wrong.
             HeadStep::AwaitBody | HeadStep::Verify(_) => Action::Pause,
         }
@@ -204,6 +205,7 @@ impl Http {
                     self.fail(Reason::Misconfigured)
                 }
             }
+            BodyStep::AwaitCredential { .. } => self.fail(Reason::NoUpstreamCredential),
         }
     }
 

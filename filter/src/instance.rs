@@ -207,6 +207,7 @@ impl Instance {
                 Command::Send(message) => self.send(&message, now),
                 Command::Enforce { policy, stored } => self.enforce(policy, &stored, now),
                 Command::UseKeys(keys) => self.keys = keys,
+                Command::Release(_) => {}
                 Command::Warn(message) => {
                     host::increment(metrics().nacks);
                     host::log(LogLevel::Warn, &format!("chancery: {message}"));

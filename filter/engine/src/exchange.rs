@@ -9,6 +9,9 @@
 //!                              └─ Forward ────────────┴─ Forward ── response_head ─┬─ Hold ── response_body
 //!                                                                                  └─ Stream ── response_chunk…
 //! ```
+//! Where the server is called with a credential, `AwaitCredential` comes in the place of `Forward`,
+//! and [`Exchange::credential`] goes on from there.
+//!
 //! Entries collect on the way and are taken with [`Exchange::take_entries`]. Whatever way it goes,
 //! one decision entry is made for the request, and one outcome entry for what was forwarded.
 
@@ -16,6 +19,7 @@ mod answer;
 mod body;
 mod capabilities;
 mod claims;
+mod credential;
 mod handles;
 mod head;
 mod headers;
@@ -32,6 +36,8 @@ use std::sync::Arc;
 
 pub use body::BodyStep;
 use claims::HeaderClaims;
+use credential::Allowed;
+pub use credential::CredentialStep;
 pub use head::{HeadStep, RequestHead};
 pub use headers::{HeaderEdit, Headers};
 use malformed::Malformed;
@@ -39,6 +45,7 @@ pub use response::{Judged, ResponseHead, ResponseStep};
 use stream::Stream;
 
 use crate::{
+    credential::{Credential, Need},
     decide::Verdict,
     entry::{
         Capability, Content, DecisionEvent, Direction, Entry, Event, Fact, OutcomeEvent,
@@ -53,6 +60,7 @@ use crate::{
     redact::{Detectors, Finding, Redaction},
     refusal::{Extra, Refusal, Reply},
     seal::Keyring,
+    secret::Secret,
     token::UnverifiedToken,
 };
 
@@ -104,6 +112,12 @@ pub struct Exchange {
     /// Changes to the request's headers.
     edits: Vec<HeaderEdit>,
     unverified: Option<Box<(Box<str>, UnverifiedToken)>>,
+    /// The client's own token, where it is needed for the credential. It goes nowhere else.
+    bearer: Option<Secret>,
+    /// What was allowed and waits for a credential.
+    allowed: Option<Box<Allowed>>,
+    /// What the server was called with.
+    used: Option<(Need, Arc<Credential>)>,
     /// What the answer is judged by.
     asked: Asked,
     stream: Stream,
@@ -176,6 +190,9 @@ impl Exchange {
             fault: None,
             edits: Vec::new(),
             unverified: None,
+            bearer: None,
+            allowed: None,
+            used: None,
             asked: Asked::default(),
             stream: Stream::default(),
             phase: Phase::Request,
@@ -211,7 +228,17 @@ impl Exchange {
     /// The shell could not carry on; what is due is recorded and refused.
     pub fn fail(&mut self, reason: Reason, now: Time) -> Reply {
         match self.phase {
-            Phase::Request => self.refuse(reason, Subject::default()),
+            Phase::Request => {
+                let rpc_id = self.asked.rpc_id.clone();
+                let rpc_id = rpc_id.as_deref();
+                self.refuse(
+                    reason,
+                    Subject {
+                        rpc_id,
+                        ..Subject::default()
+                    },
+                )
+            }
             Phase::Response | Phase::Done | Phase::Passed => {
                 self.refuse_response(reason, None, now)
             }
@@ -245,13 +272,26 @@ impl Exchange {
             ..self.refusal(reason, subject.rpc_id, subject.detail)
         };
         let reply = refusal.reply();
-        self.decide(Verdict::Deny(reason), Direction::ToServer, subject);
+        match self.allowed.take() {
+            None => self.decide(Verdict::Deny(reason), Direction::ToServer, subject),
+            Some(allowed) => self.take_back(*allowed, reason),
+        }
         self.phase = Phase::Done;
         reply
     }
 
     fn decide(&mut self, verdict: Verdict, direction: Direction, subject: Subject<'_>) {
-        let event = DecisionEvent {
+        let event = self.decision(verdict, direction, subject);
+        self.record(Event::Decision(Box::new(event)), self.context.now);
+    }
+
+    fn decision(
+        &self,
+        verdict: Verdict,
+        direction: Direction,
+        subject: Subject<'_>,
+    ) -> DecisionEvent {
+        DecisionEvent {
             request: self.ids.clone(),
             principal: Arc::clone(&self.principal),
             direction,
@@ -271,8 +311,8 @@ impl Exchange {
             snapshot: self.context.policy.as_ref().map(|policy| policy.version()),
             findings: subject.findings,
             size_bytes: subject.size_bytes,
-        };
-        self.record(Event::Decision(Box::new(event)), self.context.now);
+            upstream_identity: self.used().and_then(|_| self.upstream_identity()),
+        }
     }
 
     fn record(&mut self, event: Event, time: Time) {

@@ -4,6 +4,7 @@
 //! random bytes are arguments, signatures are checked by whoever drives the machine. The filter,
 //! the control plane's compile gate, the tests and the simulator run this same code.
 
+pub mod credential;
 pub mod decide;
 pub mod entry;
 pub mod exchange;

@@ -6,7 +6,7 @@ use crate::{
     id::SnapshotVersion,
     reason::Reason,
     rule::Rule,
-    server::{Endpoint, Server},
+    server::{Endpoint, Server, Upstream},
     token::IdentityProvider,
 };
 
@@ -134,6 +134,12 @@ impl Policy {
         self.servers
             .get(index.0)
             .map(|registered| &registered.server)
+    }
+
+    /// The servers that are called with credentials, by their names.
+    pub fn upstreams(&self) -> impl Iterator<Item = (&str, &Upstream)> {
+        let servers = self.servers.iter().map(|registered| &registered.server);
+        servers.filter_map(|server| Some((&*server.name, server.upstream.as_ref()?)))
     }
 
     /// The rules that name a server, in the order of their names.

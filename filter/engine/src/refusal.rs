@@ -196,6 +196,7 @@ impl Refusal<'_> {
             | Reason::Aborted
             | Reason::UnknownSession
             | Reason::NoSealingKey
+            | Reason::NoUpstreamCredential
             | Reason::UnreadableResponse
             | Reason::ResponseTooLarge
             | Reason::LegacyTransport
@@ -208,7 +209,8 @@ impl Refusal<'_> {
             Reason::NoSnapshot
             | Reason::Misconfigured
             | Reason::Overloaded
-            | Reason::NoSealingKey => 503,
+            | Reason::NoSealingKey
+            | Reason::NoUpstreamCredential => 503,
             // A legacy client begins anew after 404 (MCP 2025-11-25, session management).
             Reason::UnknownServer | Reason::UnknownSession => 404,
             Reason::Origin => 403,

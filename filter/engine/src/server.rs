@@ -13,6 +13,41 @@ pub struct Server {
     pub on_denied: OnDenied,
     /// Web origins that may call it, beside its own hosts: `https://app.example.com`.
     pub origins: Vec<Box<str>>,
+    /// As whom it is called. `None`: without credentials.
+    pub upstream: Option<Upstream>,
+}
+
+/// As whom a server is called.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Upstream {
+    /// The credential's resource name.
+    pub credential: Box<str>,
+    /// Whose it is.
+    pub identity: UpstreamIdentity,
+    /// The header that carries it, in lower case.
+    pub header: Box<str>,
+}
+
+/// Whose identity a server sees.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum UpstreamIdentity {
+    /// The gateway's own.
+    Service,
+    /// The principal's.
+    Principal,
+    /// One static secret for all.
+    Shared,
+}
+
+impl UpstreamIdentity {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Principal => "principal",
+            Self::Shared => "shared",
+        }
+    }
 }
 
 impl Server {
@@ -134,6 +169,7 @@ mod tests {
             authentication: Authentication::Required,
             on_denied: OnDenied::Reveal,
             origins: vec!["https://app.example.com".into()],
+            upstream: None,
         };
         let (named, any) = (server(Some("mcp.example.com")), server(None));
         for (server, origin, authority, expected) in [

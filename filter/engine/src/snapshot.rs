@@ -19,7 +19,13 @@ use crate::{
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 4] = ["jwt.v1", "methods.v1", "redact.v1", "rules.v1"];
+pub const FEATURES: [&str; 5] = [
+    "credentials.v1",
+    "jwt.v1",
+    "methods.v1",
+    "redact.v1",
+    "rules.v1",
+];
 
 /// Why a snapshot is refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

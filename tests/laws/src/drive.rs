@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chancery_engine::{
     entry::Entry,
     exchange::{
-        BodyStep, Context, Exchange, HeadStep, Headers, Judged, RequestHead, ResponseHead,
-        ResponseStep, Unmatched,
+        BodyStep, Context, CredentialStep, Exchange, HeadStep, Headers, Judged, RequestHead,
+        ResponseHead, ResponseStep, Unmatched,
     },
     id::{DecisionId, Time},
     limits::Limits,
@@ -121,12 +121,14 @@ pub(crate) fn drive(sent: &Sent, answered: &Answered) -> Seen {
         HeadStep::Pass | HeadStep::Forward(_) | HeadStep::Verify(_) => {
             seen.forwarded = Some(sent.body.clone());
         }
+        HeadStep::AwaitCredential(_) => refuse(&mut exchange, &mut seen),
         HeadStep::AwaitBody => match exchange.body(&sent.body) {
             BodyStep::Reply(reply) => seen.reply = Some(reply),
             BodyStep::Forward { headers: _, body } => {
                 let body = body.map_or_else(|| sent.body.clone(), String::into_bytes);
                 seen.forwarded = Some(body);
             }
+            BodyStep::AwaitCredential { .. } => refuse(&mut exchange, &mut seen),
         },
     }
     if seen.forwarded.is_some() {
@@ -135,6 +137,14 @@ pub(crate) fn drive(sent: &Sent, answered: &Answered) -> Seen {
     exchange.close(now());
     seen.entries = exchange.take_entries();
     seen
+}
+
+/// There is no control plane to have a credential from.
+fn refuse(exchange: &mut Exchange, seen: &mut Seen) {
+    match exchange.credential(Err("no_answer".into())) {
+        CredentialStep::Reply(reply) => seen.reply = Some(reply),
+        CredentialStep::Forward(_) => seen.forwarded = Some(Vec::new()),
+    }
 }
 
 fn answer(exchange: &mut Exchange, answered: &Answered, seen: &mut Seen) {

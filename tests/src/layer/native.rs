@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chancery_engine::{
+    credential::Answer,
     exchange::{
-        BodyStep, Context, Exchange, HeadStep, HeaderEdit, Headers, Judged, RequestHead,
-        ResponseHead, ResponseStep, Unmatched,
+        BodyStep, Context, CredentialStep, Exchange, HeadStep, HeaderEdit, Headers, Judged,
+        RequestHead, ResponseHead, ResponseStep, Unmatched,
     },
     id::{DecisionId, Time},
     limits::Limits,
@@ -29,6 +30,8 @@ pub struct Native {
     keys: Arc<Keyring>,
     tokens: TokenCache,
     now: Time,
+    /// What a control plane would answer to whoever needs a credential.
+    pub credential: Answer,
 }
 
 impl Native {
@@ -47,6 +50,7 @@ impl Native {
             keys: Arc::new(keys),
             tokens: TokenCache::new((1, 2), 64),
             now,
+            credential: Err("no_answer".into()),
         })
     }
 
@@ -91,12 +95,21 @@ impl Native {
             HeadStep::Reply(reply) => Err(reply),
             HeadStep::Pass | HeadStep::Verify(_) => Ok((Vec::new(), body)),
             HeadStep::Forward(edits) => Ok((edits, body)),
+            HeadStep::AwaitCredential(edits) => {
+                self.go_on(&mut exchange, edits).map(|edits| (edits, body))
+            }
             HeadStep::AwaitBody => match exchange.body(&body) {
                 BodyStep::Reply(reply) => Err(reply),
                 BodyStep::Forward {
                     headers: edits,
                     body: rewritten,
                 } => Ok((edits, rewritten.map_or(body, String::into_bytes))),
+                BodyStep::AwaitCredential {
+                    headers: edits,
+                    body: rewritten,
+                } => self
+                    .go_on(&mut exchange, edits)
+                    .map(|edits| (edits, rewritten.map_or(body, String::into_bytes))),
             },
         };
         let mut observed = match sent {
@@ -118,6 +131,21 @@ impl Native {
             .map(Into::into)
             .collect();
         observed
+    }
+
+    /// Goes on with the credential, if there is one.
+    fn go_on(
+        &self,
+        exchange: &mut Exchange,
+        mut edits: Vec<HeaderEdit>,
+    ) -> Result<Vec<HeaderEdit>, Reply> {
+        match exchange.credential(self.credential.clone()) {
+            CredentialStep::Reply(reply) => Err(reply),
+            CredentialStep::Forward(edit) => {
+                edits.push(edit);
+                Ok(edits)
+            }
+        }
     }
 
     fn answer(&self, case: &Case, exchange: &mut Exchange) -> Observed {
@@ -160,6 +188,10 @@ fn edit(headers: &mut Vec<(String, Vec<u8>)>, edits: Vec<HeaderEdit>) {
             HeaderEdit::Set(name, value) => {
                 headers.retain(|(known, _)| *known != name);
                 headers.push((name, value.into_bytes()));
+            }
+            HeaderEdit::Inject(name, value) => {
+                headers.retain(|(known, _)| **known != *name);
+                headers.push((name.into(), value.expose().to_vec()));
             }
         }
     }

@@ -10,7 +10,6 @@ use super::{
     target::{capability_of, is_normal_uri},
 };
 use crate::{
-    decide::Verdict,
     entry::{Capability, Content, Direction},
     glob::percent_encoded,
     id::Digest,
@@ -36,6 +35,14 @@ pub enum BodyStep {
         /// The body in place of the one that came, if it was rewritten.
         body: Option<String>,
     },
+    /// Change it, and hold it until there is what [`Exchange::need`] says; then
+    /// [`Exchange::credential`].
+    AwaitCredential {
+        /// Changes to its headers.
+        headers: Vec<HeaderEdit>,
+        /// The body in place of the one that came, if it was rewritten.
+        body: Option<String>,
+    },
 }
 
 /// A message with what was found out about it on the way to being judged.
@@ -53,11 +60,12 @@ impl Exchange {
     pub fn body(&mut self, bytes: &[u8]) -> BodyStep {
         match self.judge_body(bytes) {
             Ok(body) => {
-                self.phase = Phase::Response;
-                BodyStep::Forward {
-                    headers: std::mem::take(&mut self.edits),
-                    body,
+                let headers = std::mem::take(&mut self.edits);
+                if self.awaits_credential() {
+                    return BodyStep::AwaitCredential { headers, body };
                 }
+                self.phase = Phase::Response;
+                BodyStep::Forward { headers, body }
             }
             Err(reply) => BodyStep::Reply(reply),
         }
@@ -221,7 +229,7 @@ impl Exchange {
         self.edits.extend(masked);
         if edits.is_empty() {
             subject.arguments = self.keep_arguments(message);
-            self.decide(Verdict::Allow, Direction::ToServer, subject);
+            self.allow(subject)?;
             return Ok(None);
         }
         // What was written is read again, so that the record keeps what the server gets.
@@ -234,7 +242,7 @@ impl Exchange {
             Some(Ok(reread)) => subject.arguments = self.keep_arguments(&reread),
             Some(Err(_)) | None => return Err(self.refuse(Reason::InvalidMessage, subject)),
         }
-        self.decide(Verdict::Allow, Direction::ToServer, subject);
+        self.allow(subject)?;
         Ok(rewritten)
     }
 

@@ -10,8 +10,7 @@ use super::{
     strip,
 };
 use crate::{
-    decide::Verdict,
-    entry::{Direction, Fact, Provenance, RequestIds, bounded},
+    entry::{Fact, Provenance, RequestIds, bounded},
     message::is_known_legacy,
     policy::{Policy, ServerIndex},
     reason::Reason,
@@ -55,6 +54,9 @@ pub enum HeadStep {
     AwaitBody,
     /// Send it on with these changes to its headers.
     Forward(Vec<HeaderEdit>),
+    /// Change its headers, and hold it until there is what [`Exchange::need`] says; then
+    /// [`Exchange::credential`].
+    AwaitCredential(Vec<HeaderEdit>),
 }
 
 impl Exchange {
@@ -99,6 +101,7 @@ impl Exchange {
         };
         check_origin(server, head)?;
         self.read_headers(head.headers)?;
+        self.clear_credential(server, head.headers);
         self.fault = self.check_media(head).err();
         if has_token_in_query(head.path) {
             return Ok(HeadStep::Reply(
@@ -171,6 +174,7 @@ impl Exchange {
         };
         let now = self.context.now;
         let bearer = token::bearer(header, &self.context.limits).map_err(Some)?;
+        self.keep_bearer(server, bearer);
         if let Some(verified) = tokens.find(bearer, server.organization(), now) {
             self.principal = Arc::clone(&verified.principal);
             return Ok(None);
@@ -262,9 +266,15 @@ impl Exchange {
         }
         match self.judge(&place, &[Act::on_server(None)], subject) {
             Ok(subject) => {
-                self.decide(Verdict::Allow, Direction::ToServer, subject);
+                if let Err(reply) = self.allow(subject) {
+                    return HeadStep::Reply(reply);
+                }
+                let edits = std::mem::take(&mut self.edits);
+                if self.awaits_credential() {
+                    return HeadStep::AwaitCredential(edits);
+                }
                 self.phase = Phase::Response;
-                HeadStep::Forward(std::mem::take(&mut self.edits))
+                HeadStep::Forward(edits)
             }
             Err(reply) => HeadStep::Reply(reply),
         }

@@ -12,6 +12,7 @@ use crate::{
     id::Time,
     principal::Principal,
     redact::Finding,
+    server::UpstreamIdentity,
 };
 
 /// The version of the record's schema.
@@ -63,6 +64,13 @@ pub(crate) fn timestamp(time: Time) -> prost_types::Timestamp {
     }
 }
 
+/// A time off the wire; one before 1970 is 1970.
+pub(crate) fn time_of(timestamp: prost_types::Timestamp) -> Time {
+    let seconds = u64::try_from(timestamp.seconds).unwrap_or(0);
+    let milliseconds = u64::try_from(timestamp.nanos).unwrap_or(0) / 1_000_000;
+    Time::from_unix_ms(seconds.saturating_mul(1_000).saturating_add(milliseconds))
+}
+
 fn decision_event(event: DecisionEvent) -> pb::Decision {
     let DecisionEvent {
         request:
@@ -86,6 +94,7 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         snapshot,
         findings,
         size_bytes,
+        upstream_identity,
     } = event;
     let (verdict, reason) = match verdict {
         Verdict::Allow => (pb::Verdict::Allow, ""),
@@ -130,7 +139,9 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         findings: findings.into_iter().map(finding).collect(),
         size_bytes: count(size_bytes),
         count: 1,
-        upstream_identity: String::new(),
+        upstream_identity: upstream_identity
+            .map_or("none", UpstreamIdentity::as_str)
+            .to_owned(),
     }
 }
 
@@ -175,7 +186,12 @@ fn outcome_event(event: OutcomeEvent) -> pb::Outcome {
     }
 }
 
-fn principal_of(principal: &Principal, source: Option<Box<str>>, server: &str) -> pb::Principal {
+/// A principal as it acts at a server.
+pub(crate) fn principal_of(
+    principal: &Principal,
+    source: Option<Box<str>>,
+    server: &str,
+) -> pb::Principal {
     let Principal {
         user,
         groups,

@@ -3,6 +3,7 @@
 mod identity;
 mod rule;
 mod server;
+mod upstream;
 
 use super::{Invalid, shown};
 use crate::glob::Glob;

@@ -6,7 +6,7 @@ use super::{
     super::{Invalid, shown},
     each, named, not_yet,
 };
-use crate::server::{Authentication, Endpoint, OnDenied, Server, normalise};
+use crate::server::{Authentication, Endpoint, OnDenied, Server, Upstream, normalise};
 
 impl TryFrom<pb::Server> for Server {
     type Error = Invalid;
@@ -26,7 +26,6 @@ impl TryFrom<pb::Server> for Server {
         not_yet("environment", environment.is_empty())?;
         not_yet("dispatchers", dispatchers.is_empty())?;
         not_yet("scopes", scopes.is_empty())?;
-        not_yet("upstream", upstream.is_none())?;
         let name = named(name, ["organizations", "workspaces", "servers"])?;
         if endpoints.is_empty() {
             return Err(Invalid::new("endpoints", "none", "at least one endpoint"));
@@ -50,14 +49,30 @@ impl TryFrom<pb::Server> for Server {
             }
         };
         let endpoints = each("endpoints", endpoints, Endpoint::try_from)?;
+        let upstream = upstream.map(|upstream| called_as(&name, upstream));
+        let upstream = upstream.transpose()?;
         Ok(Self {
             name,
             endpoints,
             authentication,
             on_denied,
             origins: each("origins", origins, origin)?,
+            upstream,
         })
     }
+}
+
+/// A credential is of the server's own organization.
+fn called_as(server: &str, upstream: pb::Upstream) -> Result<Upstream, Invalid> {
+    let upstream = Upstream::try_from(upstream).map_err(|error| error.within("upstream"))?;
+    let organization = server.split("/workspaces/").next().unwrap_or_default();
+    let collection = format!("{organization}/credentials/");
+    if upstream.credential.starts_with(&collection) {
+        return Ok(upstream);
+    }
+    let expected = format!("`{collection}ID`");
+    let field = "upstream.credential";
+    Err(Invalid::new(field, shown(&upstream.credential), expected))
 }
 
 /// An origin as browsers send it (RFC 6454 section 6.1).
