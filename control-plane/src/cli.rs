@@ -15,6 +15,7 @@ mod document;
 mod exit;
 mod files;
 mod get;
+mod keygen;
 mod keys;
 mod locate;
 mod name;
@@ -88,6 +89,7 @@ struct GlobalArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Keygen(keygen::KeygenArgs),
     Apply(apply::ApplyArgs),
     Diff(diff::DiffArgs),
     Get(get::GetArgs),
@@ -212,6 +214,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
     };
     let done = match cli.command {
         Command::Serve(args) => return serve::run(args, console).await,
+        Command::Keygen(args) => keygen::run(&args, console),
         Command::Apply(args) => apply::run(&args, &context, console).await,
         Command::Diff(args) => diff::run(&args, &context, console).await,
         Command::Get(args) => get::run(&args, &context, console).await,

@@ -13,5 +13,6 @@ pub mod resource;
 pub mod sealing;
 pub mod secrets;
 pub mod serve;
+pub mod signing;
 pub mod snapshot;
 pub mod store;

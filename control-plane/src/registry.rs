@@ -14,6 +14,7 @@ use crate::{
     resource::{Kind, PolicyPart, Resource},
     sealing::{self, SealingError},
     secrets::Secrets,
+    signing::Signer,
     snapshot::{self, BuildError, Features, Snapshot},
     store::{Store, StoreError, Transaction},
 };
@@ -103,25 +104,33 @@ type Resources = BTreeMap<(Kind, String), Resource>;
 pub struct Registry {
     store: Arc<Store>,
     secrets: Secrets,
+    signer: Signer,
     resources: Mutex<Arc<Resources>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
 impl Registry {
-    /// Takes up what the store holds.
+    /// Takes up what the store holds, and signs what it publishes.
     ///
     /// # Errors
     /// Where it cannot be read.
-    pub fn open(store: Arc<Store>, secrets: Secrets) -> Result<Self, RegistryError> {
+    pub fn open(
+        store: Arc<Store>,
+        secrets: Secrets,
+        signer: Signer,
+    ) -> Result<Self, RegistryError> {
         let resources = store.resources()?;
         let keyed = resources
             .into_iter()
             .map(|r| ((r.kind(), r.name().to_owned()), r))
             .collect();
-        let published = store.newest_snapshot()?.map(Arc::new);
+        let published = store.newest_snapshot()?;
+        // By the keys of today, not those of when it was published.
+        let published = published.map(|newest| Arc::new(newest.signed(&signer)));
         Ok(Self {
             store,
             secrets,
+            signer,
             resources: Mutex::new(Arc::new(keyed)),
             published: watch::Sender::new(published),
         })
@@ -163,7 +172,8 @@ impl Registry {
         };
         let resources: Vec<_> = self.current().values().cloned().collect();
         let version = (newest.epoch, newest.version);
-        Ok(Some(snapshot::build(&resources, version, now(), features)?))
+        let snapshot = snapshot::build(&resources, version, now(), features)?;
+        Ok(Some(snapshot.signed(&self.signer)))
     }
 
     /// The sealing keys of every organization that has a server. Blocks on the store.
@@ -223,7 +233,7 @@ impl Registry {
             .map_or(0, |newest| newest.version);
         let all: Vec<_> = candidate.values().cloned().collect();
         let version = (self.store.epoch(), version.saturating_add(1));
-        let snapshot = snapshot::build(&all, version, now(), None)?;
+        let snapshot = snapshot::build(&all, version, now(), None)?.signed(&self.signer);
         if validate_only {
             return Ok((done, self.published.borrow().clone()));
         }

@@ -40,6 +40,7 @@ use crate::{
         key_file::KeyFile,
         key_service::{KeyError, KeyService},
     },
+    signing::{Signer, SigningError, SigningKey},
     store::{Store, StoreError},
 };
 
@@ -52,6 +53,8 @@ pub struct ServeOptions {
     pub store_key: Option<PathBuf>,
     /// Where it listens; port 0 for any.
     pub listen: SocketAddr,
+    /// Files with the keys that sign snapshots. None: in development, one in the data folder.
+    pub signing_keys: Vec<PathBuf>,
     /// Without authentication, on loopback only.
     pub insecure_development: bool,
 }
@@ -94,6 +97,14 @@ pub enum ServeError {
         /// Why.
         error: io::Error,
     },
+    /// Filters could not tell it from anyone else.
+    #[error(
+        "no key signs the snapshots: make one with `chancery keygen FILE` and name it with `--signing-key FILE`"
+    )]
+    NoSigningKey,
+    /// A key that signs snapshots.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The log.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -135,6 +146,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         data_dir,
         store_key,
         listen,
+        signing_keys,
         insecure_development,
     } = options;
     if !insecure_development {
@@ -146,9 +158,13 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let io = |what: String| move |error| ServeError::Io { what, error };
     writeln!(io::stderr(), "{WARNING}").map_err(io("standard error".to_owned()))?;
     let _lock = lock(&data_dir)?;
+    let signer = signer(&signing_keys, insecure_development.then_some(&*data_dir))?;
+    for key in signer.keys() {
+        tracing::info!(trust_key = %key.trust_key(), "snapshots are signed; filters can trust this key");
+    }
     let (drain, draining) = watch::channel(false);
     let keys = store_keys(store_key.as_deref(), insecure_development, &data_dir)?;
-    let control_plane = open(&data_dir, keys, draining)?;
+    let control_plane = open(&data_dir, keys, signer, draining)?;
     tokio::spawn(rewrap(control_plane.clone()));
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
@@ -223,19 +239,33 @@ async fn serve(
 fn open(
     data_dir: &Path,
     keys: Arc<dyn KeyService>,
+    signer: Signer,
     draining: watch::Receiver<bool>,
 ) -> Result<ControlPlane, ServeError> {
     let store = Store::open(&data_dir.join("store.sqlite"), now().seconds.unsigned_abs())?;
     let store = Arc::new(store);
     let secrets = Secrets::open(Arc::clone(&store), keys)?;
     Ok(ControlPlane {
-        registry: Arc::new(Registry::open(store, secrets.clone())?),
+        registry: Arc::new(Registry::open(store, secrets.clone(), signer)?),
         secrets,
         rewrap: Arc::default(),
         ledger: Arc::new(Ledger::open(&data_dir.join("ledger"))?),
         instances: Arc::new(Instances::default()),
         draining,
     })
+}
+
+/// What signs snapshots; in development, unless keys are given, a key of the data folder's own.
+fn signer(files: &[PathBuf], development: Option<&Path>) -> Result<Signer, ServeError> {
+    let keys = match (files, development) {
+        ([], None) => return Err(ServeError::NoSigningKey),
+        ([], Some(data_dir)) => vec![SigningKey::read_or_make(&data_dir.join("signing.pem"))?],
+        (files, _) => files
+            .iter()
+            .map(|file| SigningKey::read(file))
+            .collect::<Result<_, _>>()?,
+    };
+    Ok(Signer::new(keys)?)
 }
 
 /// The store keys. A development mode without any has its own, in the data folder.

@@ -7,7 +7,10 @@ use chancery_proto::policy::v1 as policy;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::resource::{PolicyPart, Resource};
+use crate::{
+    resource::{PolicyPart, Resource},
+    signing::Signer,
+};
 
 /// Rules can be judged.
 pub const RULES_FEATURE: &str = "rules.v1";
@@ -27,6 +30,8 @@ pub struct Snapshot {
     pub version: u64,
     /// The manifest's bytes.
     pub manifest: Vec<u8>,
+    /// Signatures over them.
+    pub signatures: Vec<policy::Signature>,
     /// Sections by the SHA-256 of their bytes.
     pub sections: BTreeMap<[u8; 32], Vec<u8>>,
     /// What differs from what was written, because a filter lacks a feature.
@@ -37,6 +42,13 @@ impl Snapshot {
     /// SHA-256 of the manifest.
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(&self.manifest).into()
+    }
+
+    /// The snapshot, signed by whoever signs now.
+    #[must_use]
+    pub fn signed(mut self, signer: &Signer) -> Self {
+        self.signatures = signer.sign(&self.manifest);
+        self
     }
 }
 
@@ -83,6 +95,7 @@ pub fn build(
         epoch,
         version,
         manifest,
+        signatures: Vec::new(),
         sections,
         warnings,
     })

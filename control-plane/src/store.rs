@@ -211,6 +211,7 @@ impl Store {
             epoch: self.epoch,
             version: version.unsigned_abs(),
             manifest,
+            signatures: Vec::new(),
             sections,
             warnings: Vec::new(),
         }))

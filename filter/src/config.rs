@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use chancery_engine::{exchange::Unmatched, limits::Limits};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chancery_engine::{
+    exchange::Unmatched,
+    limits::Limits,
+    trust::{InvalidTrustKey, TrustKey, TrustKeys},
+};
 use serde::Deserialize;
 
 /// What an operator writes in Envoy's configuration.
@@ -13,6 +18,8 @@ struct Document {
     node_id: String,
     #[serde(default)]
     labels: BTreeMap<String, String>,
+    #[serde(default)]
+    trust_keys: TrustKeysValue,
     #[serde(default)]
     unmatched: UnmatchedName,
     #[serde(default)]
@@ -25,6 +32,34 @@ enum UnmatchedName {
     #[default]
     Refuse,
     Pass,
+}
+
+/// Whose snapshots are taken; from nobody in particular where left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(try_from = "Vec<TrustKeyDocument>")]
+struct TrustKeysValue(TrustKeys);
+
+/// A key as `chancery keygen` prints it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TrustKeyDocument {
+    key_id: String,
+    /// 32 bytes in base64.
+    public_key: String,
+}
+
+impl TryFrom<Vec<TrustKeyDocument>> for TrustKeysValue {
+    type Error = InvalidTrustKey;
+
+    fn try_from(documents: Vec<TrustKeyDocument>) -> Result<Self, InvalidTrustKey> {
+        let read = |TrustKeyDocument { key_id, public_key }| {
+            // What is no base64 is no key either, and is refused as such.
+            let bytes = STANDARD.decode(public_key).unwrap_or_default();
+            TrustKey::new(&key_id, &bytes)
+        };
+        let keys = documents.into_iter().map(read).collect::<Result<_, _>>()?;
+        TrustKeys::new(keys).map(Self)
+    }
 }
 
 /// Limits that differ from the defaults.
@@ -57,6 +92,8 @@ pub(crate) struct Config {
     pub(crate) node_id: String,
     /// Free labels of the node.
     pub(crate) labels: BTreeMap<String, String>,
+    /// Whose snapshots are taken.
+    pub(crate) trust: TrustKeys,
     /// What happens to requests that no endpoint matches.
     pub(crate) unmatched: Unmatched,
     /// The bounds.
@@ -75,6 +112,7 @@ impl Config {
             control_plane_cluster: document.control_plane_cluster,
             node_id: document.node_id,
             labels: document.labels,
+            trust: document.trust_keys.0,
             unmatched,
             limits: document.limits.over(Limits::DEFAULT),
         })

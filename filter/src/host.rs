@@ -158,6 +158,19 @@ pub(crate) fn set_shared(key: &str, value: &[u8]) -> bool {
     hostcalls::set_shared_data(key, Some(value), None).is_ok()
 }
 
+/// Shared data with the number of its last writing; nothing of either where it was never written.
+pub(crate) fn stamped(key: &str) -> (Option<Vec<u8>>, Option<u32>) {
+    hostcalls::get_shared_data(key).unwrap_or_default()
+}
+
+/// Writes shared data, unless somebody else has since it had this number; whether it was written.
+pub(crate) fn swap_shared(key: &str, value: &[u8], stamp: Option<u32>) -> bool {
+    // 0 would overwrite what another VM has written first. A key that is not there takes any other
+    // number, and one that is there will not have this one.
+    const NEVER: u32 = u32::MAX;
+    hostcalls::set_shared_data(key, Some(value), Some(stamp.unwrap_or(NEVER))).is_ok()
+}
+
 pub(crate) fn set_tick_period(period: Duration) {
     ignore(hostcalls::set_tick_period(period));
 }

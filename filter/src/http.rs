@@ -12,6 +12,7 @@ use chancery_engine::{
         BodyStep, Context as Judging, Exchange, HeadStep, HeaderEdit, Headers, Judged, RequestHead,
         ResponseHead, ResponseStep,
     },
+    quota,
     reason::Reason,
     refusal::Reply,
 };
@@ -20,7 +21,7 @@ use proxy_wasm::{
     types::{Action, BufferType},
 };
 
-use crate::{config::Config, host, instance, metric::metrics, signature};
+use crate::{config::Config, host, instance, metric::metrics, shelves::SharedData, signature};
 
 pub(crate) struct Http {
     config: Option<Rc<Config>>,
@@ -92,6 +93,9 @@ impl Http {
                 Verdict::Deny(reason) => (reason.as_str(), metrics().refused),
             };
             host::increment(metric);
+            if decision.verdict == Verdict::Deny(Reason::QuotaExceeded) {
+                host::increment(metrics().over_quota);
+            }
             // The access log has one line for the request; what streams back has entries only.
             if decision.direction == Direction::ToServer {
                 host::set_decision_property(&format!("{word} {id}"));
@@ -188,12 +192,18 @@ impl Http {
         let Some(exchange) = &mut self.exchange else {
             return Action::Pause;
         };
-        match exchange.body(&body) {
+        let mut step = exchange.body(&body);
+        while let BodyStep::Spend(charges) = &step {
+            step = exchange.spent(quota::spend(charges, &mut SharedData, host::now()));
+        }
+        match step {
             BodyStep::Reply(reply) => self.reply(&reply),
             BodyStep::Forward {
                 headers,
                 body: None,
             } => self.forward(&headers),
+            // The loop above leaves none; held is the safe side of being wrong.
+            BodyStep::Spend(_) => Action::Pause,
             BodyStep::Forward {
                 headers,
                 body: Some(rewritten),

@@ -58,11 +58,16 @@ pub(crate) fn with<T>(act: impl FnOnce(&mut Instance) -> T) -> Option<T> {
 
 /// Makes the VM's state with its first configuration, with what an earlier VM enforced.
 ///
+/// The newest configuration says whose snapshots are taken; one that says nothing of it leaves that
+/// as it is, so that no listener of a VM undoes what another asks for.
+///
 /// Whether it could: without randomness there is no safe instance id.
 pub(crate) fn begin(config: &Config) -> bool {
     INSTANCE.with_borrow_mut(|instance| {
-        if instance.is_none() {
-            *instance = Instance::new(config);
+        match instance {
+            None => *instance = Instance::new(config),
+            Some(instance) if !config.trust.is_empty() => instance.link.trust(config.trust.clone()),
+            Some(_) => {}
         }
         instance.is_some()
     })
@@ -81,7 +86,7 @@ impl Instance {
             u64::from_le_bytes(host::random()?),
         );
         let mut instance = Self {
-            link: Link::new(identity, config.limits),
+            link: Link::new(identity, config.limits, config.trust.clone()),
             policy: None,
             keys: Arc::default(),
             tokens: TokenCache::new(token_key, config.limits.max_cached_tokens),

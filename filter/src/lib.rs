@@ -10,6 +10,7 @@ mod http;
 mod instance;
 mod metric;
 mod root;
+mod shelves;
 mod signature;
 
 mod entry_point {

@@ -11,6 +11,8 @@ pub(crate) struct Metrics {
     pub(crate) allowed: Option<u32>,
     /// Requests and messages that were refused.
     pub(crate) refused: Option<u32>,
+    /// Of these, calls that a quota refused.
+    pub(crate) over_quota: Option<u32>,
     /// Version of the snapshot in force; 0 for none.
     pub(crate) snapshot_version: Option<u32>,
     /// When the snapshot in force was applied, in seconds since the Unix epoch.
@@ -35,6 +37,7 @@ impl Metrics {
         Self {
             allowed: host::define_counter("chancery.decisions.allowed"),
             refused: host::define_counter("chancery.decisions.refused"),
+            over_quota: host::define_counter("chancery.decisions.over_quota"),
             snapshot_version: host::define_gauge("chancery.snapshot.version"),
             snapshot_applied_seconds: host::define_gauge("chancery.snapshot.applied_seconds"),
             nacks: host::define_counter("chancery.snapshot.nacks"),

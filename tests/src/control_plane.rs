@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use chancery::signing::SigningError;
 use chancery_proto::{
     admin::v1::{
         Instance, ListInstancesRequest, ListInstancesResponse,
@@ -25,10 +26,13 @@ use tonic::transport::{Channel, Endpoint};
 use crate::{
     artifacts::{self, Missing},
     process::{Process, ProcessError},
+    signing,
     wait::{self, TimedOut},
 };
 
 const READY: &str = "chancery: listening on ";
+/// Beside the data folder.
+const SIGNING_KEY: &str = "signing.pem";
 const PAGE: i32 = 1000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -41,6 +45,9 @@ pub enum ControlPlaneError {
     /// A folder or file of it.
     #[error("the control plane's files: {0}")]
     Files(#[from] io::Error),
+    /// Its key.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// It did not start, or ended.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -111,6 +118,7 @@ impl ControlPlane {
         let folder = tempfile::Builder::new().prefix("chancery-").tempdir()?;
         let (data, log) = (folder.path().join("data"), folder.path().join("log"));
         fs::create_dir(&data)?;
+        signing::key().write(&folder.path().join(SIGNING_KEY))?;
         let (process, address) = serve(&program, &data, "127.0.0.1:0", &log).await?;
         Ok(Self {
             process: Some(process),
@@ -250,9 +258,30 @@ impl ControlPlane {
 
     /// Waits until at least `instances` are live and every live one enforces the newest snapshot.
     pub async fn converged(&self, instances: usize) -> Result<Vec<Instance>, ControlPlaneError> {
-        let client = InstanceServiceClient::new(self.connect().await?);
         let what = format!("{instances} instances to enforce the newest snapshot");
-        wait::until(&what, wait::PATIENCE, async || {
+        self.instances_until(&what, |live, converged| {
+            converged && live.len() >= instances
+        })
+        .await
+    }
+
+    /// Waits until at least `instances` are live and every live one refused a snapshot.
+    pub async fn refused(&self, instances: usize) -> Result<Vec<Instance>, ControlPlaneError> {
+        let what = format!("{instances} instances to refuse the newest snapshot");
+        self.instances_until(&what, |live, _| {
+            let refused = |instance: &Instance| !instance.nack_reason.is_empty();
+            live.len() >= instances && live.iter().all(refused)
+        })
+        .await
+    }
+
+    async fn instances_until(
+        &self,
+        what: &str,
+        enough: impl Fn(&[Instance], bool) -> bool,
+    ) -> Result<Vec<Instance>, ControlPlaneError> {
+        let client = InstanceServiceClient::new(self.connect().await?);
+        wait::until(what, wait::PATIENCE, async || {
             let request = ListInstancesRequest {
                 page_size: PAGE,
                 page_token: String::new(),
@@ -267,7 +296,7 @@ impl ControlPlane {
                 .into_iter()
                 .filter(|instance| instance.live)
                 .collect();
-            Ok((converged && live.len() >= instances).then_some(live))
+            Ok(enough(&live, converged).then_some(live))
         })
         .await
     }
@@ -330,6 +359,8 @@ async fn serve(
         .arg("--data-dir")
         .arg(data)
         .args(["--listen", listen, "--insecure-development"])
+        .arg("--signing-key")
+        .arg(data.with_file_name(SIGNING_KEY))
         .env("NO_COLOR", "1")
         .env(
             "RUST_LOG",

@@ -1,7 +1,7 @@
 //! The harness: everything that is needed to run Chancery, whole or in parts, and to look at it.
 //!
 //! - [`wasm_host`]: the filter in wasmtime, without Envoy.
-//! - [`envoy`], [`control_plane`], [`mcp_server`], [`client`], [`identity`]: the real parts.
+//! - [`envoy`], [`control_plane`], [`mcp_server`], [`client`], [`identity`], [`signing`]: the real parts.
 //! - [`case`], [`fixture`], [`layer`]: the case table, its policy and the layers that run it.
 //! - [`conformance`]: the official conformance suite of MCP.
 //! - [`matrix`]: every real client with every real server.
@@ -23,6 +23,7 @@ pub mod layer;
 pub mod matrix;
 pub mod mcp_server;
 pub mod process;
+pub mod signing;
 pub mod suite;
 pub mod wait;
 pub mod wasm_host;

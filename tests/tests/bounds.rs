@@ -7,31 +7,18 @@ use chancery_tests::{
         client::{Client, trace},
         http1::chunked,
         http2,
+        phrase::{CALL, EVENTS, JSON, RESULT, alice, text},
         sent::Sent,
-        spell,
         stage::{Stage, heard, is_refusal},
     },
     mcp_server::Reply,
 };
 
-const CALL: &str = "{'jsonrpc':'2.0','id':1,'method':'tools/call','params':{'name':'echo'}}";
-const RESULT: &str = "{'jsonrpc':'2.0','id':1,'result':{'content':[]}}";
-const EVENTS: &str = "text/event-stream";
-const JSON: &str = "application/json";
-
-fn text(text: &str) -> Vec<u8> {
-    spell::bytes(text)
-}
-
-fn alice(stage: &Stage) -> Client<'_> {
-    Client::new(stage, "alice@example.test", &["dev"]).unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_hold_at_one_byte_more() {
     const MIB: usize = 1 << 20;
     let stage = Stage::start().await.unwrap();
-    let alice = alice(&stage);
+    let alice = alice(&stage).unwrap();
     let padded = |size: usize| {
         let head = CALL.trim_end_matches("}}");
         let tail = "'}}}";
@@ -104,13 +91,14 @@ async fn limits_hold_at_one_byte_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_body_keeps_nobody_waiting() {
     let stage = Stage::start().await.unwrap();
-    let whole = alice(&stage).request(1, &[], CALL);
+    let whole = alice(&stage).unwrap().request(1, &[], CALL);
     let mut slow = stage.connect().await.unwrap();
     for (number, byte) in whole.iter().enumerate() {
         slow.send(&[*byte]).await;
         if number % 64 == 0 {
             assert_eq!(
                 alice(&stage)
+                    .unwrap()
                     .ask(1000 + number, &[], CALL)
                     .await
                     .unwrap()
@@ -152,7 +140,12 @@ async fn long_words_cost_the_record_little() {
     }
     let last = EACH * bodies.len();
     assert_eq!(
-        alice(&stage).ask(last, &[], CALL).await.unwrap().status,
+        alice(&stage)
+            .unwrap()
+            .ask(last, &[], CALL)
+            .await
+            .unwrap()
+            .status,
         200
     );
     let record = stage.record(last + 1).await.unwrap();
@@ -184,7 +177,7 @@ async fn long_answers_cost_the_record_little() {
     );
     stage.server.set(Reply::ok(JSON, text(&list)));
     let ask = "{'jsonrpc':'2.0','id':1,'method':'tools/list'}";
-    let answer = alice(&stage).ask(1, &[], ask).await.unwrap();
+    let answer = alice(&stage).unwrap().ask(1, &[], ask).await.unwrap();
     assert!(!is_refusal(&answer), "{}", heard(&answer));
     let mails: Vec<_> = (0..ITEMS)
         .map(|item| format!("'carol{item}@example.test'"))

@@ -7,6 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use chancery::signing::SigningKey;
 use chancery_proto::{
     audit::v1::entry::Event,
     node::v1::{connect_request::Message, connect_response},
@@ -17,6 +18,7 @@ use chancery_tests::{
     case::{self, Case},
     fixture::Fixture,
     layer::{SEALING_KEY, Snapshot, Wasm, plugin},
+    signing,
     wasm_host::{Cluster, RequestSpec, UpstreamResponse},
 };
 use prost::Message as _;
@@ -155,10 +157,7 @@ fn keeps_the_good_snapshot_when_a_bad_one_comes() {
 fn a_section_that_is_not_its_digest_is_refused() {
     let (mut wasm, fixture) = (start(), Fixture::new().unwrap());
     let snapshot = fixture.snapshot(1).unwrap();
-    let manifest = policy::SignedManifest {
-        manifest: snapshot.manifest.clone(),
-        signatures: vec![],
-    };
+    let manifest = signing::signed(&snapshot.manifest);
     wasm.say(connect_response::Message::Manifest(manifest))
         .unwrap();
     let section = snapshot.sections.first().unwrap();
@@ -174,6 +173,96 @@ fn a_section_that_is_not_its_digest_is_refused() {
     .unwrap();
     assert!(nacks(&mut wasm)[0].contains("holds something else"));
     assert_eq!(run(&mut wasm, &fixture, &allowed()), 503);
+}
+
+#[test]
+fn only_a_snapshot_by_a_trusted_key_is_enforced() {
+    let (mut wasm, fixture) = (start(), Fixture::new().unwrap());
+    let first = fixture.snapshot(1).unwrap();
+    let stranger = || SigningKey::from_secret(&[7; 32]);
+    let unsigned = |snapshot: &Snapshot| signing::signed_by(vec![], &snapshot.manifest);
+    wasm.push_signed(unsigned(&first), &first).unwrap();
+    assert!(nacks(&mut wasm)[0].contains("not signed"));
+    assert_eq!(run(&mut wasm, &fixture, &allowed()), 503);
+    wasm.push(&first).unwrap();
+    assert_eq!(acked(&mut wasm), [1]);
+
+    let second = fixture.snapshot(2).unwrap();
+    let mut altered = signing::signed(&second.manifest);
+    altered.manifest = fixture.snapshot(3).unwrap().manifest;
+    let mut renamed = signing::signed_by(vec![stranger()], &second.manifest);
+    renamed.signatures[0].key_id = signing::key().id().to_owned();
+    let by_stranger = signing::signed_by(vec![stranger()], &second.manifest);
+    for (manifest, reason) in [
+        (unsigned(&second), "not signed"),
+        (altered, "not what key"),
+        (renamed, "not what key"),
+        (by_stranger, "signed by no key"),
+        (signing::signed(&first.manifest), "not newer"),
+    ] {
+        wasm.push_signed(manifest, &second).unwrap();
+        let nacks = nacks(&mut wasm);
+        assert!(nacks[0].contains(reason), "{reason}: {nacks:?}");
+        assert_eq!(run(&mut wasm, &fixture, &allowed()), 200);
+    }
+    // While a key is replaced both sign.
+    let both = signing::signed_by(vec![stranger(), signing::key()], &second.manifest);
+    wasm.push_signed(both, &second).unwrap();
+    assert_eq!(acked(&mut wasm), [2]);
+}
+
+#[test]
+fn a_new_vm_takes_up_nothing_that_no_trusted_key_signed() {
+    let (mut wasm, fixture) = (start(), Fixture::new().unwrap());
+    wasm.push(&fixture.snapshot(1).unwrap()).unwrap();
+    let vm_id = plugin("{}").vm_id;
+    let [key] = &wasm.node.shared_data_keys(&vm_id)[..] else {
+        panic!("more is shared than the snapshot")
+    };
+    let key = String::from_utf8(key.clone()).unwrap();
+    let mut kept = wasm.node.shared_data(&vm_id, &key).unwrap();
+    // The last bytes are the signature's.
+    *kept.last_mut().unwrap() ^= 1;
+    wasm.node.set_shared_data(&vm_id, &key, kept);
+    wasm.reload().unwrap();
+    assert_eq!(run(&mut wasm, &fixture, &allowed()), 503);
+    let logs = wasm.node.logs();
+    assert!(logs.iter().any(|log| log.text.contains("is not what key")));
+}
+
+#[test]
+fn a_configuration_changes_whose_snapshots_are_taken() {
+    let (mut wasm, fixture) = (start(), Fixture::new().unwrap());
+    wasm.push(&fixture.snapshot(1).unwrap()).unwrap();
+    wasm.take_requests();
+    let other = SigningKey::from_secret(&[7; 32]);
+    let mut changed = plugin("{}");
+    let configuration = serde_json::json!({
+        "control_plane_cluster": "chancery", "node_id": "test", "trust_keys": [other.trust_key()],
+    });
+    changed.configuration = configuration.to_string().into_bytes();
+    wasm.vm.add_root(&changed).unwrap();
+    let second = fixture.snapshot(2).unwrap();
+    wasm.push(&second).unwrap();
+    assert!(nacks(&mut wasm)[0].contains("signed by no key"));
+    // One that says nothing of it undoes nothing.
+    changed.configuration = br#"{"control_plane_cluster":"chancery","node_id":"test"}"#.to_vec();
+    changed.root_id = "silent".to_owned();
+    wasm.vm.add_root(&changed).unwrap();
+    wasm.push(&second).unwrap();
+    assert!(nacks(&mut wasm)[0].contains("signed by no key"));
+    let manifest = signing::signed_by(vec![other], &second.manifest);
+    wasm.push_signed(manifest, &second).unwrap();
+    assert_eq!(acked(&mut wasm), [2]);
+
+    let placeholder = r#"{"control_plane_cluster":"c","node_id":"n","trust_keys":[{"key_id":"KEY_ID","public_key":"PUBLIC_KEY"}]}"#;
+    changed.configuration = placeholder.as_bytes().to_vec();
+    assert!(wasm.node.canary(&changed).unwrap().result.is_err());
+    let logs = wasm.node.logs();
+    assert!(
+        logs.iter()
+            .any(|log| log.text.contains("trust key `KEY_ID`"))
+    );
 }
 
 #[test]

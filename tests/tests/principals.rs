@@ -5,39 +5,15 @@
 use chancery_tests::{
     hostile::{
         client::{Client, trace},
-        spell,
+        phrase::{CALL, EVENTS, GET, JSON, RESULT, alice, event, header, text},
         stage::{Stage, heard, is_refusal},
     },
-    mcp_server::{Part, Reply},
+    mcp_server::Reply,
 };
-use http::{HeaderName, HeaderValue};
 
-const CALL: &str = "{'jsonrpc':'2.0','id':1,'method':'tools/call','params':{'name':'echo'}}";
 const EXPORT: &str =
     "{'jsonrpc':'2.0','id':1,'method':'tools/call','params':{'name':'export_customers'}}";
-const RESULT: &str = "{'jsonrpc':'2.0','id':1,'result':{'content':[]}}";
 const INITIALIZE: &str = "{'jsonrpc':'2.0','id':1,'method':'initialize','params':{'protocolVersion':'2025-11-25','capabilities':{},'clientInfo':{'name':'x','version':'1'}}}";
-const EVENTS: &str = "text/event-stream";
-const JSON: &str = "application/json";
-
-fn text(text: &str) -> Vec<u8> {
-    spell::bytes(text)
-}
-
-fn event(data: &str) -> Part {
-    Part::Bytes(text(&format!("data: {data}\n\n")).into())
-}
-
-fn header(name: &'static str, value: &'static str) -> (HeaderName, HeaderValue) {
-    (
-        HeaderName::from_static(name),
-        HeaderValue::from_static(value),
-    )
-}
-
-fn alice(stage: &Stage) -> Client<'_> {
-    Client::new(stage, "alice@example.test", &["dev"]).unwrap()
-}
 
 fn bob(stage: &Stage) -> Client<'_> {
     Client::new(stage, "bob@example.test", &["dev"]).unwrap()
@@ -46,8 +22,6 @@ fn bob(stage: &Stage) -> Client<'_> {
 fn sue(stage: &Stage) -> Client<'_> {
     Client::new(stage, "sue@example.test", &["support"]).unwrap()
 }
-
-const GET: [&str; 3] = [":method: GET", "-content-length", "-content-type"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_masked_stays_masked_whichever_way_it_comes() {
@@ -101,7 +75,7 @@ async fn a_session_is_its_principals_alone() {
     let (name, value) = header("mcp-session-id", OWN);
     let opened = Reply::ok(JSON, text(RESULT)).with_header(name, value);
     stage.server.set(opened);
-    let (alice, bob) = (alice(&stage), bob(&stage));
+    let (alice, bob) = (alice(&stage).unwrap(), bob(&stage));
     let opened = alice.ask(1, &[], INITIALIZE).await.unwrap();
     let sealed = opened.header("mcp-session-id").unwrap();
     assert_ne!(sealed, OWN, "the server's own id is shown");
@@ -147,7 +121,7 @@ async fn a_session_is_its_principals_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_state_of_a_request_is_its_principals_alone() {
     let stage = Stage::start().await.unwrap();
-    let (alice, bob) = (alice(&stage), bob(&stage));
+    let (alice, bob) = (alice(&stage).unwrap(), bob(&stage));
     let asks = "{'jsonrpc':'2.0','id':1,'result':{'resultType':'input_required','inputRequests':{'a':{'method':'roots/list'}},'requestState':'server-state-1'}}";
     stage.server.set(Reply::ok(JSON, text(asks)));
     let head = [
@@ -190,7 +164,7 @@ async fn the_state_of_a_request_is_its_principals_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_begins_with_initialize_alone() {
     let stage = Stage::start().await.unwrap();
-    let alice = alice(&stage);
+    let alice = alice(&stage).unwrap();
     for (number, head, body, kind) in [
         (1, &[][..], CALL, JSON),
         (2, &GET[..], "", EVENTS),

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use chancery::signing::SigningKey;
 use chancery_engine::id::Hex;
 use chancery_proto::audit::v1::{RecordFilter, entry::Event};
 use chancery_tests::{
@@ -295,4 +296,40 @@ async fn a_killed_control_plane_loses_no_entry_and_none_comes_twice() {
         stack.until_recorded(&refused).await;
         assert_eq!(refused.len(), 25 * (round + 1));
     }
+}
+
+/// The filter trusts one key only: whatever else signs, an Envoy enforces nothing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_control_plane_that_is_not_trusted_changes_nothing() {
+    let stranger = SigningKey::generate().unwrap();
+    let provider = IdentityProvider::generate("https://idp.test", AUDIENCE).unwrap();
+    let server = McpServer::start().await.unwrap();
+    let control_plane = ControlPlane::start().await.unwrap();
+    let resources = artifacts::root().join("tests/demo/resources");
+    control_plane.apply_path(&resources).await.unwrap();
+    let upstream = Upstream::local("upstream", server.address());
+    let filter = Filter::Chancery(artifacts::filter().unwrap());
+    let mut options = EnvoyOptions::new(filter, vec![upstream], control_plane.address());
+    options.plugin = json!({ "trust_keys": [stranger.trust_key()] });
+    let envoy = Envoy::start(&options).await.unwrap();
+    let refused = control_plane.refused(options.instances()).await.unwrap();
+    for instance in refused {
+        assert!(instance.applied.is_none(), "{instance:?}");
+        assert!(
+            instance.nack_reason.contains("signed by no key"),
+            "{instance:?}"
+        );
+    }
+    let stack = Stack {
+        envoy,
+        control_plane,
+        server,
+        provider,
+        instances: options.instances(),
+    };
+    let (status, body) = stack.call("get_note", &stack.alice()).await;
+    assert_eq!(
+        (status, &body["error"]["data"]["reason"]),
+        (503, &json!("no_snapshot"))
+    );
 }

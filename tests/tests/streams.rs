@@ -5,38 +5,14 @@
 use chancery_proto::audit::v1::{OutcomeStatus, Verdict};
 use chancery_tests::{
     hostile::{
-        client::{Client, trace},
-        spell,
+        client::trace,
+        phrase::{CALL, EVENTS, GET, JSON, RESULT, alice, event, header, text},
         stage::{Stage, heard, is_refusal},
     },
     mcp_server::{Gate, Part, Reply},
     wait,
 };
-use http::{HeaderName, HeaderValue, StatusCode};
-
-const CALL: &str = "{'jsonrpc':'2.0','id':1,'method':'tools/call','params':{'name':'echo'}}";
-const RESULT: &str = "{'jsonrpc':'2.0','id':1,'result':{'content':[]}}";
-const EVENTS: &str = "text/event-stream";
-const JSON: &str = "application/json";
-
-fn text(text: &str) -> Vec<u8> {
-    spell::bytes(text)
-}
-
-fn event(data: &str) -> Part {
-    Part::Bytes(text(&format!("data: {data}\n\n")).into())
-}
-
-fn header(name: &'static str, value: &'static str) -> (HeaderName, HeaderValue) {
-    (
-        HeaderName::from_static(name),
-        HeaderValue::from_static(value),
-    )
-}
-
-fn alice(stage: &Stage) -> Client<'_> {
-    Client::new(stage, "alice@example.test", &["dev"]).unwrap()
-}
+use http::StatusCode;
 
 async fn until_unfinished(stage: &Stage, count: usize) {
     let reached =
@@ -46,8 +22,6 @@ async fn until_unfinished(stage: &Stage, count: usize) {
         .unwrap();
 }
 
-const GET: [&str; 3] = [":method: GET", "-content-length", "-content-type"];
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_delivered_before_the_next_is_there() {
     let stage = Stage::start().await.unwrap();
@@ -56,7 +30,11 @@ async fn an_event_is_delivered_before_the_next_is_there() {
         let progress = "{'jsonrpc':'2.0','method':'notifications/progress','params':{'progressToken':1,'progress':1}}";
         let parts = vec![event(progress), Part::Wait(gate.clone()), event(RESULT)];
         stage.server.set(Reply::ok(EVENTS, "").with_body(parts));
-        let mut connection = alice(&stage).begin(number, head, body).await.unwrap();
+        let mut connection = alice(&stage)
+            .unwrap()
+            .begin(number, head, body)
+            .await
+            .unwrap();
         let has =
             |part: &'static str| move |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(part);
         let first = connection.read_until(has("progressToken")).await.unwrap();
@@ -77,7 +55,11 @@ async fn a_client_that_goes_away_is_gone_for_the_server_too() {
             Part::Wait(Gate::closed()),
         ];
         stage.server.set(Reply::ok(EVENTS, "").with_body(parts));
-        let mut connection = alice(&stage).begin(number, head, body).await.unwrap();
+        let mut connection = alice(&stage)
+            .unwrap()
+            .begin(number, head, body)
+            .await
+            .unwrap();
         connection
             .read_until(|bytes| String::from_utf8_lossy(bytes).contains("ping"))
             .await
@@ -94,7 +76,7 @@ async fn a_client_that_goes_away_is_gone_for_the_server_too() {
     // Also where the answer is held to be judged.
     let parts = vec![Part::Bytes("{".into()), Part::Wait(Gate::closed())];
     stage.server.set(Reply::ok(JSON, "").with_body(parts));
-    let connection = alice(&stage).begin(3, &[], CALL).await.unwrap();
+    let connection = alice(&stage).unwrap().begin(3, &[], CALL).await.unwrap();
     until_unfinished(&stage, 1).await;
     drop(connection);
     until_unfinished(&stage, 0).await;
@@ -103,11 +85,19 @@ async fn a_client_that_goes_away_is_gone_for_the_server_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn half_a_request_is_recorded_and_never_forwarded() {
     let stage = Stage::start().await.unwrap();
-    let whole = alice(&stage).request(1, &[], CALL);
+    let whole = alice(&stage).unwrap().request(1, &[], CALL);
     let mut connection = stage.connect().await.unwrap();
     connection.send(&whole[..whole.len() - 3]).await;
     // Envoy has the first request in hand when it answers the second one.
-    assert_eq!(alice(&stage).ask(2, &[], CALL).await.unwrap().status, 200);
+    assert_eq!(
+        alice(&stage)
+            .unwrap()
+            .ask(2, &[], CALL)
+            .await
+            .unwrap()
+            .status,
+        200
+    );
     drop(connection);
     let record = stage.record(2).await.unwrap();
     let verdicts: Vec<_> = record
@@ -134,7 +124,7 @@ async fn an_answer_that_breaks_off_shows_nothing_that_was_not_judged() {
     ];
     stage.server.set(Reply::ok(EVENTS, "").with_body(parts));
     let list = "{'jsonrpc':'2.0','id':1,'method':'tools/list'}";
-    let mut connection = alice(&stage).begin(1, &[], list).await.unwrap();
+    let mut connection = alice(&stage).unwrap().begin(1, &[], list).await.unwrap();
     let has_ping = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("ping");
     connection.read_until(has_ping).await.unwrap();
     gate.open();
@@ -146,7 +136,7 @@ async fn an_answer_that_breaks_off_shows_nothing_that_was_not_judged() {
     );
     let parts = vec![Part::Bytes(text("{'jsonrpc':'2.0'").into()), Part::Abort];
     stage.server.set(Reply::ok(JSON, "").with_body(parts));
-    let answer = alice(&stage).ask(2, &[], CALL).await.unwrap();
+    let answer = alice(&stage).unwrap().ask(2, &[], CALL).await.unwrap();
     assert!(is_refusal(&answer), "{}", heard(&answer));
     let record = stage
         .record_of([&*trace(1), &*trace(2)].into_iter())
@@ -171,7 +161,7 @@ async fn one_decision_is_one_call() {
         "+x-envoy-max-retries: 5",
         "+x-envoy-retriable-status-codes: 503",
     ];
-    alice(&stage).ask(1, &head, CALL).await.unwrap();
+    alice(&stage).unwrap().ask(1, &head, CALL).await.unwrap();
     assert_eq!(stage.received()[&trace(1)].len(), 1);
     // Nor may a client tell Envoy when to give up, or to send a second one meanwhile.
     stage.server.set(Reply::ok(JSON, text(RESULT)));
@@ -181,7 +171,15 @@ async fn one_decision_is_one_call() {
         "+x-envoy-upstream-rq-timeout-ms: 1",
         "+x-envoy-retry-on: 5xx",
     ];
-    assert_eq!(alice(&stage).ask(2, &head, CALL).await.unwrap().status, 200);
+    assert_eq!(
+        alice(&stage)
+            .unwrap()
+            .ask(2, &head, CALL)
+            .await
+            .unwrap()
+            .status,
+        200
+    );
     assert_eq!(stage.received()[&trace(2)].len(), 1);
 }
 
@@ -208,7 +206,7 @@ async fn no_header_of_an_answer_leads_around_us() {
             reply = reply.with_header(name, value);
         }
         stage.server.set(reply);
-        let answer = alice(&stage).ask(number, &[], CALL).await.unwrap();
+        let answer = alice(&stage).unwrap().ask(number, &[], CALL).await.unwrap();
         let passed: Vec<_> = away
             .iter()
             .filter(|(name, _)| answer.header(name).is_some())
@@ -220,7 +218,7 @@ async fn no_header_of_an_answer_leads_around_us() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_judged_whole_wherever_it_is_cut() {
     let stage = Stage::start().await.unwrap();
-    let alice = alice(&stage);
+    let alice = alice(&stage).unwrap();
     let ping = "\u{feff}data: {'jsonrpc':'2.0','id':9,'method':'ping'}\r\n\r\n";
     let list = "id: 1\r\ndata: {'jsonrpc':'2.0','id':1,\r\ndata:'result':{'tools':[{'name':'delete_note'},{'name':'echo'}]}}\r\n\r\n";
     let stream = text(&[ping, list].concat());

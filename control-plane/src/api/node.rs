@@ -163,7 +163,7 @@ impl Session {
             .heard(&self.source, |instance| instance.warnings = warnings);
         let manifest = SignedManifest {
             manifest: snapshot.manifest.clone(),
-            signatures: Vec::new(),
+            signatures: snapshot.signatures.clone(),
         };
         self.say(connect_response::Message::Manifest(manifest))
             .await?;

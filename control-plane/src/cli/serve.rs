@@ -34,6 +34,16 @@ pub(crate) struct ServeArgs {
         default_value = "127.0.0.1:7400"
     )]
     listen: SocketAddr,
+    /// A key that signs snapshots (see `chancery keygen`); repeatable, to replace one without a gap
+    ///
+    /// In development and without it one is made in the data folder; the log says what filters need
+    /// to trust it.
+    #[arg(
+        long = "signing-key",
+        value_name = "FILE",
+        env = "CHANCERY_SIGNING_KEY"
+    )]
+    signing_keys: Vec<PathBuf>,
     /// Authenticate nobody; on loopback, for development only
     #[arg(long)]
     insecure_development: bool,
@@ -52,12 +62,14 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
         data_dir,
         store_key,
         listen,
+        signing_keys,
         insecure_development,
     } = args;
     match serve::run(ServeOptions {
         data_dir,
         store_key,
         listen,
+        signing_keys,
         insecure_development,
     })
     .await
@@ -74,7 +86,9 @@ fn exit_of(error: &ServeError) -> Exit {
     match error {
         ServeError::NoAuthentication
         | ServeError::NotLoopback { .. }
+        | ServeError::NoSigningKey
         | ServeError::NoStoreKey
+        | ServeError::Signing(_)
         | ServeError::Key(_) => Exit::Invalid,
         ServeError::InUse { .. } => Exit::Conflict,
         ServeError::Io { .. }

@@ -124,7 +124,7 @@ const OVERLOADED: &str = "overloaded";
 /// The credentials of an instance.
 #[derive(Debug)]
 pub struct Credentials {
-    max_credentials: usize,
+    capacity: usize,
     known: BTreeMap<Key, Known>,
     /// Oldest first; each key of `known` once.
     order: VecDeque<Key>,
@@ -152,7 +152,7 @@ impl Credentials {
     /// None yet.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            max_credentials: limits.max_cached_credentials,
+            capacity: limits.max_cached_credentials,
             known: BTreeMap::new(),
             order: VecDeque::new(),
             open: BTreeMap::new(),
@@ -171,7 +171,7 @@ impl Credentials {
             open.waiters.push((waiter, until));
             return Asked::Waits(None);
         }
-        if self.open.len() >= self.max_credentials {
+        if self.open.len() >= self.capacity {
             return Asked::Answered(Err(OVERLOADED.into()));
         }
         self.last_id = self.last_id.wrapping_add(1);
@@ -225,7 +225,7 @@ impl Credentials {
         if self.known.insert(key.clone(), known).is_none() {
             self.order.push_back(key);
         }
-        while self.order.len() > self.max_credentials {
+        while self.order.len() > self.capacity {
             if let Some(oldest) = self.order.pop_front() {
                 self.known.remove(&oldest);
             }
@@ -274,7 +274,7 @@ impl Credentials {
             return;
         }
         self.forget(|key| *key == need.key);
-        if self.refused.len() >= self.max_credentials {
+        if self.refused.len() >= self.capacity {
             self.refused.clear();
         }
         let digest = Digest::of(credential.value.expose());

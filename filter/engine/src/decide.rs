@@ -1,11 +1,13 @@
 //! The one evaluator: lists, calls, simulation and replay all ask it.
 
 use crate::{
+    circumstances::Circumstances,
     policy::{Policy, ServerIndex},
     principal::Principal,
     reason::Reason,
     redact::Redaction,
     rule::{Act, CapabilityKind, Effect, Rule},
+    truth::Truth,
 };
 
 /// What the rules say about one use of one capability.
@@ -34,8 +36,19 @@ pub struct RulesFor<'p>(Vec<&'p Rule>);
 
 impl Policy {
     /// The rules about a principal at a server: looked for once, asked about many acts.
-    pub fn rules_for(&self, server: ServerIndex, principal: &Principal) -> RulesFor<'_> {
-        let about = |rule: &&Rule| rule.subjects.contain(principal);
+    pub fn rules_for(
+        &self,
+        server: ServerIndex,
+        principal: &Principal,
+        circumstances: &Circumstances<'_>,
+    ) -> RulesFor<'_> {
+        let about = |rule: &&Rule| {
+            let truth = self.membership(&rule.name, &rule.subjects, principal, circumstances);
+            match rule.effect {
+                Effect::Allow => truth == Truth::Holds,
+                Effect::Deny => truth != Truth::Fails,
+            }
+        };
         RulesFor(self.rules_of(server).filter(about).collect())
     }
 }

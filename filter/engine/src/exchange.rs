@@ -5,9 +5,11 @@
 //! open ─┬─ Pass                                   not governed, and that is allowed
 //!       ├─ Reply                                  refused
 //!       ├─ Verify ── verified ─┐                  a signature is to be checked
-//!       └──────────────────────┴─ AwaitBody ── body ──┬─ Reply
-//!                              └─ Forward ────────────┴─ Forward ── response_head ─┬─ Hold ── response_body
-//!                                                                                  └─ Stream ── response_chunk…
+//!       └──────────────────────┼─ AwaitBody ── body ──┬─ Reply
+//!                              │                      ├─ Spend ── spent ─┬─ Reply
+//!                              └─ Forward             └──────────────────┴─ Forward
+//! Forward ── response_head ─┬─ Hold ── response_body
+//!                           └─ Stream ── response_chunk…
 //! ```
 //! Where the server is called with a credential, `AwaitCredential` comes in the place of `Forward`,
 //! and [`Exchange::credential`] goes on from there.
@@ -26,6 +28,7 @@ mod headers;
 mod list;
 mod malformed;
 mod response;
+mod spend;
 mod stateless;
 mod stream;
 mod strip;
@@ -36,12 +39,13 @@ use std::sync::Arc;
 
 pub use body::BodyStep;
 use claims::HeaderClaims;
-use credential::Allowed;
 pub use credential::CredentialStep;
+use credential::Pending;
 pub use head::{HeadStep, RequestHead};
 pub use headers::{HeaderEdit, Headers};
 use malformed::Malformed;
 pub use response::{Judged, ResponseHead, ResponseStep};
+use spend::Allowed;
 use stream::Stream;
 
 use crate::{
@@ -114,8 +118,10 @@ pub struct Exchange {
     unverified: Option<Box<(Box<str>, UnverifiedToken)>>,
     /// The client's own token, where it is needed for the credential. It goes nowhere else.
     bearer: Option<Secret>,
-    /// What was allowed and waits for a credential.
-    allowed: Option<Box<Allowed>>,
+    /// What goes on once its quotas have been asked.
+    allowed: Option<Allowed>,
+    /// What goes on once there is a credential for it.
+    pending: Option<Box<Pending>>,
     /// What the server was called with.
     used: Option<(Need, Arc<Credential>)>,
     /// What the answer is judged by.
@@ -192,6 +198,7 @@ impl Exchange {
             unverified: None,
             bearer: None,
             allowed: None,
+            pending: None,
             used: None,
             asked: Asked::default(),
             stream: Stream::default(),
@@ -272,9 +279,9 @@ impl Exchange {
             ..self.refusal(reason, subject.rpc_id, subject.detail)
         };
         let reply = refusal.reply();
-        match self.allowed.take() {
+        match self.pending.take() {
             None => self.decide(Verdict::Deny(reason), Direction::ToServer, subject),
-            Some(allowed) => self.take_back(*allowed, reason),
+            Some(pending) => self.take_back(*pending, reason),
         }
         self.phase = Phase::Done;
         reply
@@ -282,7 +289,7 @@ impl Exchange {
 
     fn decide(&mut self, verdict: Verdict, direction: Direction, subject: Subject<'_>) {
         let event = self.decision(verdict, direction, subject);
-        self.record(Event::Decision(Box::new(event)), self.context.now);
+        self.record(Event::Decision(event), self.context.now);
     }
 
     fn decision(
@@ -290,8 +297,8 @@ impl Exchange {
         verdict: Verdict,
         direction: Direction,
         subject: Subject<'_>,
-    ) -> DecisionEvent {
-        DecisionEvent {
+    ) -> Box<DecisionEvent> {
+        Box::new(DecisionEvent {
             request: self.ids.clone(),
             principal: Arc::clone(&self.principal),
             direction,
@@ -312,7 +319,7 @@ impl Exchange {
             findings: subject.findings,
             size_bytes: subject.size_bytes,
             upstream_identity: self.used().and_then(|_| self.upstream_identity()),
-        }
+        })
     }
 
     fn record(&mut self, event: Event, time: Time) {
@@ -360,3 +367,7 @@ struct Ending {
     size_bytes: usize,
     reason: Option<Reason>,
 }
+
+#[cfg(test)]
+#[cfg(feature = "proto")]
+mod tests;

@@ -75,7 +75,7 @@ pub struct Time(u64);
 
 impl Time {
     /// From milliseconds since the Unix epoch.
-    pub fn from_unix_ms(milliseconds: u64) -> Self {
+    pub const fn from_unix_ms(milliseconds: u64) -> Self {
         Self(milliseconds)
     }
 

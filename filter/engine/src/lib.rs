@@ -4,6 +4,7 @@
 //! random bytes are arguments, signatures are checked by whoever drives the machine. The filter,
 //! the control plane's compile gate, the tests and the simulator run this same code.
 
+pub mod circumstances;
 pub mod credential;
 pub mod decide;
 pub mod entry;
@@ -15,6 +16,7 @@ pub mod limits;
 pub mod message;
 pub mod policy;
 pub mod principal;
+pub mod quota;
 pub mod reason;
 pub mod redact;
 pub mod refusal;
@@ -24,7 +26,10 @@ pub mod seal;
 pub mod secret;
 pub mod server;
 pub mod sse;
+pub mod subject;
 pub mod token;
+pub mod trust;
+pub mod truth;
 
 #[cfg(feature = "proto")]
 pub mod link;

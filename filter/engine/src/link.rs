@@ -19,6 +19,7 @@ use crate::{
     seal::{Keyring, SealingKey},
     secret::Secret,
     snapshot::{FEATURES, InvalidSnapshot, Loader, Progress},
+    trust::TrustKeys,
     wire::audit::{principal_of, time_of, timestamp},
 };
 
@@ -86,11 +87,11 @@ const FIRST_RETRY_MS: u64 = 100;
 const MAX_RETRY_MS: u64 = 2_000;
 
 impl Link {
-    /// A machine that opens its stream with the first tick.
-    pub fn new(identity: Identity, limits: Limits) -> Self {
+    /// A machine that opens its stream with the first tick, and takes snapshots by these keys.
+    pub fn new(identity: Identity, limits: Limits, trust: TrustKeys) -> Self {
         Self {
             identity,
-            loader: Loader::new(limits),
+            loader: Loader::new(limits, trust),
             keys: Keyring::default(),
             credentials: Credentials::new(&limits),
             ring: Ring::new(limits),
@@ -102,10 +103,15 @@ impl Link {
         }
     }
 
+    /// Takes snapshots by these keys from now on. What is in force stays.
+    pub fn trust(&mut self, keys: TrustKeys) {
+        self.loader.trust(keys);
+    }
+
     /// Takes over what another VM enforced last.
     ///
     /// # Errors
-    /// Where it does not compile here.
+    /// Where it does not compile here, or is by nobody who is trusted here.
     pub fn restore(&mut self, stored: &[u8]) -> Result<Option<Arc<Policy>>, InvalidSnapshot> {
         Ok(match self.loader.restore(stored)? {
             Progress::Applied(policy) => Some(policy),
@@ -254,9 +260,7 @@ impl Link {
             }
         };
         let progress = match message {
-            Some(connect_response::Message::Manifest(signed)) => {
-                self.loader.offer(&signed.manifest)
-            }
+            Some(connect_response::Message::Manifest(signed)) => self.loader.offer(signed),
             Some(connect_response::Message::SectionChunk(chunk)) => {
                 let pb::SectionChunk {
                     digest,

@@ -3,11 +3,17 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    circumstances::Circumstances,
+    glob::Glob,
     id::SnapshotVersion,
+    principal::Principal,
+    quota::Quota,
     reason::Reason,
     rule::Rule,
     server::{Endpoint, Server, Upstream},
+    subject::{Role, Subjects},
     token::IdentityProvider,
+    truth::Truth,
 };
 
 /// Everything an instance enforces.
@@ -16,6 +22,9 @@ pub struct Policy {
     version: SnapshotVersion,
     servers: Vec<Registered>,
     rules: Vec<Rule>,
+    /// By resource name.
+    roles: BTreeMap<Box<str>, Role>,
+    quotas: Vec<Quota>,
     /// By path: endpoints are few a path, paths may be many.
     endpoints: BTreeMap<Box<str>, Vec<(Endpoint, ServerIndex)>>,
     providers: BTreeMap<Box<str>, IdentityProvider>,
@@ -26,6 +35,8 @@ struct Registered {
     server: Server,
     /// Positions of the rules that name it.
     rules: Vec<usize>,
+    /// Positions of the quotas that name it.
+    quotas: Vec<usize>,
 }
 
 /// A server of one policy.
@@ -48,6 +59,12 @@ pub enum PolicyError {
         /// The name.
         name: Box<str>,
     },
+    /// Two quotas have one name.
+    #[error("quota `{name}` occurs twice")]
+    DuplicateQuota {
+        /// The name.
+        name: Box<str>,
+    },
     /// Two servers claim one place.
     #[error("servers `{first}` and `{second}` claim the same host and path `{path}`")]
     DuplicateEndpoint {
@@ -58,6 +75,20 @@ pub enum PolicyError {
         /// Where.
         path: Box<str>,
     },
+    /// Two roles have one name.
+    #[error("role `{name}` occurs twice")]
+    DuplicateRole {
+        /// The name.
+        name: Box<str>,
+    },
+    /// A rule or quota names a role that its organization does not have.
+    #[error("`{name}` names role `{role}`, expected the id of a role of its organization")]
+    UnknownRole {
+        /// What names it.
+        name: Box<str>,
+        /// The id.
+        role: Box<str>,
+    },
     /// Two identity providers have one issuer.
     #[error("issuer `{issuer}` occurs twice")]
     DuplicateIssuer {
@@ -66,23 +97,44 @@ pub enum PolicyError {
     },
 }
 
+/// The parts of a snapshot, each valid by itself; their order has no meaning.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// Registered servers.
+    pub servers: Vec<Server>,
+    /// Who may use what.
+    pub rules: Vec<Rule>,
+    /// Named sets of principals.
+    pub roles: Vec<Role>,
+    /// How much may be called.
+    pub quotas: Vec<Quota>,
+    /// Who issues tokens.
+    pub identity_providers: Vec<IdentityProvider>,
+}
+
 impl Policy {
     /// Puts the parts of a snapshot together.
     ///
     /// # Errors
     /// Where they contradict each other.
-    pub fn new(
-        version: SnapshotVersion,
-        servers: Vec<Server>,
-        mut rules: Vec<Rule>,
-        identity_providers: Vec<IdentityProvider>,
-    ) -> Result<Self, PolicyError> {
-        rules.sort_by(|a, b| a.name.cmp(&b.name));
-        if let Some([rule, _]) = rules.array_windows().find(|[a, b]| a.name == b.name) {
-            return Err(PolicyError::DuplicateRule {
-                name: rule.name.clone(),
-            });
-        }
+    pub fn new(version: SnapshotVersion, parts: Parts) -> Result<Self, PolicyError> {
+        let Parts {
+            servers,
+            rules,
+            roles,
+            quotas,
+            identity_providers,
+        } = parts;
+        let rules = in_order(
+            rules,
+            |rule| &rule.name,
+            |name| PolicyError::DuplicateRule { name },
+        )?;
+        let quotas = in_order(
+            quotas,
+            |quota| &quota.name,
+            |name| PolicyError::DuplicateQuota { name },
+        )?;
         let mut names = BTreeMap::new();
         let mut endpoints: BTreeMap<Box<str>, Vec<(Endpoint, ServerIndex)>> = BTreeMap::new();
         for (position, server) in servers.iter().enumerate() {
@@ -112,16 +164,47 @@ impl Policy {
                 return Err(PolicyError::DuplicateIssuer { issuer });
             }
         }
+        let roles_by_name = by_name(roles)?;
+        let of_rules = rules.iter().map(|rule| (&*rule.name, &rule.subjects));
+        let of_quotas = quotas.iter().map(|quota| (&*quota.name, &quota.subjects));
+        check_roles(&roles_by_name, of_rules.chain(of_quotas))?;
         let registered = servers
             .into_iter()
-            .map(|server| Registered::new(server, &rules));
+            .map(|server| Registered::new(server, &rules, &quotas));
         Ok(Self {
             version,
             servers: registered.collect(),
             rules,
+            roles: roles_by_name,
+            quotas,
             endpoints,
             providers,
         })
+    }
+
+    /// A role of an organization, `organizations/{o}`, by its id.
+    pub fn role(&self, organization: &str, id: &str) -> Option<&Role> {
+        self.roles.get(&*role_name(organization, id))
+    }
+
+    /// Whether a principal is in the subjects of a resource, whose name says which organization's
+    /// roles they are about.
+    pub(crate) fn membership(
+        &self,
+        name: &str,
+        subjects: &Subjects,
+        principal: &Principal,
+        circumstances: &Circumstances<'_>,
+    ) -> Truth {
+        let workspace = circumstances.workspace;
+        let in_role = |id: &str| {
+            let role = self.role(organization_of(name), id);
+            let no_role = |_: &str| Truth::Fails;
+            role.map_or(Truth::Fails, |role| {
+                role.subjects.contain(principal, workspace, no_role)
+            })
+        };
+        subjects.contain(principal, workspace, in_role)
     }
 
     /// Which snapshot it is.
@@ -151,6 +234,15 @@ impl Policy {
         positions
             .iter()
             .filter_map(|position| self.rules.get(*position))
+    }
+
+    /// The quotas that name a server, in the order of their names.
+    pub(crate) fn quotas_of(&self, server: ServerIndex) -> impl Iterator<Item = &Quota> {
+        let registered = self.servers.get(server.0);
+        let positions = registered.map_or(&[][..], |registered| &registered.quotas);
+        positions
+            .iter()
+            .filter_map(|position| self.quotas.get(*position))
     }
 
     /// Who issues an issuer's tokens.
@@ -207,21 +299,81 @@ impl Policy {
     }
 }
 
+fn role_name(organization: &str, id: &str) -> String {
+    format!("{organization}/roles/{id}")
+}
+
+/// The organization, `organizations/{o}`, that a resource belongs to.
+fn organization_of(name: &str) -> &str {
+    let mut slashes = name.match_indices('/').map(|(at, _)| at);
+    let end = slashes.nth(1).unwrap_or(name.len());
+    name.get(..end).unwrap_or_default()
+}
+
+/// Puts parts in the order of their names, of which each occurs once.
+fn in_order<T>(
+    mut parts: Vec<T>,
+    name: impl Fn(&T) -> &str,
+    twice: impl Fn(Box<str>) -> PolicyError,
+) -> Result<Vec<T>, PolicyError> {
+    parts.sort_by(|a, b| name(a).cmp(name(b)));
+    match parts.array_windows().find(|[a, b]| name(a) == name(b)) {
+        Some([part, _]) => Err(twice(name(part).into())),
+        None => Ok(parts),
+    }
+}
+
+/// Whether every role that subjects name is one of their organization.
+fn check_roles<'p>(
+    roles: &BTreeMap<Box<str>, Role>,
+    mut named: impl Iterator<Item = (&'p str, &'p Subjects)>,
+) -> Result<(), PolicyError> {
+    let unknown = named.find_map(|(name, subjects)| {
+        let organization = organization_of(name);
+        let mut of_subjects = subjects.roles.iter();
+        let role = of_subjects.find(|role| !roles.contains_key(&*role_name(organization, role)));
+        role.map(|role| (name, role.clone()))
+    });
+    match unknown {
+        Some((name, role)) => Err(PolicyError::UnknownRole {
+            name: name.into(),
+            role,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn by_name(roles: Vec<Role>) -> Result<BTreeMap<Box<str>, Role>, PolicyError> {
+    let mut named = BTreeMap::new();
+    for role in roles {
+        let name = role.name.clone();
+        if named.insert(name.clone(), role).is_some() {
+            return Err(PolicyError::DuplicateRole { name });
+        }
+    }
+    Ok(named)
+}
+
 impl Registered {
-    fn new(server: Server, rules: &[Rule]) -> Self {
-        let organization = server.organization();
-        let names = |rule: &Rule| {
-            let same = rule
-                .name
-                .strip_prefix(organization)
-                .is_some_and(|r| r.starts_with('/'));
-            same && rule.servers.iter().any(|glob| glob.matches(server.id()))
+    fn new(server: Server, rules: &[Rule], quotas: &[Quota]) -> Self {
+        let is_named = |name: &str, servers: &[Glob]| {
+            organization_of(name) == server.organization()
+                && servers.iter().any(|glob| glob.matches(server.id()))
         };
-        let positions = rules.iter().enumerate().filter(|(_, rule)| names(rule));
-        let positions = positions.map(|(position, _)| position).collect();
+        let rules = rules.iter().map(|rule| is_named(&rule.name, &rule.servers));
+        let quotas = quotas
+            .iter()
+            .map(|quota| is_named(&quota.name, &quota.servers));
         Self {
-            rules: positions,
+            rules: positions(rules),
+            quotas: positions(quotas),
             server,
         }
     }
+}
+
+/// Where it is so.
+fn positions(of: impl Iterator<Item = bool>) -> Vec<usize> {
+    let named = of.enumerate().filter(|(_, is_named)| *is_named);
+    named.map(|(position, _)| position).collect()
 }

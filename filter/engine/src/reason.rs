@@ -55,6 +55,12 @@ pub enum Reason {
     DeniedByRule,
     /// No rule allows it.
     NoMatchingRule,
+    /// The server does not offer it to the call's workspace.
+    NotOffered,
+    /// What a dispatcher would call cannot be read.
+    UnreadableDispatch,
+    /// A quota has no call left.
+    QuotaExceeded,
     /// The server's answer cannot be judged.
     UnreadableResponse,
     /// The server's answer is longer than the limit.
@@ -95,6 +101,9 @@ impl Reason {
             Self::UnknownMethod => "unknown_method",
             Self::DeniedByRule => "denied_by_rule",
             Self::NoMatchingRule => "no_matching_rule",
+            Self::NotOffered => "not_offered",
+            Self::UnreadableDispatch => "unreadable_dispatch",
+            Self::QuotaExceeded => "quota_exceeded",
             Self::UnreadableResponse => "unreadable_response",
             Self::ResponseTooLarge => "response_too_large",
             Self::LegacyTransport => "legacy_transport",
@@ -131,6 +140,9 @@ impl Reason {
             Self::UnknownMethod => "this method is not part of the protocol that is governed here",
             Self::DeniedByRule => "denied by policy",
             Self::NoMatchingRule => "not allowed by policy",
+            Self::NotOffered => "not offered to this workspace",
+            Self::UnreadableDispatch => "the call inside the call cannot be read",
+            Self::QuotaExceeded => "a quota is used up",
             Self::UnreadableResponse => "the server's answer could not be judged and was withheld",
             Self::ResponseTooLarge => "the server's answer is longer than the gateway's limit",
             Self::LegacyTransport => {
@@ -168,7 +180,11 @@ impl Reason {
             Self::UnknownSession => "begin a new session with `initialize`",
             Self::UnknownHandle => "show the id or state exactly as it was handed out to you",
             Self::UnknownMethod => "do not retry; use a method of the MCP specification",
-            Self::DeniedByRule | Self::NoMatchingRule => {
+            Self::UnreadableDispatch => {
+                "name the inner tool and its arguments as the outer one asks"
+            }
+            Self::QuotaExceeded => "retry after `data.retry_after` seconds",
+            Self::DeniedByRule | Self::NoMatchingRule | Self::NotOffered => {
                 "do not retry; ask an administrator, naming the decision id"
             }
             Self::UnreadableResponse | Self::ResponseTooLarge => {

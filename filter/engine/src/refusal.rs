@@ -50,6 +50,8 @@ pub enum Extra<'a> {
     RequestedVersion(&'a str),
     /// The extension that the client would have to declare.
     RequiredExtension(&'a str),
+    /// In how many seconds to try again: our own, in all versions.
+    RetryAfter(u64),
 }
 
 impl Refusal<'_> {
@@ -159,6 +161,10 @@ impl Refusal<'_> {
                 escape_into(&mut body, name);
                 body.push_str("\":{}}}");
             }
+            Extra::RetryAfter(seconds) => {
+                body.push_str(",\"retry_after\":");
+                body.push_str(&seconds.to_string());
+            }
         }
         body.push_str("}}}");
         body
@@ -179,7 +185,7 @@ impl Refusal<'_> {
             Reason::HeaderMismatch => -32_020,
             Reason::MissingCapability => -32_021,
             Reason::UnsupportedVersion => -32_022,
-            Reason::InvalidParams | Reason::UnknownHandle => -32_602,
+            Reason::InvalidParams | Reason::UnknownHandle | Reason::UnreadableDispatch => -32_602,
             Reason::UnknownMethod if self.era == Era::Stateless => -32_601,
             Reason::NoSnapshot
             | Reason::Misconfigured
@@ -192,6 +198,8 @@ impl Refusal<'_> {
             | Reason::UnknownMethod
             | Reason::DeniedByRule
             | Reason::NoMatchingRule
+            | Reason::NotOffered
+            | Reason::QuotaExceeded
             | Reason::Origin
             | Reason::Aborted
             | Reason::UnknownSession
@@ -231,12 +239,17 @@ impl Refusal<'_> {
             | Reason::ResponseTooLarge
             | Reason::LegacyTransport
             | Reason::UpstreamUnauthorized => 502,
+            // RFC 6585 section 4.
+            Reason::QuotaExceeded if self.rpc_id.is_none() => 429,
+            Reason::QuotaExceeded => 200,
             // MCP 2026-07-28, transports; before, 404 would end the session.
             Reason::UnknownMethod if self.era == Era::Stateless => 404,
             Reason::UnknownMethod
             | Reason::UnknownHandle
             | Reason::DeniedByRule
-            | Reason::NoMatchingRule => {
+            | Reason::NoMatchingRule
+            | Reason::NotOffered
+            | Reason::UnreadableDispatch => {
                 if self.rpc_id.is_some() {
                     200
                 } else {

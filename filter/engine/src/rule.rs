@@ -1,8 +1,6 @@
 //! Who may use what.
 
-use std::collections::BTreeSet;
-
-use crate::{glob::Glob, message::Method, principal::Principal, redact::Redaction};
+use crate::{glob::Glob, message::Method, redact::Redaction, subject::Subjects};
 
 /// A rule. Deny wins over allow, whatever the order; nothing matched is a deny.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,35 +33,6 @@ pub enum Effect {
     Allow,
     /// The call is refused.
     Deny,
-}
-
-/// A set of principals: the union of its members.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Subjects {
-    /// Exact user ids.
-    pub users: BTreeSet<Box<str>>,
-    /// Exact group names.
-    pub groups: BTreeSet<Box<str>>,
-    /// Everyone with a valid token.
-    pub authenticated: bool,
-    /// Everyone.
-    pub anyone: bool,
-}
-
-impl Subjects {
-    /// Whether the set holds a principal.
-    pub fn contain(&self, principal: &Principal) -> bool {
-        self.anyone
-            || (self.authenticated && principal.is_authenticated())
-            || principal
-                .user
-                .as_ref()
-                .is_some_and(|user| self.users.contains(user))
-            || principal
-                .groups
-                .iter()
-                .any(|group| self.groups.contains(group))
-    }
 }
 
 /// What a message acts on.

@@ -13,6 +13,8 @@ pub struct Server {
     pub on_denied: OnDenied,
     /// Web origins that may call it, beside its own hosts: `https://app.example.com`.
     pub origins: Vec<Box<str>>,
+    /// The environment it belongs to, such as `production`.
+    pub environment: Option<Box<str>>,
     /// As whom it is called. `None`: without credentials.
     pub upstream: Option<Upstream>,
 }
@@ -59,6 +61,11 @@ impl Server {
     /// The organization it belongs to, `organizations/{o}`.
     pub fn organization(&self) -> &str {
         self.name.split("/workspaces/").next().unwrap_or_default()
+    }
+
+    /// The id of the workspace it is registered in.
+    pub fn workspace(&self) -> &str {
+        self.name.split('/').nth(3).unwrap_or_default()
     }
 
     /// Whether a web page of this origin may call the server at `authority` (MCP, transports:
@@ -169,6 +176,7 @@ mod tests {
             authentication: Authentication::Required,
             on_denied: OnDenied::Reveal,
             origins: vec!["https://app.example.com".into()],
+            environment: None,
             upstream: None,
         };
         let (named, any) = (server(Some("mcp.example.com")), server(None));

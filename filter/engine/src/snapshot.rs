@@ -11,18 +11,22 @@ use prost::Message as _;
 use crate::{
     id::{Digest, SnapshotVersion},
     limits::Limits,
-    policy::{Policy, PolicyError},
+    policy::{Parts, Policy, PolicyError},
+    quota::Quota,
     rule::Rule,
     server::Server,
+    subject::Role,
     token::IdentityProvider,
+    trust::{TrustKeys, Untrusted},
     wire::Invalid,
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 5] = [
+pub const FEATURES: [&str; 6] = [
     "credentials.v1",
     "jwt.v1",
     "methods.v1",
+    "quotas.v1",
     "redact.v1",
     "rules.v1",
 ];
@@ -40,6 +44,9 @@ pub enum InvalidSnapshot {
         /// How long it is.
         found: usize,
     },
+    /// By nobody who is trusted.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// Not newer than what is enforced.
     #[error("version {offered:?} is not newer than {applied:?}, as (epoch, version)")]
     Stale {
@@ -173,7 +180,7 @@ fn compile_manifest(
     manifest: &Manifest,
     sections: &BTreeMap<Digest, &[u8]>,
 ) -> Result<Policy, InvalidSnapshot> {
-    let (mut servers, mut rules, mut providers) = (Vec::new(), Vec::new(), Vec::new());
+    let mut parts = Parts::default();
     for (digest, _) in &manifest.sections {
         let digest = *digest;
         let bytes = sections
@@ -192,7 +199,9 @@ fn compile_manifest(
         match content.ok_or(InvalidSnapshot::UnknownContent { digest })? {
             pb::section::Content::Server(server) => {
                 let name = server.name.clone();
-                servers.push(Server::try_from(server).map_err(value(name))?);
+                parts
+                    .servers
+                    .push(Server::try_from(server).map_err(value(name))?);
             }
             pb::section::Content::RuleSet(pb::RuleSet {
                 name: _,
@@ -200,7 +209,7 @@ fn compile_manifest(
             }) => {
                 for rule in set {
                     let name = rule.name.clone();
-                    rules.push(Rule::try_from(rule).map_err(value(name))?);
+                    parts.rules.push(Rule::try_from(rule).map_err(value(name))?);
                 }
             }
             pb::section::Content::IdentityProviderSet(set) => {
@@ -210,37 +219,52 @@ fn compile_manifest(
                 } = set;
                 for provider in identity_providers {
                     let name = provider.name.clone();
-                    providers.push(IdentityProvider::try_from(provider).map_err(value(name))?);
+                    let provider = IdentityProvider::try_from(provider).map_err(value(name))?;
+                    parts.identity_providers.push(provider);
                 }
             }
-            pb::section::Content::KeySet(_)
-            | pb::section::Content::RoleSet(_)
-            | pb::section::Content::OfferSet(_)
-            | pb::section::Content::QuotaSet(_) => {
+            pb::section::Content::RoleSet(pb::RoleSet { name: _, roles }) => {
+                for role in roles {
+                    let name = role.name.clone();
+                    parts.roles.push(Role::try_from(role).map_err(value(name))?);
+                }
+            }
+            pb::section::Content::QuotaSet(pb::QuotaSet { name: _, quotas }) => {
+                for quota in quotas {
+                    let name = quota.name.clone();
+                    parts
+                        .quotas
+                        .push(Quota::try_from(quota).map_err(value(name))?);
+                }
+            }
+            pb::section::Content::KeySet(_) | pb::section::Content::OfferSet(_) => {
                 return Err(InvalidSnapshot::UnknownContent { digest });
             }
         }
     }
-    Ok(Policy::new(manifest.version, servers, rules, providers)?)
+    Ok(Policy::new(manifest.version, parts)?)
 }
 
 fn value(name: String) -> impl FnOnce(Invalid) -> InvalidSnapshot {
     move |error| InvalidSnapshot::Value { name, error }
 }
 
-/// A snapshot as it is kept for the next VM: its manifest and all its sections.
+/// A snapshot as it is kept for the next VM: its manifest, who signed it, and all its sections.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Stored {
     #[prost(bytes = "vec", tag = "1")]
     manifest: Vec<u8>,
     #[prost(bytes = "vec", repeated, tag = "2")]
     sections: Vec<Vec<u8>>,
+    #[prost(message, repeated, tag = "3")]
+    signatures: Vec<pb::Signature>,
 }
 
 /// Puts offered snapshots together.
 #[derive(Debug)]
 pub struct Loader {
     limits: Limits,
+    trust: TrustKeys,
     /// Sections of the snapshot in force and of the one that is on its way.
     held: BTreeMap<Digest, Vec<u8>>,
     applied: Option<Applied>,
@@ -249,13 +273,13 @@ pub struct Loader {
 
 #[derive(Debug)]
 struct Applied {
-    manifest: Vec<u8>,
+    signed: pb::SignedManifest,
     version: SnapshotVersion,
 }
 
 #[derive(Debug)]
 struct Offer {
-    bytes: Vec<u8>,
+    signed: pb::SignedManifest,
     manifest: Manifest,
     /// The section that is being received.
     partial: Vec<u8>,
@@ -271,14 +295,20 @@ pub enum Progress {
 }
 
 impl Loader {
-    /// Holds nothing.
-    pub fn new(limits: Limits) -> Self {
+    /// Holds nothing, and takes manifests by these keys.
+    pub fn new(limits: Limits, trust: TrustKeys) -> Self {
         Self {
             limits,
+            trust,
             held: BTreeMap::new(),
             applied: None,
             offer: None,
         }
+    }
+
+    /// Takes manifests by these keys from now on. What is in force stays.
+    pub fn trust(&mut self, keys: TrustKeys) {
+        self.trust = keys;
     }
 
     /// The snapshot in force.
@@ -300,9 +330,13 @@ impl Loader {
     ///
     /// # Errors
     /// Where it is refused; what is in force stays.
-    pub fn offer(&mut self, bytes: &[u8]) -> Result<Progress, InvalidSnapshot> {
+    pub fn offer(&mut self, signed: pb::SignedManifest) -> Result<Progress, InvalidSnapshot> {
         self.offer = None;
-        let manifest = Manifest::decode(bytes)?;
+        // Before anything of it is believed, even its version.
+        let signatures = signed.signatures.iter();
+        let signatures: Vec<_> = signatures.map(|by| (&*by.key_id, &*by.signature)).collect();
+        self.trust.check(&signed.manifest, &signatures)?;
+        let manifest = Manifest::decode(&signed.manifest)?;
         let found = manifest.size_bytes();
         let max_bytes = self.limits.max_snapshot_bytes;
         if found > u64::try_from(max_bytes).unwrap_or(u64::MAX) {
@@ -317,7 +351,7 @@ impl Loader {
             });
         }
         self.offer = Some(Offer {
-            bytes: bytes.to_vec(),
+            signed,
             manifest,
             partial: Vec::new(),
         });
@@ -396,13 +430,13 @@ impl Loader {
             .collect();
         let policy = compile_manifest(&offer.manifest, &held)?;
         if let Some(Offer {
-            bytes,
+            signed,
             manifest,
             partial: _,
         }) = self.offer.take()
         {
             self.applied = Some(Applied {
-                manifest: bytes,
+                signed,
                 version: manifest.version,
             });
         }
@@ -413,7 +447,7 @@ impl Loader {
     /// Drops the sections that neither the snapshot in force nor an offer names.
     fn forget_unused(&mut self) {
         let applied = self.applied.as_ref();
-        let manifest = applied.and_then(|applied| Manifest::decode(&applied.manifest).ok());
+        let manifest = applied.and_then(|applied| Manifest::decode(&applied.signed.manifest).ok());
         let sections = manifest
             .map(|manifest| manifest.sections)
             .unwrap_or_default();
@@ -423,21 +457,36 @@ impl Loader {
 
     /// The snapshot in force as bytes for [`Loader::restore`].
     pub fn stored(&self) -> Option<Vec<u8>> {
-        let manifest = self.applied.as_ref()?.manifest.clone();
-        let sections = self.held.values().cloned().collect();
-        Some(Stored { manifest, sections }.encode_to_vec())
+        let pb::SignedManifest {
+            manifest,
+            signatures,
+        } = self.applied.as_ref()?.signed.clone();
+        let stored = Stored {
+            manifest,
+            sections: self.held.values().cloned().collect(),
+            signatures,
+        };
+        Some(stored.encode_to_vec())
     }
 
     /// Takes over what another VM enforced last.
     ///
     /// # Errors
-    /// Where it does not compile here.
+    /// Where it does not compile here, or is by nobody who is trusted here.
     pub fn restore(&mut self, stored: &[u8]) -> Result<Progress, InvalidSnapshot> {
         let stored = Stored::decode(stored).map_err(InvalidSnapshot::Manifest)?;
-        for section in stored.sections {
+        let Stored {
+            manifest,
+            sections,
+            signatures,
+        } = stored;
+        for section in sections {
             self.held.insert(Digest::of(&section), section);
         }
-        let progress = self.offer(&stored.manifest);
+        let progress = self.offer(pb::SignedManifest {
+            manifest,
+            signatures,
+        });
         if !matches!(progress, Ok(Progress::Applied(_))) {
             self.abandon();
         }

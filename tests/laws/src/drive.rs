@@ -129,6 +129,7 @@ pub(crate) fn drive(sent: &Sent, answered: &Answered) -> Seen {
                 seen.forwarded = Some(body);
             }
             BodyStep::AwaitCredential { .. } => refuse(&mut exchange, &mut seen),
+            BodyStep::Spend(_) => {}
         },
     }
     if seen.forwarded.is_some() {

@@ -3,6 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use chancery_engine::{
+    circumstances::Circumstances,
+    id::Time,
     policy::{Policy, ServerIndex},
     principal::Principal,
     rule::{Act, Target},
@@ -39,9 +41,14 @@ pub(crate) fn policy() -> Arc<Policy> {
 pub(crate) fn allows(target: Target<'_>) -> bool {
     let policy = policy();
     let index = server_index(&policy);
+    let circumstances = Circumstances {
+        workspace: "w",
+        source: None,
+        now: Time::default(),
+    };
     index.is_some_and(|index| {
         policy
-            .rules_for(index, &Principal::anonymous())
+            .rules_for(index, &Principal::anonymous(), &circumstances)
             .allow(Act::using(target))
     })
 }

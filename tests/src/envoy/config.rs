@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{EnvoyOptions, Filter, LISTENER, Listener, Route, Upstream};
-use crate::artifacts;
+use crate::{artifacts, signing};
 
 const HTTP_MANAGER: &str = "/filter_chains/0/filters/0/typed_config";
 const ROUTES: &str = "/route_config/virtual_hosts/0/routes";
@@ -140,7 +140,7 @@ fn listener(
                 config,
                 path,
                 [
-                    &json!({ "node_id": options.node_id }),
+                    &json!({ "node_id": options.node_id, "trust_keys": signing::trust_keys() }),
                     &options.plugin,
                     &wanted.plugin,
                 ],
@@ -305,7 +305,12 @@ mod tests {
         };
         assert_eq!(
             plugin(0),
-            json!({ "control_plane_cluster": "chancery", "node_id": "envoy-1", "unmatched": "pass" })
+            json!({
+                "control_plane_cluster": "chancery",
+                "node_id": "envoy-1",
+                "trust_keys": signing::trust_keys(),
+                "unmatched": "pass",
+            })
         );
         assert_eq!(plugin(1)["node_id"], "other");
         assert_eq!(

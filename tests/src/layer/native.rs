@@ -1,6 +1,6 @@
 //! The engine, driven directly.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chancery_engine::{
@@ -12,6 +12,7 @@ use chancery_engine::{
     id::{DecisionId, Time},
     limits::Limits,
     policy::Policy,
+    quota,
     refusal::Reply,
     seal::{Keyring, SealingKey},
     snapshot::{self, InvalidSnapshot},
@@ -29,6 +30,7 @@ pub struct Native {
     policy: Arc<Policy>,
     keys: Arc<Keyring>,
     tokens: TokenCache,
+    shelves: BTreeMap<String, Vec<u8>>,
     now: Time,
     /// What a control plane would answer to whoever needs a credential.
     pub credential: Answer,
@@ -49,6 +51,7 @@ impl Native {
             policy,
             keys: Arc::new(keys),
             tokens: TokenCache::new((1, 2), 64),
+            shelves: BTreeMap::new(),
             now,
             credential: Err("no_answer".into()),
         })
@@ -98,19 +101,7 @@ impl Native {
             HeadStep::AwaitCredential(edits) => {
                 self.go_on(&mut exchange, edits).map(|edits| (edits, body))
             }
-            HeadStep::AwaitBody => match exchange.body(&body) {
-                BodyStep::Reply(reply) => Err(reply),
-                BodyStep::Forward {
-                    headers: edits,
-                    body: rewritten,
-                } => Ok((edits, rewritten.map_or(body, String::into_bytes))),
-                BodyStep::AwaitCredential {
-                    headers: edits,
-                    body: rewritten,
-                } => self
-                    .go_on(&mut exchange, edits)
-                    .map(|edits| (edits, rewritten.map_or(body, String::into_bytes))),
-            },
+            HeadStep::AwaitBody => self.judge_body(&mut exchange, body),
         };
         let mut observed = match sent {
             Err(reply) => replied(reply),
@@ -144,6 +135,34 @@ impl Native {
             CredentialStep::Forward(edit) => {
                 edits.push(edit);
                 Ok(edits)
+            }
+        }
+    }
+
+    /// What goes on of a body, and with which changes to its headers.
+    fn judge_body(
+        &mut self,
+        exchange: &mut Exchange,
+        body: Vec<u8>,
+    ) -> Result<(Vec<HeaderEdit>, Vec<u8>), Reply> {
+        let mut step = exchange.body(&body);
+        loop {
+            match step {
+                BodyStep::Reply(reply) => return Err(reply),
+                BodyStep::Forward {
+                    headers,
+                    body: rewritten,
+                } => return Ok((headers, rewritten.map_or(body, String::into_bytes))),
+                BodyStep::AwaitCredential {
+                    headers,
+                    body: rewritten,
+                } => {
+                    let edits = self.go_on(exchange, headers)?;
+                    return Ok((edits, rewritten.map_or(body, String::into_bytes)));
+                }
+                BodyStep::Spend(charges) => {
+                    step = exchange.spent(quota::spend(&charges, &mut self.shelves, self.now));
+                }
             }
         }
     }

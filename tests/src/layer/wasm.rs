@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::{ORGANIZATION, SEALING_KEY, Snapshot};
 use crate::{
     case::{Case, Forwarded, Observed},
+    signing,
     wasm_host::{
         ClientResponse, Cluster, Headers, HostError, Module, Node, NodeConfig, Outcome,
         PluginConfig, RequestSpec, RootId, UpstreamResponse, Vm,
@@ -169,10 +170,18 @@ impl Wasm {
     /// As [`Self::say`].
     pub fn push(&mut self, snapshot: &Snapshot) -> Result<(), WasmError> {
         self.hand_over_keys()?;
-        let manifest = SignedManifest {
-            manifest: snapshot.manifest.clone(),
-            signatures: vec![],
-        };
+        self.push_signed(signing::signed(&snapshot.manifest), snapshot)
+    }
+
+    /// Offers a snapshot under a manifest as it is, with all its sections.
+    ///
+    /// # Errors
+    /// As [`Self::say`].
+    pub fn push_signed(
+        &mut self,
+        manifest: SignedManifest,
+        snapshot: &Snapshot,
+    ) -> Result<(), WasmError> {
         self.say(connect_response::Message::Manifest(manifest))?;
         for section in &snapshot.sections {
             let digest = Sha256::digest(section).to_vec();
@@ -225,7 +234,8 @@ impl Wasm {
 /// The plugin as Envoy would configure it, with these limits.
 pub fn plugin(limits: &str) -> PluginConfig {
     let configuration = format!(
-        r#"{{"control_plane_cluster":"{CONTROL_PLANE}","node_id":"test","limits":{limits}}}"#
+        r#"{{"control_plane_cluster":"{CONTROL_PLANE}","node_id":"test","limits":{limits},"trust_keys":{}}}"#,
+        signing::trust_keys()
     );
     PluginConfig::new("chancery", configuration)
 }

@@ -3,19 +3,21 @@
 use std::borrow::Cow;
 
 use super::{
-    Exchange, HeaderEdit, Malformed, Phase, Subject,
+    Allowed, Exchange, HeaderEdit, Malformed, Subject,
     handles::{Opened, Task},
     list::Reader,
     stateless::{answerable, check_capability, era_of},
     target::{capability_of, is_normal_uri},
 };
 use crate::{
+    decide::Verdict,
     entry::{Capability, Content, Direction},
     glob::percent_encoded,
     id::Digest,
     json::{Document, Edits, Kind, Value},
     limits::Limits,
     message::{self, Answer, Body, Call, Era, Message, Method, PROTOCOL_VERSION_KEY, Sender},
+    quota::Charge,
     reason::Reason,
     redact::{mask, redact},
     refusal::Reply,
@@ -43,6 +45,9 @@ pub enum BodyStep {
         /// The body in place of the one that came, if it was rewritten.
         body: Option<String>,
     },
+    /// Spend from these buckets with [`quota::spend`](crate::quota::spend) and say what came of it
+    /// with [`Exchange::spent`].
+    Spend(Vec<Charge>),
 }
 
 /// A message with what was found out about it on the way to being judged.
@@ -59,19 +64,12 @@ impl Exchange {
     /// Judges a whole body.
     pub fn body(&mut self, bytes: &[u8]) -> BodyStep {
         match self.judge_body(bytes) {
-            Ok(body) => {
-                let headers = std::mem::take(&mut self.edits);
-                if self.awaits_credential() {
-                    return BodyStep::AwaitCredential { headers, body };
-                }
-                self.phase = Phase::Response;
-                BodyStep::Forward { headers, body }
-            }
+            Ok(allowed) => self.allow(allowed),
             Err(reply) => BodyStep::Reply(reply),
         }
     }
 
-    fn judge_body(&mut self, bytes: &[u8]) -> Result<Option<String>, Reply> {
+    fn judge_body(&mut self, bytes: &[u8]) -> Result<Allowed, Reply> {
         let limits = self.context.limits;
         let size_bytes = bytes.len();
         let malformed = |exchange: &mut Self, error: message::MessageError| {
@@ -125,7 +123,9 @@ impl Exchange {
             };
             reader.strip_client(call, &mut edits);
         }
-        self.forward(&document, &message, edits, subject)
+        let charges = self.charges(&place);
+        let allowed = self.forward(&document, &message, edits, subject)?;
+        Ok(Allowed { charges, ..allowed })
     }
 
     /// Reads what a message does: its era, what it acts on, and what its handles stand for.
@@ -207,14 +207,14 @@ impl Exchange {
         Ok(())
     }
 
-    /// Masks what must be masked and records the decision with what really goes on.
+    /// Masks what must be masked; the decision is about what really goes on.
     fn forward(
         &mut self,
         document: &Document<'_>,
         message: &Message<'_>,
         mut edits: Edits,
         mut subject: Subject<'_>,
-    ) -> Result<Option<String>, Reply> {
+    ) -> Result<Allowed, Reply> {
         let detectors = self.detectors(Direction::ToServer);
         for value in sent_values(message) {
             redact(
@@ -229,8 +229,7 @@ impl Exchange {
         self.edits.extend(masked);
         if edits.is_empty() {
             subject.arguments = self.keep_arguments(message);
-            self.allow(subject)?;
-            return Ok(None);
+            return Ok(self.allowed(subject, None));
         }
         // What was written is read again, so that the record keeps what the server gets.
         let limits = self.context.limits;
@@ -242,8 +241,15 @@ impl Exchange {
             Some(Ok(reread)) => subject.arguments = self.keep_arguments(&reread),
             Some(Err(_)) | None => return Err(self.refuse(Reason::InvalidMessage, subject)),
         }
-        self.allow(subject)?;
-        Ok(rewritten)
+        Ok(self.allowed(subject, rewritten))
+    }
+
+    fn allowed(&self, subject: Subject<'_>, body: Option<String>) -> Allowed {
+        Allowed {
+            decision: self.decision(Verdict::Allow, Direction::ToServer, subject),
+            body,
+            charges: Vec::new(),
+        }
     }
 
     fn keep_arguments(&self, message: &Message<'_>) -> Option<Content> {

@@ -3,22 +3,21 @@
 
 use std::sync::Arc;
 
-use super::{Exchange, HeaderEdit, Headers, Phase, Subject};
+use super::{Exchange, HeaderEdit, Headers, Phase};
 use crate::{
     credential::{Answer, Credential, Need},
     decide::Verdict,
-    entry::{DecisionEvent, Direction, Event, Fact, Provenance, bounded},
+    entry::{DecisionEvent, Event, Fact, Provenance, bounded},
     reason::Reason,
     refusal::Reply,
     secret::Secret,
     server::{Server, Upstream, UpstreamIdentity},
-    token::TokenError,
 };
 
 /// What was allowed and waits for a credential.
 #[derive(Debug)]
-pub(super) struct Allowed {
-    decision: DecisionEvent,
+pub(super) struct Pending {
+    decision: Box<DecisionEvent>,
     need: Need,
 }
 
@@ -72,9 +71,9 @@ impl Exchange {
 
     /// Records that the request goes on; or, where that needs a credential, keeps it until there is
     /// one. Nobody is no principal, so there is none for nobody.
-    pub(super) fn allow(&mut self, subject: Subject<'_>) -> Result<(), Reply> {
+    pub(super) fn go_on(&mut self, mut decision: Box<DecisionEvent>) -> Result<(), Reply> {
         let Some(upstream) = self.upstream() else {
-            self.decide(Verdict::Allow, Direction::ToServer, subject);
+            self.record(Event::Decision(decision), self.context.now);
             return Ok(());
         };
         let (server, credential) = (&self.server_name, &upstream.credential);
@@ -82,76 +81,71 @@ impl Exchange {
             UpstreamIdentity::Service | UpstreamIdentity::Shared => {
                 Need::of_service(server, credential)
             }
-            UpstreamIdentity::Principal if self.principal.is_authenticated() => {
+            UpstreamIdentity::Principal => {
                 let principal = Arc::clone(&self.principal);
                 Need::of_principal(server, credential, principal, self.bearer.clone())
             }
-            UpstreamIdentity::Principal => {
-                let no_token: Option<TokenError> = None;
-                self.refuse(Reason::NoToken, subject);
-                return Err(self
-                    .refusal(Reason::NoToken, None, None)
-                    .token_reply(no_token));
-            }
         };
-        let mut decision = self.decision(Verdict::Allow, Direction::ToServer, subject);
-        decision.upstream_identity = self.upstream_identity();
+        let is_nobodys =
+            upstream.identity == UpstreamIdentity::Principal && !self.principal.is_authenticated();
+        decision.upstream_identity = Some(upstream.identity);
         self.bearer = None;
-        self.allowed = Some(Box::new(Allowed { decision, need }));
+        self.pending = Some(Box::new(Pending { decision, need }));
+        if is_nobodys {
+            return Err(self.refuse_token(None));
+        }
         Ok(())
     }
 
     /// Whether what was allowed waits for a credential.
     pub(super) fn awaits_credential(&self) -> bool {
-        self.allowed.is_some()
+        self.pending.is_some()
     }
 
     /// What is needed to go on. `None`: nothing.
     pub fn need(&self) -> Option<&Need> {
-        self.allowed.as_ref().map(|allowed| &allowed.need)
+        self.pending.as_ref().map(|pending| &pending.need)
     }
 
     /// Takes the answer to what was needed.
     pub fn credential(&mut self, answer: Answer) -> CredentialStep {
         let header = self.upstream().map(|upstream| upstream.header.clone());
-        let (allowed, header) = match (self.allowed.take(), header) {
-            (Some(allowed), Some(header)) => (*allowed, header),
+        let (pending, header) = match (self.pending.take(), header) {
+            (Some(pending), Some(header)) => (*pending, header),
             (_, _) => {
                 return CredentialStep::Reply(self.fail(Reason::Misconfigured, self.context.now));
             }
         };
         match answer {
             Ok(credential) if is_header_value(&credential) => {
-                let Allowed { decision, need } = allowed;
+                let Pending { decision, need } = pending;
                 let edit = HeaderEdit::Inject(header, credential.value.clone());
                 self.used = Some((need, credential));
-                self.record(Event::Decision(Box::new(decision)), self.context.now);
+                self.record(Event::Decision(decision), self.context.now);
                 self.phase = Phase::Response;
                 CredentialStep::Forward(edit)
             }
-            Ok(_) => self.without_credential(allowed, "no_header_value"),
-            Err(word) => self.without_credential(allowed, &word),
+            Ok(_) => self.without_credential(pending, "no_header_value"),
+            Err(word) => self.without_credential(pending, &word),
         }
     }
 
-    fn without_credential(&mut self, mut allowed: Allowed, word: &str) -> CredentialStep {
-        allowed.decision.facts.push(Fact {
+    fn without_credential(&mut self, mut pending: Pending, word: &str) -> CredentialStep {
+        pending.decision.facts.push(Fact {
             key: "upstream.error",
             value: bounded(word).into(),
             provenance: Provenance::Verified,
         });
-        self.allowed = Some(Box::new(allowed));
+        self.pending = Some(Box::new(pending));
         CredentialStep::Reply(self.fail(Reason::NoUpstreamCredential, self.context.now))
     }
 
     /// Records as refused what was allowed.
-    pub(super) fn take_back(&mut self, allowed: Allowed, reason: Reason) {
-        let decision = DecisionEvent {
-            verdict: Verdict::Deny(reason),
-            upstream_identity: None,
-            ..allowed.decision
-        };
-        self.record(Event::Decision(Box::new(decision)), self.context.now);
+    pub(super) fn take_back(&mut self, pending: Pending, reason: Reason) {
+        let mut decision = pending.decision;
+        decision.verdict = Verdict::Deny(reason);
+        decision.upstream_identity = None;
+        self.record(Event::Decision(decision), self.context.now);
     }
 
     /// What the server was called with, and for which need.

@@ -38,6 +38,14 @@ impl From<SealError> for Malformed {
     }
 }
 
+/// Why a handle of the server's cannot be handed out.
+pub(super) fn unsealable(error: SealError) -> Reason {
+    match error {
+        SealError::NoKey => Reason::NoSealingKey,
+        SealError::Foreign => Reason::UnreadableResponse,
+    }
+}
+
 impl Exchange {
     pub(super) fn binding<'a>(&'a self, server: &'a Server) -> Binding<'a> {
         Binding {
@@ -178,10 +186,7 @@ impl Exchange {
         let token = self
             .binding(server)
             .seal(handle, &about_text(about), &text)
-            .map_err(|error| match error {
-                SealError::NoKey => Reason::NoSealingKey,
-                SealError::Foreign => Reason::UnreadableResponse,
-            })?;
+            .map_err(unsealable)?;
         edits.replace(id.span(), quoted(&token));
         Ok(())
     }

@@ -10,7 +10,8 @@ use super::{
     strip,
 };
 use crate::{
-    entry::{Fact, Provenance, RequestIds, bounded},
+    decide::Verdict,
+    entry::{Direction, Fact, Provenance, RequestIds, bounded},
     message::is_known_legacy,
     policy::{Policy, ServerIndex},
     reason::Reason,
@@ -209,7 +210,7 @@ impl Exchange {
         self.after_token(&policy)
     }
 
-    fn refuse_token(&mut self, error: Option<TokenError>) -> Reply {
+    pub(super) fn refuse_token(&mut self, error: Option<TokenError>) -> Reply {
         let reason = if error.is_some() {
             Reason::InvalidToken
         } else {
@@ -266,7 +267,8 @@ impl Exchange {
         }
         match self.judge(&place, &[Act::on_server(None)], subject) {
             Ok(subject) => {
-                if let Err(reply) = self.allow(subject) {
+                let decision = self.decision(Verdict::Allow, Direction::ToServer, subject);
+                if let Err(reply) = self.go_on(decision) {
                     return HeadStep::Reply(reply);
                 }
                 let edits = std::mem::take(&mut self.edits);

@@ -3,6 +3,7 @@
 use super::{
     Ending, Exchange, HeaderEdit, Headers, Phase, Verb,
     answer::{Delivery, Withheld},
+    handles::unsealable,
     headers::{Repeated, is_event_stream, is_json},
     strip,
 };
@@ -12,7 +13,7 @@ use crate::{
     message::{self, Era, Message},
     reason::Reason,
     refusal::Reply,
-    seal::{Handle, SealError},
+    seal::Handle,
 };
 
 /// The head of a response.
@@ -133,11 +134,8 @@ impl Exchange {
             .and_then(|index| policy.as_deref()?.server(index));
         let id = std::str::from_utf8(id).map_err(|_not_text| Reason::UnreadableResponse)?;
         let server = server.ok_or(Reason::UnreadableResponse)?;
-        match self.binding(server).seal(Handle::Session, "", id) {
-            Ok(token) => Ok(HeaderEdit::Set(name, token)),
-            Err(SealError::NoKey) => Err(Reason::NoSealingKey),
-            Err(SealError::Foreign) => Err(Reason::UnreadableResponse),
-        }
+        let token = self.binding(server).seal(Handle::Session, "", id);
+        Ok(HeaderEdit::Set(name, token.map_err(unsealable)?))
     }
 
     /// Judges a held response.

@@ -1,6 +1,6 @@
 //! What every request of 2026-07-28 must have, and which era a message belongs to.
 
-use super::{HeaderClaims, Malformed};
+use super::{HeaderClaims, Malformed, claims::Claim};
 use crate::{
     json::{Kind, Value},
     message::{
@@ -50,10 +50,10 @@ pub(super) fn era_of(message: &Message<'_>, claims: &HeaderClaims) -> Result<Era
 
 fn legacy(claims: &HeaderClaims) -> Result<Era, Malformed> {
     match &claims.protocol_version {
-        super::claims::Claim::Absent => Ok(Era::Legacy),
-        super::claims::Claim::Says(version) if is_known_legacy(version) => Ok(Era::Legacy),
-        super::claims::Claim::Says(version) => Err(Malformed::version(version)),
-        super::claims::Claim::Undecodable => Err(Malformed::new(Reason::HeaderMismatch, VERSION)),
+        Claim::Absent => Ok(Era::Legacy),
+        Claim::Says(version) if is_known_legacy(version) => Ok(Era::Legacy),
+        Claim::Says(version) => Err(Malformed::version(version)),
+        Claim::Undecodable => Err(Malformed::new(Reason::HeaderMismatch, VERSION)),
     }
 }
 

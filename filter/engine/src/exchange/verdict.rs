@@ -2,9 +2,10 @@
 
 use super::{Exchange, Subject};
 use crate::{
+    circumstances::{Circumstances, peer_address},
     decide::{RulesFor, Verdict},
     message::Method,
-    policy::Policy,
+    policy::{Policy, ServerIndex},
     reason::Reason,
     refusal::Reply,
     rule::{Act, Target},
@@ -13,6 +14,8 @@ use crate::{
 
 /// Where a message goes or comes from, and the rules about its principal there.
 pub(super) struct Place<'p> {
+    pub(super) policy: &'p Policy,
+    pub(super) index: ServerIndex,
     pub(super) server: &'p Server,
     pub(super) rules: RulesFor<'p>,
 }
@@ -21,10 +24,23 @@ impl Exchange {
     /// Where this exchange's messages are judged; `None` before a server was found.
     pub(super) fn place<'p>(&self, policy: Option<&'p Policy>) -> Option<Place<'p>> {
         let (policy, index) = policy.zip(self.server)?;
+        let server = policy.server(index)?;
+        let circumstances = self.circumstances(server);
         Some(Place {
-            server: policy.server(index)?,
-            rules: policy.rules_for(index, &self.principal),
+            policy,
+            index,
+            server,
+            rules: policy.rules_for(index, &self.principal, &circumstances),
         })
+    }
+
+    /// What the messages of this exchange carry beside their principal.
+    pub(super) fn circumstances<'s>(&self, server: &'s Server) -> Circumstances<'s> {
+        Circumstances {
+            workspace: server.workspace(),
+            source: self.ids.source.as_deref().and_then(peer_address),
+            now: self.context.now,
+        }
     }
 
     /// Asks the rules about everything a message does; a refusal comes back as the reply to give.

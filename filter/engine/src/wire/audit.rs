@@ -64,6 +64,10 @@ pub(crate) fn timestamp(time: Time) -> prost_types::Timestamp {
     }
 }
 
+fn seen_as(identity: Option<UpstreamIdentity>) -> String {
+    identity.map_or("none", UpstreamIdentity::as_str).to_owned()
+}
+
 /// A time off the wire; one before 1970 is 1970.
 pub(crate) fn time_of(timestamp: prost_types::Timestamp) -> Time {
     let seconds = u64::try_from(timestamp.seconds).unwrap_or(0);
@@ -139,9 +143,7 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         findings: findings.into_iter().map(finding).collect(),
         size_bytes: count(size_bytes),
         count: 1,
-        upstream_identity: upstream_identity
-            .map_or("none", UpstreamIdentity::as_str)
-            .to_owned(),
+        upstream_identity: seen_as(upstream_identity),
     }
 }
 

@@ -1,8 +1,10 @@
 //! `chancery.policy.v1` to the engine.
 
 mod identity;
+mod quota;
 mod rule;
 mod server;
+mod subject;
 mod upstream;
 
 use super::{Invalid, shown};
@@ -17,33 +19,46 @@ fn not_yet(field: &str, is_absent: bool) -> Result<(), Invalid> {
     }
 }
 
+/// Whether text is an id, as the segments of resource names are.
+fn is_id(id: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let edge = |byte: Option<&u8>| byte.is_some_and(|byte| *byte != b'-');
+    let bytes = id.as_bytes();
+    id.len() <= 63 && bytes.iter().all(|b| inner(*b)) && edge(bytes.first()) && edge(bytes.last())
+}
+
 /// Checks a resource name against its collections, `{collection}/{id}` each.
 fn named<const N: usize>(name: String, collections: [&str; N]) -> Result<Box<str>, Invalid> {
+    if fits(&name, &collections) {
+        return Ok(name.into());
+    }
+    Err(misnamed(&name, &[&collections]))
+}
+
+/// Whether a resource name is one `{collection}/{id}` after the other.
+fn fits(name: &str, collections: &[&str]) -> bool {
     let mut segments = name.split('/');
-    let is_id = |id: &str| {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let edge = |byte: Option<&u8>| byte.is_some_and(|byte| *byte != b'-');
-        let bytes = id.as_bytes();
-        id.len() <= 63
-            && bytes.iter().all(|b| inner(*b))
-            && edge(bytes.first())
-            && edge(bytes.last())
-    };
     let fits = collections.iter().all(|collection| {
         segments.next() == Some(collection) && segments.next().is_some_and(is_id)
     });
-    if fits && segments.next().is_none() {
-        return Ok(name.into());
-    }
-    let pattern: Vec<_> = collections
-        .iter()
-        .map(|collection| format!("{collection}/ID"))
-        .collect();
+    fits && segments.next().is_none()
+}
+
+/// What to say of a name that fits none of these.
+fn misnamed(name: &str, patterns: &[&[&str]]) -> Invalid {
+    let pattern = |collections: &&[&str]| {
+        let segments: Vec<_> = collections
+            .iter()
+            .map(|collection| format!("{collection}/ID"))
+            .collect();
+        format!("`{}`", segments.join("/"))
+    };
+    let patterns: Vec<_> = patterns.iter().map(pattern).collect();
     let expected = format!(
-        "`{}`, each ID 1 to 63 of `a-z`, `0-9`, `-`",
-        pattern.join("/")
+        "{}, each ID 1 to 63 of `a-z`, `0-9`, `-`",
+        patterns.join(" or ")
     );
-    Err(Invalid::new("name", shown(&name), expected))
+    Invalid::new("name", shown(name), expected)
 }
 
 fn globs(field: &str, patterns: Vec<String>) -> Result<Vec<Glob>, Invalid> {

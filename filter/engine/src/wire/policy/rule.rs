@@ -1,18 +1,18 @@
 //! Who may use what.
 
-use std::collections::BTreeSet;
-
 use chancery_proto::policy::v1 as pb;
 
 use super::{
     super::{Invalid, shown},
     each, globs, named, not_yet,
+    subject::SUBJECTS,
 };
 use crate::{
     glob::{Glob, percent_encoded},
     message::Method,
     redact::{Detector, Detectors, Redaction},
-    rule::{Effect, Rule, Subjects},
+    rule::{Effect, Rule},
+    subject::Subjects,
 };
 
 impl TryFrom<pb::Rule> for Rule {
@@ -113,51 +113,6 @@ fn methods_of(patterns: Vec<String>, names_capability: bool) -> Result<Vec<Glob>
             };
             Err(Invalid::new(field, shown(&glob.to_string()), expected))
         }
-    }
-}
-
-const SUBJECTS: &str = "at least one of `users`, `groups`, `authenticated: true`, `anyone: true`";
-
-impl TryFrom<pb::Subjects> for Subjects {
-    type Error = Invalid;
-
-    fn try_from(message: pb::Subjects) -> Result<Self, Invalid> {
-        let pb::Subjects {
-            users,
-            groups,
-            authenticated,
-            anyone,
-            token_roles,
-            roles,
-            teams,
-            workspaces,
-            agents,
-            clients,
-        } = message;
-        not_yet("token_roles", token_roles.is_empty())?;
-        not_yet("roles", roles.is_empty())?;
-        not_yet("teams", teams.is_empty())?;
-        not_yet("workspaces", workspaces.is_empty())?;
-        not_yet("agents", agents.is_empty())?;
-        not_yet("clients", clients.is_empty())?;
-        let names = |field: &str, names: Vec<String>| -> Result<BTreeSet<Box<str>>, Invalid> {
-            let name = |name: String| match &*name {
-                "" => Err(Invalid::new("", "nothing", "an exact name")),
-                _ => Ok(Box::from(name)),
-            };
-            Ok(each(field, names, name)?.into_iter().collect())
-        };
-        let subjects = Self {
-            users: names("users", users)?,
-            groups: names("groups", groups)?,
-            authenticated,
-            anyone,
-        };
-        let is_empty = subjects.users.is_empty() && subjects.groups.is_empty();
-        if is_empty && !authenticated && !anyone {
-            return Err(Invalid::new("users", "no subject", SUBJECTS));
-        }
-        Ok(subjects)
     }
 }
 

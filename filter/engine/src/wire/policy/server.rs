@@ -4,7 +4,7 @@ use chancery_proto::policy::v1 as pb;
 
 use super::{
     super::{Invalid, shown},
-    each, named, not_yet,
+    each, is_id, named, not_yet,
 };
 use crate::server::{Authentication, Endpoint, OnDenied, Server, Upstream, normalise};
 
@@ -23,7 +23,6 @@ impl TryFrom<pb::Server> for Server {
             scopes,
             upstream,
         } = message;
-        not_yet("environment", environment.is_empty())?;
         not_yet("dispatchers", dispatchers.is_empty())?;
         not_yet("scopes", scopes.is_empty())?;
         let name = named(name, ["organizations", "workspaces", "servers"])?;
@@ -57,6 +56,7 @@ impl TryFrom<pb::Server> for Server {
             authentication,
             on_denied,
             origins: each("origins", origins, origin)?,
+            environment: environment_of(environment)?,
             upstream,
         })
     }
@@ -73,6 +73,17 @@ fn called_as(server: &str, upstream: pb::Upstream) -> Result<Upstream, Invalid> 
     let expected = format!("`{collection}ID`");
     let field = "upstream.credential";
     Err(Invalid::new(field, shown(&upstream.credential), expected))
+}
+
+fn environment_of(name: String) -> Result<Option<Box<str>>, Invalid> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    if is_id(&name) {
+        return Ok(Some(name.into()));
+    }
+    let expected = "an environment of 1 to 63 of `a-z`, `0-9`, `-`, or nothing";
+    Err(Invalid::new("environment", shown(&name), expected))
 }
 
 /// An origin as browsers send it (RFC 6454 section 6.1).

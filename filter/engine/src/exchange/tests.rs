@@ -1,0 +1,172 @@
+//! Whole requests under whole policies.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chancery_proto::policy::v1 as pb;
+use prost::Message as _;
+
+use super::*;
+use crate::{
+    limits::Limits,
+    quota,
+    snapshot::{self, InvalidSnapshot},
+    token::TokenCache,
+};
+
+mod spend;
+
+/// A server `s` of workspace `w`, which anybody may call, with what a test adds.
+#[derive(Debug, Default)]
+struct Site {
+    server: pb::Server,
+    rules: Vec<pb::Rule>,
+    quotas: Vec<pb::Quota>,
+    shelves: BTreeMap<String, Vec<u8>>,
+    now_ms: u64,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+struct Seen {
+    /// The body of the reply, in place of being sent on.
+    reply: Option<serde_json::Value>,
+    decision: DecisionEvent,
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
+}
+
+fn anyone() -> pb::Subjects {
+    pb::Subjects {
+        anyone: true,
+        ..pb::Subjects::default()
+    }
+}
+
+/// Anyone may use, or may not use, these tools of every server.
+fn rule(id: &str, effect: pb::Effect, tools: &[&str]) -> pb::Rule {
+    pb::Rule {
+        name: format!("organizations/o/rules/{id}"),
+        effect: effect.into(),
+        subjects: Some(anyone()),
+        servers: texts(&["*"]),
+        tools: texts(tools),
+        mode: pb::RuleMode::Enforce.into(),
+        ..pb::Rule::default()
+    }
+}
+
+impl Site {
+    fn policy(&self) -> Result<Policy, InvalidSnapshot> {
+        let server = pb::Server {
+            name: "organizations/o/workspaces/w/servers/s".to_owned(),
+            endpoints: vec![pb::Endpoint {
+                cluster: "c".to_owned(),
+                path: "/mcp".to_owned(),
+                ..pb::Endpoint::default()
+            }],
+            authentication: pb::Authentication::Optional.into(),
+            on_denied: pb::OnDenied::Reveal.into(),
+            ..self.server.clone()
+        };
+        let name = String::new();
+        let contents = [
+            pb::section::Content::Server(server),
+            pb::section::Content::RuleSet(pb::RuleSet {
+                name: name.clone(),
+                rules: self.rules.clone(),
+            }),
+            pb::section::Content::QuotaSet(pb::QuotaSet {
+                name,
+                quotas: self.quotas.clone(),
+            }),
+        ];
+        let sections = contents.map(|content| {
+            let section = pb::Section {
+                content: Some(content),
+                ..pb::Section::default()
+            };
+            section.encode_to_vec()
+        });
+        let reference = |section: &Vec<u8>| pb::SectionReference {
+            digest: crate::id::Digest::of(section).as_bytes().to_vec(),
+            size_bytes: section.len().try_into().unwrap(),
+        };
+        let manifest = pb::Manifest {
+            epoch: 1,
+            version: 1,
+            sections: sections.iter().map(reference).collect(),
+            ..pb::Manifest::default()
+        };
+        snapshot::compile(&manifest.encode_to_vec(), &sections)
+    }
+
+    /// Sends a message.
+    fn send(&mut self, message: &serde_json::Value) -> Seen {
+        let headers = [("content-type".to_owned(), b"application/json".to_vec())];
+        let now = Time::from_unix_ms(1_790_000_000_000 + self.now_ms);
+        let context = Context {
+            policy: Some(Arc::new(self.policy().unwrap())),
+            keys: Arc::default(),
+            limits: Limits::DEFAULT,
+            unmatched: Unmatched::Refuse,
+            decision_id: DecisionId::new([7; 16]),
+            now,
+        };
+        let head = RequestHead {
+            method: b"POST",
+            authority: b"mcp.test",
+            path: b"/mcp",
+            headers: Headers::new(&headers),
+            cluster: "c",
+            route_server: None,
+            source: None,
+            ends: false,
+        };
+        let (mut exchange, step) = Exchange::open(context, &head, &TokenCache::new((1, 2), 4));
+        assert!(matches!(step, HeadStep::AwaitBody), "{step:?}");
+        let mut step = exchange.body(message.to_string().as_bytes());
+        while let BodyStep::Spend(charges) = &step {
+            step = exchange.spent(quota::spend(charges, &mut self.shelves, now));
+        }
+        let reply = match step {
+            BodyStep::Reply(reply) => Some(serde_json::from_str(&reply.body).unwrap()),
+            BodyStep::Forward { .. } | BodyStep::AwaitCredential { .. } | BodyStep::Spend(_) => {
+                None
+            }
+        };
+        let entries = exchange.take_entries();
+        let [
+            Entry {
+                event: Event::Decision(decision),
+                ..
+            },
+        ] = &*entries
+        else {
+            panic!("not one decision: {entries:?}");
+        };
+        let decision = DecisionEvent::clone(decision);
+        Seen { reply, decision }
+    }
+
+    /// Calls a tool.
+    fn call(&mut self, tool: &str, arguments: &serde_json::Value) -> Seen {
+        self.send(&serde_json::json!({
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "tools/call",
+            "params": {"name": tool, "arguments": arguments},
+        }))
+    }
+}
+
+impl Seen {
+    /// Why it was refused.
+    fn reason(&self) -> Option<Reason> {
+        match self.decision.verdict {
+            Verdict::Allow => None,
+            Verdict::Deny(reason) => Some(reason),
+        }
+    }
+}
