@@ -40,9 +40,9 @@ fn question(credentials: &mut Credentials, need: &Need, waiter: u32, now: u64) -
     question
 }
 
-fn value(answer: &Option<Answer>) -> &str {
-    let credential = answer.as_ref().unwrap().as_ref().unwrap();
-    credential.value.expose_text().unwrap()
+fn value(answer: Option<Answer>) -> String {
+    let credential = answer.unwrap().unwrap();
+    credential.value.expose_text().unwrap().to_owned()
 }
 
 fn known(credentials: &mut Credentials, need: &Need, now: u64) -> Option<Answer> {
@@ -64,7 +64,7 @@ fn many_wait_for_one_answer_which_is_kept_until_it_expires() {
     let released = credentials.answered(asked.request_id, &Ok(until("v", 1_000)), at(2));
     let waiters: Vec<_> = released.iter().map(|release| release.waiter).collect();
     assert_eq!(waiters, [1, 2, 3]);
-    assert_eq!(value(&known(&mut credentials, &service(), 999)), "v");
+    assert_eq!(value(known(&mut credentials, &service(), 999)), "v");
     question(&mut credentials, &service(), 4, 1_000);
     assert!(
         credentials
@@ -84,10 +84,10 @@ fn what_is_a_principals_is_nobody_elses() {
     ] {
         let asked = question(&mut credentials, &need, 1, 0);
         credentials.answered(asked.request_id, &Ok(until(text, 1_000)), at(0));
-        assert_eq!(value(&known(&mut credentials, &need, 1)), text);
+        assert_eq!(value(known(&mut credentials, &need, 1)), text);
     }
     assert_eq!(
-        value(&known(&mut credentials, &user("alice", "a"), 1)),
+        value(known(&mut credentials, &user("alice", "a"), 1)),
         "for alice"
     );
 }
@@ -141,7 +141,7 @@ fn what_the_server_refused_is_asked_about_and_not_used_again() {
     credentials.answered(asked.request_id, &Ok(until("w", 9_000)), at(1));
     // Another exchange had the old one too; the new one stays.
     credentials.refused(&service(), &used);
-    assert_eq!(value(&known(&mut credentials, &service(), 2)), "w");
+    assert_eq!(value(known(&mut credentials, &service(), 2)), "w");
 }
 
 #[test]
@@ -152,12 +152,12 @@ fn credentials_end_when_they_are_told_to_and_with_the_stream() {
     credentials.expire("another", at(5));
     credentials.expire(SERVER, at(100));
     credentials.expire(SERVER, at(200));
-    assert_eq!(value(&known(&mut credentials, &service(), 99)), "v");
+    assert_eq!(value(known(&mut credentials, &service(), 99)), "v");
     let asked = question(&mut credentials, &service(), 1, 100);
     assert!(credentials.questions().eq([&asked]));
     credentials.forget_all();
     credentials.answered(asked.request_id, &Ok(until("w", 9_000)), at(100));
-    assert_eq!(value(&known(&mut credentials, &service(), 101)), "w");
+    assert_eq!(value(known(&mut credentials, &service(), 101)), "w");
     assert_eq!(credentials.questions().count(), 0);
     credentials.forget_all();
     question(&mut credentials, &service(), 1, 102);
@@ -170,7 +170,7 @@ fn they_are_bounded_known_and_asked_for() {
         let asked = question(&mut credentials, &user(name, name), 1, 0);
         credentials.answered(asked.request_id, &Ok(until(name, 9_000)), at(0));
     }
-    assert_eq!(value(&known(&mut credentials, &user("c", "c"), 1)), "c");
+    assert_eq!(value(known(&mut credentials, &user("c", "c"), 1)), "c");
     question(&mut credentials, &user("a", "a"), 1, 1);
     question(&mut credentials, &user("d", "d"), 1, 1);
     let refused = known(&mut credentials, &user("e", "e"), 1);
