@@ -112,7 +112,7 @@ fn a_quota_that_cannot_be_is_refused() {
         ("period", |quota| quota.period = None),
         ("period", |quota| quota.period = Some(seconds(-60))),
         ("period", |quota| {
-            quota.period = Some(seconds(31 * 86_400 + 1))
+            quota.period = Some(seconds(31 * 86_400 + 1));
         }),
         ("per[0]", |quota| quota.per.push(0)),
     ];
