@@ -2,6 +2,7 @@
 
 mod apply;
 mod audit;
+mod credential;
 mod error;
 mod instance;
 mod node;
@@ -13,7 +14,9 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
-use crate::{instances::Instances, ledger::Ledger, registry::Registry, secrets::Secrets};
+use crate::{
+    credential::Broker, instances::Instances, ledger::Ledger, registry::Registry, secrets::Secrets,
+};
 
 /// What all services work with.
 #[derive(Clone, Debug)]
@@ -24,6 +27,8 @@ pub struct ControlPlane {
     pub ledger: Arc<Ledger>,
     /// What enforces the rules.
     pub instances: Arc<Instances>,
+    /// Credentials for servers.
+    pub broker: Arc<Broker>,
     /// What is kept sealed.
     pub secrets: Secrets,
     /// Asks for every secret to be wrapped with the newest store key.

@@ -25,12 +25,14 @@ mod path;
 mod problem;
 mod render;
 mod schema;
+mod secret;
 mod serve;
 mod stored;
 mod table;
 mod time;
 mod violation;
 mod visible;
+mod warning;
 mod yaml;
 
 use std::{

@@ -6,6 +6,8 @@
 
 pub mod api;
 pub mod cli;
+pub mod credential;
+pub mod egress;
 pub mod instances;
 pub mod ledger;
 pub mod registry;

@@ -1,19 +1,23 @@
 //! The resources: checked, stored and published as one.
 
+mod credential;
+mod reference;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use chancery_engine::wire::Invalid;
-use chancery_proto::node::v1::SealingKeys;
-use tokio::sync::watch;
+use chancery_proto::{admin::v1::Warning, node::v1::SealingKeys};
+use tokio::sync::{broadcast, watch};
 
+pub use self::credential::Expiry;
 use crate::{
-    resource::{Kind, PolicyPart, Resource},
+    resource::{Kind, Resource, invalid},
     sealing::{self, SealingError},
-    secrets::Secrets,
+    secrets::{Secrets, SecretsError},
     signing::Signer,
     snapshot::{self, BuildError, Features, Snapshot},
     store::{Store, StoreError, Transaction},
@@ -50,6 +54,17 @@ pub enum Done {
     Unchanged(Resource),
     /// It is gone.
     Deleted,
+}
+
+/// What a change came to.
+#[derive(Clone, Debug, Default)]
+pub struct Changed {
+    /// What became of each wish, in their order.
+    pub done: Vec<Done>,
+    /// The snapshot that holds it; the newest one where nothing changed.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// What is not wrong but hardly meant.
+    pub warnings: Vec<Warning>,
 }
 
 /// Why nothing was changed.
@@ -89,6 +104,9 @@ pub enum RegistryError {
         /// What names it.
         by: String,
     },
+    /// A secret can be neither sealed nor read.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The resources are right one by one and wrong together.
     #[error("no snapshot can be made of this: {0}")]
     Build(#[from] BuildError),
@@ -97,7 +115,7 @@ pub enum RegistryError {
     Store(#[from] StoreError),
 }
 
-type Resources = BTreeMap<(Kind, String), Resource>;
+pub(crate) type Resources = BTreeMap<(Kind, String), Resource>;
 
 /// Keeps resources and publishes what they come to.
 #[derive(Debug)]
@@ -107,10 +125,12 @@ pub struct Registry {
     signer: Signer,
     resources: Mutex<Arc<Resources>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
+    expiries: broadcast::Sender<Expiry>,
 }
 
 impl Registry {
-    /// Takes up what the store holds, and signs what it publishes.
+    /// Takes up what the store holds, signs what it publishes, and publishes it anew where an older
+    /// control plane's form of it differs.
     ///
     /// # Errors
     /// Where it cannot be read.
@@ -127,13 +147,16 @@ impl Registry {
         let published = store.newest_snapshot()?;
         // By the keys of today, not those of when it was published.
         let published = published.map(|newest| Arc::new(newest.signed(&signer)));
-        Ok(Self {
+        let registry = Self {
             store,
             secrets,
             signer,
             resources: Mutex::new(Arc::new(keyed)),
             published: watch::Sender::new(published),
-        })
+            expiries: credential::expiries(),
+        };
+        registry.renew()?;
+        Ok(registry)
     }
 
     /// The newest snapshot, and every one to come.
@@ -191,13 +214,15 @@ impl Registry {
             .collect()
     }
 
+    fn lock(&self) -> MutexGuard<'_, Arc<Resources>> {
+        // They are replaced as a whole, so a panic leaves them as they were.
+        self.resources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn current(&self) -> Arc<Resources> {
-        Arc::clone(
-            &self
-                .resources
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        Arc::clone(&self.lock())
     }
 
     /// Makes all changes and publishes one snapshot, or changes nothing. Blocks on the store.
@@ -206,53 +231,95 @@ impl Registry {
     /// Where any of it is not possible.
     pub fn change(
         &self,
-        wishes: Vec<Wish>,
+        mut wishes: Vec<Wish>,
         validate_only: bool,
-    ) -> Result<(Vec<Done>, Option<Arc<Snapshot>>), RegistryError> {
+    ) -> Result<Changed, RegistryError> {
         // Held to the end: changes are made one after another.
-        let mut resources = self
-            .resources
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut resources = self.lock();
         let mut candidate = Resources::clone(&resources);
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
         refuse_repeats(&names)?;
+        let secrets = self.take_secrets(&candidate, &mut wishes)?;
         let mut done = Vec::with_capacity(wishes.len());
         for wish in wishes {
             done.push(fulfil(&mut candidate, wish)?);
         }
         check(&candidate, &names)?;
+        let newest = self.published.borrow().clone();
         let has_changed = done.iter().any(|done| !matches!(done, Done::Unchanged(_)));
+        let mut changed = Changed {
+            done,
+            snapshot: newest,
+            warnings: Vec::new(),
+        };
         if !has_changed {
-            return Ok((done, self.published.borrow().clone()));
+            return Ok(changed);
         }
-        let version = self
-            .published
-            .borrow()
-            .as_ref()
-            .map_or(0, |newest| newest.version);
-        let all: Vec<_> = candidate.values().cloned().collect();
-        let version = (self.store.epoch(), version.saturating_add(1));
-        let snapshot = snapshot::build(&all, version, now(), None)?.signed(&self.signer);
+        let snapshot = self.next_snapshot(&candidate)?;
         if validate_only {
-            return Ok((done, self.published.borrow().clone()));
+            return Ok(changed);
         }
         let mut transaction = Transaction {
+            secrets: self.seal(&secrets)?,
             snapshot: Some(&snapshot),
             ..Transaction::default()
         };
-        for (done, (kind, name)) in done.iter().zip(&names) {
+        for (done, (kind, name)) in changed.done.iter().zip(&names) {
             match done {
                 Done::Created(resource) | Done::Updated(resource) => transaction.put.push(resource),
                 Done::Unchanged(_) => {}
                 Done::Deleted => transaction.delete.push((*kind, name)),
             }
         }
+        let done = || changed.done.iter().zip(&names);
+        transaction.forget = done()
+            .flat_map(|(done, key)| credential::useless(done, key))
+            .collect();
         self.store.commit(&transaction)?;
+        self.expire_changed(&resources, &candidate, done());
         *resources = Arc::new(candidate);
+        changed.snapshot = Some(self.publish(snapshot));
+        Ok(changed)
+    }
+
+    /// What the resources come to, as the version after the newest.
+    fn next_snapshot(&self, resources: &Resources) -> Result<Snapshot, BuildError> {
+        let newest = self.published.borrow();
+        let version = newest.as_ref().map_or(0, |newest| newest.version);
+        let version = (self.store.epoch(), version.saturating_add(1));
+        let all: Vec<_> = resources.values().cloned().collect();
+        snapshot::build(&all, version, now(), None)
+    }
+
+    fn publish(&self, snapshot: Snapshot) -> Arc<Snapshot> {
         let snapshot = Arc::new(snapshot);
         self.published.send_replace(Some(Arc::clone(&snapshot)));
-        Ok((done, Some(snapshot)))
+        snapshot
+    }
+
+    /// Publishes anew what an older control plane published in another form.
+    fn renew(&self) -> Result<(), RegistryError> {
+        let Some(newest) = self.published.borrow().clone() else {
+            return Ok(());
+        };
+        let snapshot = match self.next_snapshot(&self.current()) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                // Whoever repairs it needs a control plane that runs.
+                tracing::error!(%error, "the stored resources make no snapshot; the last one stays");
+                return Ok(());
+            }
+        };
+        if snapshot.sections == newest.sections {
+            return Ok(());
+        }
+        tracing::info!(version = snapshot.version, "the stored snapshot is renewed");
+        self.store.commit(&Transaction {
+            snapshot: Some(&snapshot),
+            ..Transaction::default()
+        })?;
+        self.publish(snapshot);
+        Ok(())
     }
 }
 
@@ -367,139 +434,25 @@ fn check(candidate: &Resources, changed: &[(Kind, String)]) -> Result<(), Regist
         let Some(resource) = candidate.get(key) else {
             continue;
         };
-        match resource.to_policy() {
-            Err(error) => problems.push((position, error)),
-            Ok(part) => check_against_others(candidate, key, &part, position, &mut problems),
-        }
+        let found = match resource.to_policy() {
+            Err(error) => vec![error],
+            Ok(_) => reference::check(candidate, resource),
+        };
+        problems.extend(found.into_iter().map(|invalid| (position, invalid)));
     }
     if !problems.is_empty() {
         return Err(RegistryError::Invalid(problems));
     }
-    for (kind, name) in changed {
-        let is_gone = !candidate.contains_key(&(*kind, name.clone()));
-        if let (Kind::Server, true) = (kind, is_gone)
-            && let Some(rule) = rule_naming(candidate, name)
-        {
+    for key in changed.iter().filter(|key| !candidate.contains_key(key)) {
+        let (kind, name) = key;
+        if let Some(by) = reference::named_by(candidate, *kind, name) {
             return Err(RegistryError::InUse {
                 name: name.clone(),
-                by: rule.to_owned(),
+                by: by.to_owned(),
             });
         }
     }
     Ok(())
-}
-
-fn check_against_others(
-    candidate: &Resources,
-    key: &(Kind, String),
-    part: &PolicyPart,
-    position: usize,
-    problems: &mut Vec<(usize, Invalid)>,
-) {
-    let others = || {
-        candidate
-            .iter()
-            .filter(|(other, _)| *other != key)
-            .map(|(_, resource)| resource)
-    };
-    match part {
-        PolicyPart::Rule(rule) => {
-            for (index, pattern) in rule.servers.iter().enumerate() {
-                let literal = !pattern.contains(['*', '?']);
-                if literal && !has_server(candidate, &rule.name, pattern) {
-                    let field = format!("servers[{index}]");
-                    let expected = known_servers(candidate, &rule.name);
-                    problems.push((position, invalid(field, format!("`{pattern}`"), expected)));
-                }
-            }
-        }
-        PolicyPart::Server(server) => {
-            for (index, endpoint) in server.endpoints.iter().enumerate() {
-                let claims = |other: &Resource| match other {
-                    Resource::Server(other) => other
-                        .endpoints
-                        .iter()
-                        .any(|theirs| theirs.host == endpoint.host && theirs.path == endpoint.path),
-                    Resource::Rule(_) | Resource::IdentityProvider(_) => false,
-                };
-                if let Some(other) = others().find(|other| claims(other)) {
-                    let host = if endpoint.host.is_empty() {
-                        "any host"
-                    } else {
-                        &endpoint.host
-                    };
-                    let found = format!(
-                        "{host} and `{}`, which `{}` has",
-                        endpoint.path,
-                        other.name()
-                    );
-                    let field = format!("endpoints[{index}].path");
-                    problems.push((
-                        position,
-                        invalid(field, found, "a host and path of its own"),
-                    ));
-                }
-            }
-        }
-        PolicyPart::IdentityProvider(provider) => {
-            let same = |other: &Resource| match other {
-                Resource::IdentityProvider(other) => other.issuer == provider.issuer,
-                Resource::Rule(_) | Resource::Server(_) => false,
-            };
-            if let Some(other) = others().find(|other| same(other)) {
-                let found = format!("`{}`, which `{}` has", provider.issuer, other.name());
-                problems.push((position, invalid("issuer", found, "an issuer of its own")));
-            }
-        }
-    }
-}
-
-fn servers_beside<'r>(
-    resources: &'r Resources,
-    rule: &'r str,
-) -> impl Iterator<Item = &'r Resource> {
-    let organization = rule.split("/rules/").next().unwrap_or_default();
-    resources.values().filter(move |resource| {
-        resource.kind() == Kind::Server && resource.organization() == organization
-    })
-}
-
-fn has_server(resources: &Resources, rule: &str, id: &str) -> bool {
-    servers_beside(resources, rule).any(|server| server.id() == id)
-}
-
-fn known_servers(resources: &Resources, rule: &str) -> String {
-    let ids: Vec<_> = servers_beside(resources, rule)
-        .map(|server| format!("`{}`", server.id()))
-        .collect();
-    match &*ids {
-        [] => "the id of a registered server, and there is none yet".to_owned(),
-        ids => format!("the id of a registered server: {}", ids.join(", ")),
-    }
-}
-
-/// A rule that names a server which is no longer there.
-fn rule_naming<'r>(resources: &'r Resources, server: &str) -> Option<&'r str> {
-    let id = server.rsplit('/').next().unwrap_or_default();
-    resources.values().find_map(|resource| match resource {
-        Resource::Rule(rule) => {
-            let names = rule.servers.iter().any(|literal| literal == id);
-            (names && !has_server(resources, &rule.name, id)).then_some(&*rule.name)
-        }
-        Resource::Server(_) | Resource::IdentityProvider(_) => None,
-    })
-}
-
-fn invalid(
-    field: impl Into<String>,
-    found: impl Into<String>,
-    expected: impl Into<String>,
-) -> Invalid {
-    Invalid {
-        field: field.into(),
-        found: found.into(),
-        expected: expected.into(),
-    }
 }
 
 /// The time as protobuf has it.

@@ -10,14 +10,17 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, routing::get};
+use axum::{Json, Router, routing::get};
 use chancery_proto::{
     DESCRIPTORS,
     admin::v1::{
-        apply_service_server::ApplyServiceServer,
+        apply_service_server::ApplyServiceServer, binding_service_server::BindingServiceServer,
+        credential_service_server::CredentialServiceServer,
         identity_provider_service_server::IdentityProviderServiceServer,
-        instance_service_server::InstanceServiceServer, rule_service_server::RuleServiceServer,
-        server_service_server::ServerServiceServer,
+        instance_service_server::InstanceServiceServer, offer_service_server::OfferServiceServer,
+        organization_service_server::OrganizationServiceServer,
+        quota_service_server::QuotaServiceServer, role_service_server::RoleServiceServer,
+        rule_service_server::RuleServiceServer, server_service_server::ServerServiceServer,
         store_key_service_server::StoreKeyServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
@@ -32,6 +35,8 @@ use tonic::service::Routes;
 
 use crate::{
     api::ControlPlane,
+    credential::Broker,
+    egress::{Egress, EgressError},
     instances::Instances,
     ledger::{Ledger, LedgerError},
     registry::{Registry, RegistryError, now},
@@ -55,6 +60,8 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// Files with the keys that sign snapshots. None: in development, one in the data folder.
     pub signing_keys: Vec<PathBuf>,
+    /// The `iss` of assertions of principals.
+    pub assertion_issuer: String,
     /// Without authentication, on loopback only.
     pub insecure_development: bool,
 }
@@ -105,6 +112,9 @@ pub enum ServeError {
     /// A key that signs snapshots.
     #[error(transparent)]
     Signing(#[from] SigningError),
+    /// What is asked of others.
+    #[error(transparent)]
+    Egress(#[from] EgressError),
     /// The log.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -147,6 +157,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         store_key,
         listen,
         signing_keys,
+        assertion_issuer,
         insecure_development,
     } = options;
     if !insecure_development {
@@ -164,7 +175,12 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     }
     let (drain, draining) = watch::channel(false);
     let keys = store_keys(store_key.as_deref(), insecure_development, &data_dir)?;
-    let control_plane = open(&data_dir, keys, signer, draining)?;
+    let broker = (
+        Egress::new(insecure_development, Vec::new())?,
+        assertion_issuer,
+    );
+    let control_plane = open(&data_dir, keys, signer, broker, draining)?;
+    let broker = Arc::clone(&control_plane.broker);
     tokio::spawn(rewrap(control_plane.clone()));
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
@@ -181,12 +197,19 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .add_service(ServerServiceServer::new(control_plane.clone()))
         .add_service(RuleServiceServer::new(control_plane.clone()))
         .add_service(IdentityProviderServiceServer::new(control_plane.clone()))
+        .add_service(RoleServiceServer::new(control_plane.clone()))
+        .add_service(OfferServiceServer::new(control_plane.clone()))
+        .add_service(QuotaServiceServer::new(control_plane.clone()))
+        .add_service(CredentialServiceServer::new(control_plane.clone()))
+        .add_service(BindingServiceServer::new(control_plane.clone()))
+        .add_service(OrganizationServiceServer::new(control_plane.clone()))
         .add_service(ApplyServiceServer::new(control_plane.clone()))
         .add_service(InstanceServiceServer::new(control_plane.clone()))
         .add_service(StoreKeyServiceServer::new(control_plane.clone()))
         .add_service(AuditServiceServer::new(control_plane));
     let app = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
+        .route("/.well-known/jwks.json", get(|| jwk_set(broker)))
         .merge(routes.routes().prepare().into_axum_router());
 
     let listener = TcpListener::bind(listen)
@@ -240,19 +263,28 @@ fn open(
     data_dir: &Path,
     keys: Arc<dyn KeyService>,
     signer: Signer,
+    (egress, assertion_issuer): (Egress, String),
     draining: watch::Receiver<bool>,
 ) -> Result<ControlPlane, ServeError> {
     let store = Store::open(&data_dir.join("store.sqlite"), now().seconds.unsigned_abs())?;
     let store = Arc::new(store);
     let secrets = Secrets::open(Arc::clone(&store), keys)?;
+    let registry = Arc::new(Registry::open(store, secrets.clone(), signer)?);
+    let broker = Broker::new(Arc::clone(&registry), egress, assertion_issuer);
     Ok(ControlPlane {
-        registry: Arc::new(Registry::open(store, secrets.clone(), signer)?),
+        registry,
+        broker: Arc::new(broker),
         secrets,
         rewrap: Arc::default(),
         ledger: Arc::new(Ledger::open(&data_dir.join("ledger"))?),
         instances: Arc::new(Instances::default()),
         draining,
     })
+}
+
+/// What verifies assertions of principals.
+async fn jwk_set(broker: Arc<Broker>) -> Json<serde_json::Value> {
+    Json(broker.jwk_set().await)
 }
 
 /// What signs snapshots; in development, unless keys are given, a key of the data folder's own.

@@ -1,5 +1,7 @@
 //! Resources to snapshots: sections by content, a manifest, and the gate before publication.
 
+mod builder;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chancery_engine::snapshot::{InvalidSnapshot, compile};
@@ -7,10 +9,8 @@ use chancery_proto::policy::v1 as policy;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    resource::{PolicyPart, Resource},
-    signing::Signer,
-};
+use self::builder::Builder;
+use crate::{resource::Resource, signing::Signer};
 
 /// Rules can be judged.
 pub const RULES_FEATURE: &str = "rules.v1";
@@ -18,8 +18,24 @@ pub const RULES_FEATURE: &str = "rules.v1";
 pub const REDACT_FEATURE: &str = "redact.v1";
 /// Rules can name methods.
 pub const METHODS_FEATURE: &str = "methods.v1";
+/// Rules can have conditions, modes, ends, and subjects of every level.
+pub const CONDITIONS_FEATURE: &str = "conditions.v1";
+/// Rules can name roles.
+pub const ROLES_FEATURE: &str = "roles.v1";
+/// What workspaces may use can be bounded.
+pub const OFFERS_FEATURE: &str = "offers.v1";
+/// Calls can be counted.
+pub const QUOTAS_FEATURE: &str = "quotas.v1";
+/// Tools that call tools can be judged as both.
+pub const DISPATCHERS_FEATURE: &str = "dispatchers.v1";
+/// Endpoints can have workspaces, audiences and scopes.
+pub const ENDPOINTS_FEATURE: &str = "endpoints.v1";
+/// Servers can be called with a credential.
+pub const CREDENTIALS_FEATURE: &str = "credentials.v1";
 /// Tokens can be verified.
 pub const JWT_FEATURE: &str = "jwt.v1";
+/// Identity providers can have requirements, key sets, and sources other than tokens.
+pub const IDENTITY_FEATURE: &str = "identity.v1";
 
 /// A snapshot as it goes over the wire.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,16 +81,15 @@ pub fn build(
     create_time: prost_types::Timestamp,
     features: Features<'_>,
 ) -> Result<Snapshot, BuildError> {
-    let mut builder = Builder {
-        features,
-        ..Builder::default()
-    };
+    let mut builder = Builder::new(features);
     for resource in resources {
         let part = resource.to_policy().map_err(|error| BuildError::Resource {
             name: resource.name().to_owned(),
             error,
         })?;
-        builder.add(resource.organization(), part);
+        if let Some(part) = part {
+            builder.add(resource.organization(), part);
+        }
     }
     let (sections, warnings) = builder.finish();
     let references = sections
@@ -116,121 +131,4 @@ pub enum BuildError {
     /// All of them together.
     #[error(transparent)]
     Snapshot(#[from] InvalidSnapshot),
-}
-
-#[derive(Default)]
-struct Builder<'f> {
-    features: Features<'f>,
-    servers: Vec<policy::Server>,
-    rules: BTreeMap<String, Vec<policy::Rule>>,
-    providers: BTreeMap<String, Vec<policy::IdentityProvider>>,
-    warnings: Vec<String>,
-}
-
-impl Builder<'_> {
-    fn has(&self, feature: &str) -> bool {
-        self.features
-            .is_none_or(|features| features.contains(feature))
-    }
-
-    fn add(&mut self, organization: &str, part: PolicyPart) {
-        let organization = organization.to_owned();
-        match part {
-            PolicyPart::Server(server) => self.servers.push(server),
-            PolicyPart::Rule(rule) => {
-                let rule = self.honourable(rule);
-                self.rules.entry(organization).or_default().push(rule);
-            }
-            PolicyPart::IdentityProvider(provider) => {
-                self.providers
-                    .entry(organization)
-                    .or_default()
-                    .push(provider);
-            }
-        }
-    }
-
-    /// A rule that the filter cannot honour denies instead: what it would have allowed must not go
-    /// on without its obligations, nor by other methods.
-    fn honourable(&mut self, rule: policy::Rule) -> policy::Rule {
-        let missing = needed_by(&rule).find(|feature| !self.has(feature));
-        let Some(feature) = missing else { return rule };
-        self.warnings.push(format!(
-            "{} denies here, because this filter lacks `{feature}`",
-            rule.name
-        ));
-        let names_capability =
-            !(rule.tools.is_empty() && rule.prompts.is_empty() && rule.resources.is_empty());
-        let everything = || vec!["*".to_owned()];
-        let (tools, prompts, resources) = if names_capability {
-            (rule.tools, rule.prompts, rule.resources)
-        } else {
-            (everything(), everything(), everything())
-        };
-        policy::Rule {
-            effect: policy::Effect::Deny.into(),
-            obligations: None,
-            methods: Vec::new(),
-            tools,
-            prompts,
-            resources,
-            ..rule
-        }
-    }
-
-    fn finish(mut self) -> (BTreeMap<[u8; 32], Vec<u8>>, Vec<String>) {
-        let mut sections = Vec::new();
-        let section = |features: &[&str], content| policy::Section {
-            required_features: features
-                .iter()
-                .map(|feature| (*feature).to_owned())
-                .collect(),
-            content: Some(content),
-        };
-        for server in std::mem::take(&mut self.servers) {
-            sections.push(section(&[], policy::section::Content::Server(server)));
-        }
-        if self.has(RULES_FEATURE) {
-            for (name, mut rules) in std::mem::take(&mut self.rules) {
-                rules.sort_by(|a, b| a.name.cmp(&b.name));
-                let mut features: Vec<_> = rules.iter().flat_map(needed_by).collect();
-                features.push(RULES_FEATURE);
-                features.sort_unstable();
-                features.dedup();
-                let set = policy::RuleSet { name, rules };
-                sections.push(section(&features, policy::section::Content::RuleSet(set)));
-            }
-        } else {
-            self.warnings.push(format!(
-                "everything is denied: this filter lacks `{RULES_FEATURE}`"
-            ));
-        }
-        if self.has(JWT_FEATURE) {
-            for (name, mut identity_providers) in std::mem::take(&mut self.providers) {
-                identity_providers.sort_by(|a, b| a.name.cmp(&b.name));
-                let set = policy::IdentityProviderSet {
-                    name,
-                    identity_providers,
-                };
-                let content = policy::section::Content::IdentityProviderSet(set);
-                sections.push(section(&[JWT_FEATURE], content));
-            }
-        } else {
-            self.warnings.push(format!(
-                "no token is accepted: this filter lacks `{JWT_FEATURE}`"
-            ));
-        }
-        let digested = |section: policy::Section| {
-            let bytes = section.encode_to_vec();
-            (Sha256::digest(&bytes).into(), bytes)
-        };
-        (sections.into_iter().map(digested).collect(), self.warnings)
-    }
-}
-
-/// The features that a rule needs beside [`RULES_FEATURE`].
-fn needed_by(rule: &policy::Rule) -> impl Iterator<Item = &'static str> + use<> {
-    let redacts = rule.obligations.is_some().then_some(REDACT_FEATURE);
-    let names_methods = (!rule.methods.is_empty()).then_some(METHODS_FEATURE);
-    redacts.into_iter().chain(names_methods)
 }

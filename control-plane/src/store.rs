@@ -94,7 +94,7 @@ pub struct Transaction<'t> {
     /// Removed.
     pub delete: Vec<(Kind, &'t str)>,
     /// Sealed secrets, each in the place of all that its owner had before.
-    pub secrets: Vec<&'t Sealed>,
+    pub secrets: Vec<Sealed>,
     /// Owners whose secrets are forgotten.
     pub forget: Vec<(Purpose, &'t str)>,
     /// Published with the change.
@@ -169,10 +169,10 @@ impl Store {
         let mut resources = Vec::new();
         for row in rows {
             let (collection, content) = row?;
-            let kind = [Kind::IdentityProvider, Kind::Rule, Kind::Server]
-                .into_iter()
+            let kind = Kind::ALL
+                .iter()
                 .find(|kind| kind.collection() == collection);
-            let resource = kind.and_then(|kind| Resource::decode(kind, &content).ok());
+            let resource = kind.and_then(|kind| Resource::decode(*kind, &content).ok());
             resources.push(resource.ok_or(StoreError::Corrupt { what: "a resource" })?);
         }
         Ok(resources)
@@ -240,8 +240,10 @@ impl Store {
                 params![kind.collection(), name],
             )?;
         }
+        for Sealed { place, .. } in &change.secrets {
+            secrets::delete_secrets(&transaction, place.purpose, &place.name)?;
+        }
         for sealed in &change.secrets {
-            secrets::delete_secrets(&transaction, sealed.place.purpose, &sealed.place.name)?;
             secrets::put_secret(&transaction, sealed)?;
         }
         for (purpose, name) in &change.forget {

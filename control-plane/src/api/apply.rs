@@ -8,7 +8,7 @@ use super::{
     error::{self, Naming},
 };
 use crate::{
-    registry::{Done, RegistryError, Wish},
+    registry::{Changed, Done, RegistryError, Wish},
     resource::Resource,
 };
 
@@ -35,7 +35,11 @@ impl ApplyService for ControlPlane {
                 Naming::Batch,
             ));
         }
-        let (done, snapshot) = self
+        let Changed {
+            done,
+            snapshot,
+            warnings,
+        } = self
             .change("ApplyResources", wishes, validate_only, Naming::Batch)
             .await?;
         let applied = |done| {
@@ -55,7 +59,7 @@ impl ApplyService for ControlPlane {
             resources: done.into_iter().filter_map(applied).collect(),
             snapshot_epoch: snapshot.as_ref().map_or(0, |snapshot| snapshot.epoch),
             snapshot_version: snapshot.as_ref().map_or(0, |snapshot| snapshot.version),
-            warnings: Vec::new(),
+            warnings,
         }))
     }
 }

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use chancery_proto::{
     admin::v1::{
-        self as admin, identity_provider_service_server::IdentityProviderService,
+        self as admin, binding_service_server::BindingService,
+        credential_service_server::CredentialService,
+        identity_provider_service_server::IdentityProviderService,
+        offer_service_server::OfferService, organization_service_server::OrganizationService,
+        quota_service_server::QuotaService, role_service_server::RoleService,
         rule_service_server::RuleService, server_service_server::ServerService,
     },
     audit::v1::{AdminChange, Attribute, Principal, Provenance, entry::Event},
@@ -17,9 +21,8 @@ use super::{
     page,
 };
 use crate::{
-    registry::{Done, RegistryError, Wish},
+    registry::{Changed, Done, RegistryError, Wish},
     resource::{Kind, Resource},
-    snapshot::Snapshot,
 };
 
 impl ControlPlane {
@@ -30,7 +33,7 @@ impl ControlPlane {
         wishes: Vec<Wish>,
         validate_only: bool,
         naming: Naming,
-    ) -> Result<(Vec<Done>, Option<Arc<Snapshot>>), Status> {
+    ) -> Result<Changed, Status> {
         let names: Vec<_> = wishes.iter().map(|wish| wish.name().to_owned()).collect();
         let registry = Arc::clone(&self.registry);
         let changed = tokio::task::spawn_blocking(move || registry.change(wishes, validate_only));
@@ -41,11 +44,11 @@ impl ControlPlane {
         changed.map_err(|error| error::registry(&error, naming))
     }
 
-    async fn record_change(
+    pub(super) async fn record_change(
         &self,
         method: &'static str,
         names: &[String],
-        changed: &Result<(Vec<Done>, Option<Arc<Snapshot>>), RegistryError>,
+        changed: &Result<Changed, RegistryError>,
     ) -> Result<(), Status> {
         let change = |resource: &str| AdminChange {
             principal: Some(development_principal()),
@@ -62,8 +65,8 @@ impl ControlPlane {
                     ..change(&names)
                 });
             }
-            Ok((done, _)) => {
-                for (done, name) in done.iter().zip(names) {
+            Ok(changed) => {
+                for (done, name) in changed.done.iter().zip(names) {
                     match done {
                         Done::Created(resource) | Done::Updated(resource) => {
                             let etag_after = resource.etag().to_owned();
@@ -93,10 +96,10 @@ impl ControlPlane {
         field: &'static str,
     ) -> Result<Option<Resource>, Status> {
         let naming = Naming::Single(field);
-        let (done, _) = self
+        let changed = self
             .change(method, vec![wish], validate_only, naming)
             .await?;
-        Ok(done.into_iter().next().and_then(|done| match done {
+        Ok(changed.done.into_iter().next().and_then(|done| match done {
             Done::Created(resource) | Done::Updated(resource) | Done::Unchanged(resource) => {
                 Some(resource)
             }
@@ -111,15 +114,31 @@ impl ControlPlane {
         page_size: i32,
         page_token: &str,
     ) -> Result<(Vec<Resource>, String), Status> {
-        let prefix = format!("{parent}/{}/", kind.collection());
         let mut resources = self.registry.list(kind);
-        resources.retain(|resource| resource.name().starts_with(&prefix));
+        resources.retain(|resource| is_within(kind, resource.name(), parent));
         page::cut(
             resources,
             |resource| resource.name().to_owned(),
             page_size,
             page_token,
         )
+    }
+}
+
+/// Whether a resource is in the collection of a parent. An organization's rules are those of its
+/// workspaces too; organizations have no parent.
+fn is_within(kind: Kind, name: &str, parent: &str) -> bool {
+    if kind == Kind::Organization {
+        return parent.is_empty();
+    }
+    let rest = name
+        .strip_prefix(parent)
+        .and_then(|rest| rest.strip_prefix('/'));
+    let segments: Vec<_> = rest.unwrap_or_default().split('/').collect();
+    match &*segments {
+        [collection, _] => *collection == kind.collection(),
+        ["workspaces", _, collection, _] => kind == Kind::Rule && *collection == kind.collection(),
+        _ => false,
     }
 }
 
@@ -145,7 +164,8 @@ macro_rules! resource_service {
      $list:ident: $ListRequest:ident -> $ListResponse:ident . $items:ident,
      $create:ident: $CreateRequest:ident -> $CreateResponse:ident,
      $update:ident: $UpdateRequest:ident -> $UpdateResponse:ident,
-     $delete:ident: $DeleteRequest:ident -> $DeleteResponse:ident) => {
+     $delete:ident: $DeleteRequest:ident -> $DeleteResponse:ident
+     $(, { $($further:item)* })?) => {
         #[tonic::async_trait]
         impl $service for ControlPlane {
             async fn $get(
@@ -238,6 +258,8 @@ macro_rules! resource_service {
                 self.change_one(method, wish, validate_only, field).await?;
                 Ok(Response::new(admin::$DeleteResponse {}))
             }
+
+            $($($further)*)?
         }
     };
 }
@@ -262,3 +284,101 @@ resource_service!(IdentityProviderService, IdentityProvider, identity_provider,
     create_identity_provider: CreateIdentityProviderRequest -> CreateIdentityProviderResponse,
     update_identity_provider: UpdateIdentityProviderRequest -> UpdateIdentityProviderResponse,
     delete_identity_provider: DeleteIdentityProviderRequest -> DeleteIdentityProviderResponse);
+
+resource_service!(RoleService, Role, role,
+    get_role: GetRoleRequest -> GetRoleResponse,
+    list_roles: ListRolesRequest -> ListRolesResponse . roles,
+    create_role: CreateRoleRequest -> CreateRoleResponse,
+    update_role: UpdateRoleRequest -> UpdateRoleResponse,
+    delete_role: DeleteRoleRequest -> DeleteRoleResponse);
+
+resource_service!(OfferService, Offer, offer,
+    get_offer: GetOfferRequest -> GetOfferResponse,
+    list_offers: ListOffersRequest -> ListOffersResponse . offers,
+    create_offer: CreateOfferRequest -> CreateOfferResponse,
+    update_offer: UpdateOfferRequest -> UpdateOfferResponse,
+    delete_offer: DeleteOfferRequest -> DeleteOfferResponse);
+
+resource_service!(QuotaService, Quota, quota,
+    get_quota: GetQuotaRequest -> GetQuotaResponse,
+    list_quotas: ListQuotasRequest -> ListQuotasResponse . quotas,
+    create_quota: CreateQuotaRequest -> CreateQuotaResponse,
+    update_quota: UpdateQuotaRequest -> UpdateQuotaResponse,
+    delete_quota: DeleteQuotaRequest -> DeleteQuotaResponse);
+
+resource_service!(CredentialService, Credential, credential,
+    get_credential: GetCredentialRequest -> GetCredentialResponse,
+    list_credentials: ListCredentialsRequest -> ListCredentialsResponse . credentials,
+    create_credential: CreateCredentialRequest -> CreateCredentialResponse,
+    update_credential: UpdateCredentialRequest -> UpdateCredentialResponse,
+    delete_credential: DeleteCredentialRequest -> DeleteCredentialResponse, {
+    async fn rotate_credential(
+        &self,
+        request: Request<admin::RotateCredentialRequest>,
+    ) -> Result<Response<admin::RotateCredentialResponse>, Status> {
+        self.rotate(request.into_inner()).await.map(Response::new)
+    }
+});
+
+resource_service!(BindingService, Binding, binding,
+    get_binding: GetBindingRequest -> GetBindingResponse,
+    list_bindings: ListBindingsRequest -> ListBindingsResponse . bindings,
+    create_binding: CreateBindingRequest -> CreateBindingResponse,
+    update_binding: UpdateBindingRequest -> UpdateBindingResponse,
+    delete_binding: DeleteBindingRequest -> DeleteBindingResponse);
+
+resource_service!(OrganizationService, Organization, organization,
+    get_organization: GetOrganizationRequest -> GetOrganizationResponse,
+    list_organizations: ListOrganizationsRequest -> ListOrganizationsResponse . organizations,
+    create_organization: CreateOrganizationRequest -> CreateOrganizationResponse,
+    update_organization: UpdateOrganizationRequest -> UpdateOrganizationResponse,
+    delete_organization: DeleteOrganizationRequest -> DeleteOrganizationResponse);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_holds_what_is_directly_in_it_and_rules_of_its_workspaces() {
+        let rule = "organizations/o/workspaces/w/rules/r";
+        for (kind, name, parent, expected) in [
+            (Kind::Rule, rule, "organizations/o", true),
+            (Kind::Rule, rule, "organizations/o/workspaces/w", true),
+            (Kind::Rule, rule, "organizations/o/workspaces/v", false),
+            (Kind::Rule, rule, "organizations", false),
+            (Kind::Rule, rule, "organizations/", false),
+            (Kind::Rule, rule, "", false),
+            (
+                Kind::Rule,
+                "organizations/o/rules/r",
+                "organizations/o",
+                true,
+            ),
+            (
+                Kind::Rule,
+                "organizations/other/rules/r",
+                "organizations/o",
+                false,
+            ),
+            (
+                Kind::Server,
+                "organizations/o/workspaces/w/servers/s",
+                "organizations/o",
+                false,
+            ),
+            (Kind::Organization, "organizations/o", "", true),
+            (
+                Kind::Organization,
+                "organizations/o",
+                "organizations/o",
+                false,
+            ),
+        ] {
+            assert_eq!(
+                is_within(kind, name, parent),
+                expected,
+                "{name} in {parent}"
+            );
+        }
+    }
+}

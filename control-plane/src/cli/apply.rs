@@ -14,8 +14,9 @@ use super::{
     exit::{Exit, Failure},
     name::Name,
     output::Format,
-    violation,
+    secret, violation,
     visible::visible,
+    warning,
 };
 
 const CONSEQUENCE: &str = "nothing was applied";
@@ -46,13 +47,14 @@ pub(crate) async fn run(
 ) -> Result<Exit, Failure> {
     let format = context.format_of(&[Format::Table, Format::Json, Format::Yaml])?;
     let batch = Batch::read(&args.files, &context.scope, CONSEQUENCE)?;
+    let resources =
+        secret::messages(&batch, &context.scope).map_err(|problems| Failure::Invalid {
+            problems,
+            consequence: CONSEQUENCE,
+        })?;
     let connection = Connection::open(&context.address).await?;
     let request = ApplyResourcesRequest {
-        resources: batch
-            .items
-            .iter()
-            .map(|item| item.document.to_message(&context.scope))
-            .collect(),
+        resources,
         validate_only: args.dry_run,
     };
     let mut client = ApplyServiceClient::new(connection.channel.clone())
@@ -71,6 +73,7 @@ pub(crate) async fn run(
         | Failure::Nonsense(_)
         | Failure::Output(_)) => other,
     })?;
+    warning::talk(&response.warnings, &batch, console);
     match format {
         Format::Json => console.json(&rendered(&response, args.dry_run))?,
         Format::Yaml => console.yaml(&rendered(&response, args.dry_run), true)?,
@@ -134,8 +137,20 @@ fn rendered(response: &ApplyResourcesResponse, dry_run: bool) -> serde_json::Val
             })
         })
         .collect();
+    let warnings: Vec<serde_json::Value> = response
+        .warnings
+        .iter()
+        .map(|warning| {
+            serde_json::json!({
+                "name": warning.name,
+                "field": warning.field,
+                "message": warning.message,
+            })
+        })
+        .collect();
     serde_json::json!({
         "resources": resources,
+        "warnings": warnings,
         "snapshot_epoch": response.snapshot_epoch,
         "snapshot_version": response.snapshot_version,
         "dry_run": dry_run,

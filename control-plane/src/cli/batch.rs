@@ -97,6 +97,11 @@ impl Item {
         }
     }
 
+    /// The file it was read from.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
+    }
+
     /// `rules.yaml:3:1`.
     pub(crate) fn place(&self) -> String {
         format!("{}:{}", self.file, self.node.at)
@@ -183,7 +188,7 @@ fn read_document(node: &Node) -> Result<Document, Vec<Finding>> {
     if !findings.is_empty() {
         return Err(findings);
     }
-    Document::from_json(kind, node.to_json()).map_err(|error| {
+    Document::from_json(kind, &node.to_json()).map_err(|error| {
         let message = format!("found what the schema allows, and yet: {error}");
         vec![Finding {
             at: node.at,

@@ -59,6 +59,9 @@ impl<'a> Checker<'a> {
     fn node(&mut self, node: &Node, schema: &'a Json, path: &Path) {
         let schema = self.resolve(schema);
         if !allows_type(schema, &node.value) {
+            if schema.get("writeOnly") == Some(&Json::Bool(true)) {
+                return self.secret(node, path);
+            }
             let hint = quote_hint(schema, &node.value);
             let message = format!("found {}, expected {}", describe(node), expectation(schema));
             return self.say(node.at, path.clone(), message, hint);
@@ -67,7 +70,27 @@ impl<'a> Checker<'a> {
             Value::Map(entries) => self.map(node, entries, schema, path),
             Value::List(items) => self.list(node, items, schema, path),
             Value::Text(text) => self.text(node, text, schema, path),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::Number(number) => self.number(node, number, schema, path),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    /// A secret that was written down is not repeated here.
+    fn secret(&mut self, node: &Node, path: &Path) {
+        let message = "found a literal, expected `file: PATH` or `env: NAME`, where the secret is";
+        let hint = "a document is kept and shown; take what was written here for leaked";
+        let hint = Some(hint.to_owned());
+        self.say(node.at, path.clone(), message.to_owned(), hint);
+    }
+
+    fn number(&mut self, node: &Node, number: &str, schema: &'a Json, path: &Path) {
+        let whole: Option<u64> = number.parse().ok();
+        let bound = |keyword: &str| schema.get(keyword).and_then(Json::as_u64);
+        let too_small = bound("minimum").is_some_and(|least| whole.is_none_or(|n| n < least));
+        let too_large = bound("maximum").is_some_and(|most| whole.is_none_or(|n| n > most));
+        if too_small || too_large {
+            let message = format!("found {}, expected {}", describe(node), expectation(schema));
+            self.say(node.at, path.clone(), message, None);
         }
     }
 
@@ -145,6 +168,7 @@ impl<'a> Checker<'a> {
             self.say(node.at, path.field(field), message, None);
         }
         self.some_of(node, schema, path, &meant);
+        self.one_of(node, schema, path, &meant);
     }
 
     fn unknown(&mut self, entry: &Entry, path: Path, known: &[&str]) {
@@ -162,13 +186,7 @@ impl<'a> Checker<'a> {
 
     /// `anyOf` lists of required fields, and `minProperties`.
     fn some_of(&mut self, node: &Node, schema: &'a Json, path: &Path, meant: &[&str]) {
-        let any_of: Vec<&str> = schema
-            .get("anyOf")
-            .and_then(Json::as_array)
-            .into_iter()
-            .flatten()
-            .flat_map(required)
-            .collect();
+        let any_of: Vec<&str> = alternatives_of(schema, "anyOf").collect();
         let there = |field: &&str| node.field(field).is_some() || meant.contains(field);
         let any_is_there = any_of.is_empty() || any_of.iter().any(there);
         let expected = if !any_is_there {
@@ -184,6 +202,28 @@ impl<'a> Checker<'a> {
             return;
         };
         let message = format!("found none, expected at least one of {expected}");
+        self.say(node.at, path.clone(), message, None);
+    }
+
+    /// `oneOf` lists of required fields.
+    fn one_of(&mut self, node: &Node, schema: &'a Json, path: &Path, meant: &[&str]) {
+        let known: Vec<&str> = alternatives_of(schema, "oneOf").collect();
+        let given: Vec<&str> = known
+            .iter()
+            .copied()
+            .filter(|field| node.field(field).is_some())
+            .collect();
+        let is_meant = known.iter().any(|field| meant.contains(field));
+        let found = match given.as_slice() {
+            [_] => return,
+            [] if known.is_empty() || is_meant => return,
+            [] => "none".to_owned(),
+            [..] => alternatives(&given).replace(" or ", " and "),
+        };
+        let message = format!(
+            "found {found}, expected exactly one of {}",
+            alternatives(&known)
+        );
         self.say(node.at, path.clone(), message, None);
     }
 
@@ -209,6 +249,16 @@ fn required(schema: &Json) -> impl Iterator<Item = &str> {
         .into_iter()
         .flatten()
         .filter_map(Json::as_str)
+}
+
+/// The fields that the alternatives of a keyword require.
+fn alternatives_of<'s>(schema: &'s Json, keyword: &str) -> impl Iterator<Item = &'s str> {
+    schema
+        .get(keyword)
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten()
+        .flat_map(required)
 }
 
 fn minimum(schema: &Json, keyword: &str) -> usize {
@@ -242,6 +292,9 @@ fn allows_type(schema: &Json, value: &Value) -> bool {
     let is = match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
+        Value::Number(number) if number.parse::<i128>().is_ok() && types.contains(&"integer") => {
+            "integer"
+        }
         Value::Number(_) => "number",
         Value::Text(_) => "string",
         Value::List(_) => "array",
@@ -261,11 +314,18 @@ fn expectation(schema: &Json) -> String {
     {
         return title.clone();
     }
+    if types(schema) == ["integer"] {
+        let bound = |keyword: &str| schema.get(keyword).and_then(Json::as_u64);
+        return match (bound("minimum"), bound("maximum")) {
+            (Some(least), Some(most)) => format!("a whole number from {least} to {most}"),
+            (least, _) => format!("a whole number of at least {}", least.unwrap_or(0)),
+        };
+    }
     let wanted: Vec<&str> = types(schema)
         .into_iter()
         .map(|name| match name {
             "boolean" => "`true` or `false`",
-            "number" | "integer" => "a number",
+            "number" => "a number",
             "array" => "a list",
             "object" => "a mapping",
             _ if minimum(schema, "minLength") > 0 => "a text that is not empty",

@@ -3,76 +3,155 @@
 //! The types are the contract: the published JSON Schemas are made from them, and [`super::check`]
 //! holds what is written against those same schemas.
 
+mod binding;
+mod condition;
+mod credential;
 mod identity_provider;
+mod offer;
+mod organization;
+mod quota;
+mod role;
 mod rule;
+mod scalar;
 mod server;
+mod subjects;
+mod time;
 
 use chancery_proto::admin::v1::{self as admin, resource};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::{
-    identity_provider::IdentityProviderDocument, rule::RuleDocument, server::ServerDocument,
+pub(crate) use self::credential::SecretSource;
+use self::{
+    binding::BindingDocument, credential::CredentialDocument,
+    identity_provider::IdentityProviderDocument, offer::OfferDocument,
+    organization::OrganizationDocument, quota::QuotaDocument, role::RoleDocument,
+    rule::RuleDocument, server::ServerDocument,
 };
-use super::name::{Kind, Name, Scope};
+use super::{
+    name::{Kind, Name, Scope},
+    path::Path,
+};
 
 /// The version of every document.
 pub(crate) const API_VERSION: &str = "chancery.dev/v1";
 
-/// Any one document.
-#[derive(Clone, Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Document {
-    Server(ServerDocument),
+/// Writes down what the documents of all kinds share.
+macro_rules! documents {
+    ($($kind:ident($document:ident)),+ $(,)?) => {
+        /// Any one document.
+        #[derive(Clone, Debug, Serialize)]
+        #[serde(untagged)]
+        pub(crate) enum Document {
+            $($kind($document),)+
+        }
+
+        impl Document {
+            /// Reads what has been checked against the kind's schema.
+            pub(crate) fn from_json(kind: Kind, text: &str) -> serde_json::Result<Self> {
+                Ok(match kind {
+                    $(Kind::$kind => Self::$kind(serde_json::from_str(text)?),)+
+                })
+            }
+
+            /// The document of a stored resource.
+            pub(crate) fn from_message(message: resource::Kind) -> Result<Self, Unreadable> {
+                Ok(match message {
+                    $(resource::Kind::$kind(message) => Self::$kind(message.try_into()?),)+
+                })
+            }
+
+            /// What the control plane stores of it, without its secret.
+            pub(crate) fn to_message(&self, scope: &Scope) -> admin::Resource {
+                admin::Resource {
+                    kind: Some(match self {
+                        $(Self::$kind(document) => {
+                            resource::Kind::$kind(document.to_message(scope))
+                        })+
+                    }),
+                }
+            }
+
+            /// Its whole name.
+            pub(crate) fn name(&self, scope: &Scope) -> Name {
+                match self {
+                    $(Self::$kind(document) => document.metadata.name(Kind::$kind, scope),)+
+                }
+            }
+        }
+
+        /// The JSON Schema of a kind.
+        pub(crate) fn schema(kind: Kind) -> Schema {
+            let settings = SchemaSettings::draft2020_12().with_transform(WithoutNull);
+            let generator = settings.into_generator();
+            match kind {
+                $(Kind::$kind => generator.into_root_schema_for::<$document>(),)+
+            }
+        }
+    };
+}
+
+documents! {
+    Binding(BindingDocument),
+    Credential(CredentialDocument),
     IdentityProvider(IdentityProviderDocument),
+    Offer(OfferDocument),
+    Organization(OrganizationDocument),
+    Quota(QuotaDocument),
+    Role(RoleDocument),
     Rule(RuleDocument),
+    Server(ServerDocument),
 }
 
 impl Document {
-    /// Reads what has been checked against the kind's schema.
-    pub(crate) fn from_json(kind: Kind, json: serde_json::Value) -> serde_json::Result<Self> {
-        Ok(match kind {
-            Kind::Server => Self::Server(serde_json::from_value(json)?),
-            Kind::IdentityProvider => Self::IdentityProvider(serde_json::from_value(json)?),
-            Kind::Rule => Self::Rule(serde_json::from_value(json)?),
-        })
-    }
-
-    /// The document of a stored resource.
-    pub(crate) fn from_message(message: resource::Kind) -> Result<Self, Unreadable> {
-        Ok(match message {
-            resource::Kind::Server(message) => Self::Server(message.try_into()?),
-            resource::Kind::IdentityProvider(message) => {
-                Self::IdentityProvider(message.try_into()?)
-            }
-            resource::Kind::Rule(message) => Self::Rule(message.try_into()?),
-        })
-    }
-
-    /// What the control plane stores of it.
-    pub(crate) fn to_message(&self, scope: &Scope) -> admin::Resource {
-        admin::Resource {
-            kind: Some(match self {
-                Self::Server(document) => resource::Kind::Server(document.to_message(scope)),
-                Self::IdentityProvider(document) => {
-                    resource::Kind::IdentityProvider(document.to_message(scope))
-                }
-                Self::Rule(document) => resource::Kind::Rule(document.to_message(scope)),
-            }),
-        }
-    }
-
-    /// Its whole name.
-    pub(crate) fn name(&self, scope: &Scope) -> Name {
+    /// Where its secret is, and the path of the field that says so.
+    pub(crate) fn secret(&self) -> Option<(Path, &SecretSource)> {
         match self {
-            Self::Server(document) => document.metadata.name(scope),
-            Self::IdentityProvider(document) => {
-                document.metadata.name(Kind::IdentityProvider, scope)
-            }
-            Self::Rule(document) => document.metadata.name(Kind::Rule, scope),
+            Self::Credential(document) => document.secret(),
+            Self::Binding(_)
+            | Self::IdentityProvider(_)
+            | Self::Offer(_)
+            | Self::Organization(_)
+            | Self::Quota(_)
+            | Self::Role(_)
+            | Self::Rule(_)
+            | Self::Server(_) => None,
         }
     }
 }
+
+/// Puts a secret into the message of the document that says where it is.
+pub(crate) fn set_secret(message: &mut admin::Resource, secret: String) {
+    if let Some(resource::Kind::Credential(message)) = &mut message.kind {
+        credential::set_secret(message, secret);
+    }
+}
+
+/// The outside of a document: the version, the kind, the name, and what it says.
+macro_rules! document {
+    ($(#[$attribute:meta])* $document:ident of $kind:ident: $kind_type:ident, $metadata:ty, $spec:ty) => {
+        #[derive(Clone, Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(deny_unknown_fields, rename_all = "camelCase")]
+        $(#[$attribute])*
+        pub(crate) struct $document {
+            /// The version of this document.
+            api_version: $crate::cli::document::ApiVersion,
+            /// The kind of this document.
+            kind: $kind_type,
+            /// Names it.
+            pub(super) metadata: $metadata,
+            /// What it says.
+            spec: $spec,
+        }
+
+        #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[schemars(inline)]
+        enum $kind_type {
+            $kind,
+        }
+    };
+}
+use document;
 
 /// A stored resource is not what a document can say.
 #[derive(Debug, thiserror::Error)]
@@ -85,19 +164,8 @@ pub(crate) struct Unreadable {
     found: String,
 }
 
-/// The JSON Schema of a kind.
-pub(crate) fn schema(kind: Kind) -> Schema {
-    let settings = SchemaSettings::draft2020_12().with_transform(WithoutNull);
-    let generator = settings.into_generator();
-    match kind {
-        Kind::Server => generator.into_root_schema_for::<ServerDocument>(),
-        Kind::IdentityProvider => generator.into_root_schema_for::<IdentityProviderDocument>(),
-        Kind::Rule => generator.into_root_schema_for::<RuleDocument>(),
-    }
-}
-
 /// A field that says nothing is an oversight, such as a list whose last item was deleted; what is
-/// optional is left out instead. So `null` is in no schema.
+/// optional is left out instead. So `null` is in no schema, but where any scalar is meant.
 #[derive(Clone, Debug)]
 struct WithoutNull;
 
@@ -118,7 +186,12 @@ impl schemars::transform::Transform for WithoutNull {
                 schema.insert(keyword, value);
             }
         }
-        if let Some(serde_json::Value::Array(types)) = schema.get_mut("type") {
+        let is_scalar = schema
+            .get("title")
+            .is_some_and(|title| title == scalar::TITLE);
+        if let Some(serde_json::Value::Array(types)) = schema.get_mut("type")
+            && !is_scalar
+        {
             types.retain(|one| one != "null");
             if let [only] = types.as_slice() {
                 let only = only.clone();
@@ -193,12 +266,32 @@ fn given_or(given: Option<&Id>, otherwise: &str) -> String {
     given.map_or_else(|| otherwise.to_owned(), |id| id.0.clone())
 }
 
+fn id_unless_empty(id: String) -> Option<Id> {
+    (!id.is_empty()).then_some(Id(id))
+}
+
 fn unless_default(id: String) -> Option<Id> {
     (id != Scope::DEFAULT).then_some(Id(id))
 }
 
 fn unless_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
+}
+
+fn unknown(name: &str, field: &'static str, number: i32) -> Unreadable {
+    Unreadable {
+        name: name.to_owned(),
+        field,
+        found: format!("the unknown value {number}"),
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[cfg(test)]

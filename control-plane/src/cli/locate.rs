@@ -5,13 +5,13 @@
 //! what is wrong with a document is then said of all of it at once, and what the control plane
 //! finds later still has a place. This module knows nothing of resources.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, ops::Range};
 
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::Number;
+use serde_json::{Number, value::RawValue};
 use serde_saphyr::{DuplicateKeyPolicy, Location, MergeKeyPolicy, Options, Spanned};
 
 use super::path::{Path, Step};
@@ -68,6 +68,8 @@ impl fmt::Display for Position {
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) at: Position,
+    /// Where its bytes are in the text, from the first to after the last.
+    bytes: Option<Range<usize>>,
     pub(crate) value: Value,
 }
 
@@ -76,7 +78,8 @@ pub(crate) struct Node {
 pub(crate) enum Value {
     Null,
     Bool(bool),
-    Number(Number),
+    /// As JSON text, to the digit.
+    Number(String),
     Text(String),
     List(Vec<Node>),
     Map(Vec<Entry>),
@@ -100,15 +103,35 @@ pub(crate) struct Malformed {
 impl Node {
     /// Reads every document of a text; one that holds nothing is left out.
     pub(crate) fn read_all(text: &str) -> Result<Vec<Self>, Malformed> {
-        let documents: Vec<Self> = serde_saphyr::from_multiple_with_options(text, options())
+        let mut documents: Vec<Self> = serde_saphyr::from_multiple_with_options(text, options())
             .map_err(|error| Malformed {
                 at: error.location().map_or(Position::START, Position::from),
                 message: without_place(&error.without_snippet().render()),
             })?;
+        for document in &mut documents {
+            document.restore_numbers(text);
+        }
         Ok(documents
             .into_iter()
             .filter(|node| !matches!(node.value, Value::Null))
             .collect())
+    }
+
+    /// Puts the digits that were written in the place of numbers that were read, which are rounded.
+    fn restore_numbers(&mut self, text: &str) {
+        match &mut self.value {
+            Value::Number(number) => {
+                let written = self.bytes.clone().and_then(|bytes| text.get(bytes));
+                if let Some(written) = written.and_then(json_number) {
+                    *number = written;
+                }
+            }
+            Value::List(items) => items.iter_mut().for_each(|item| item.restore_numbers(text)),
+            Value::Map(entries) => entries
+                .iter_mut()
+                .for_each(|entry| entry.value.restore_numbers(text)),
+            Value::Null | Value::Bool(_) | Value::Text(_) => {}
+        }
     }
 
     /// The value of a key, where this is a mapping that has it.
@@ -165,21 +188,54 @@ impl Node {
         at
     }
 
-    /// The same without places. Of keys that occur twice, the last one counts.
-    pub(crate) fn to_json(&self) -> serde_json::Value {
+    /// The same as JSON text, without places. A key that occurs twice does so here too.
+    pub(crate) fn to_json(&self) -> String {
+        let mut json = String::new();
+        self.write_json(&mut json);
+        json
+    }
+
+    fn write_json(&self, json: &mut String) {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
         match &self.value {
-            Value::Null => serde_json::Value::Null,
-            Value::Bool(value) => serde_json::Value::Bool(*value),
-            Value::Number(value) => serde_json::Value::Number(value.clone()),
-            Value::Text(value) => serde_json::Value::String(value.clone()),
-            Value::List(items) => items.iter().map(Self::to_json).collect(),
-            Value::Map(entries) => entries
-                .iter()
-                .map(|entry| (entry.key.clone(), entry.value.to_json()))
-                .collect::<serde_json::Map<_, _>>()
-                .into(),
+            Value::Null => json.push_str("null"),
+            Value::Bool(value) => json.push_str(if *value { "true" } else { "false" }),
+            Value::Number(value) => json.push_str(value),
+            Value::Text(value) => json.push_str(&quoted(value)),
+            Value::List(items) => {
+                json.push('[');
+                for (number, item) in items.iter().enumerate() {
+                    json.push_str(if number == 0 { "" } else { "," });
+                    item.write_json(json);
+                }
+                json.push(']');
+            }
+            Value::Map(entries) => {
+                json.push('{');
+                for (number, entry) in entries.iter().enumerate() {
+                    json.push_str(if number == 0 { "" } else { "," });
+                    json.push_str(&quoted(&entry.key));
+                    json.push(':');
+                    entry.value.write_json(json);
+                }
+                json.push('}');
+            }
         }
     }
+}
+
+/// YAML's spelling of a decimal number as JSON's: `+1` is `1`, `.5` is `0.5`. Nothing for others.
+fn json_number(written: &str) -> Option<String> {
+    let written = written.trim();
+    let (sign, digits) = match written.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", written.strip_prefix('+').unwrap_or(written)),
+    };
+    let zero = if digits.starts_with('.') { "0" } else { "" };
+    let json = format!("{sign}{zero}{digits}");
+    let is_number = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && serde_json::from_str::<&RawValue>(&json).is_ok();
+    is_number.then_some(json)
 }
 
 /// The message without the place at its end, which is said elsewhere.
@@ -208,13 +264,23 @@ fn options() -> Options {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Spanned {
-            value, referenced, ..
+            value,
+            referenced,
+            defined,
         } = Spanned::<Value>::deserialize(deserializer)?;
         Ok(Self {
             at: referenced.into(),
+            bytes: bytes(defined),
             value,
         })
     }
+}
+
+fn bytes(location: Location) -> Option<Range<usize>> {
+    let span = location.span();
+    let start = usize::try_from(span.byte_offset()?).ok()?;
+    let length = usize::try_from(span.byte_len()?).ok()?;
+    Some(start..start.checked_add(length)?)
 }
 
 impl<'de> Deserialize<'de> for Value {
@@ -245,16 +311,16 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+        Ok(Value::Number(value.to_string()))
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+        Ok(Value::Number(value.to_string()))
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
         Number::from_f64(value)
-            .map(Value::Number)
+            .map(|number| Value::Number(number.to_string()))
             .ok_or_else(|| E::custom("not a finite number"))
     }
 

@@ -4,57 +4,129 @@ use std::fmt;
 
 use clap::{ValueEnum, builder::PossibleValue};
 
-/// A kind of resource, in the order in which references point: a rule names servers.
+/// A kind of resource, in the order in which references point: a rule names servers and roles, and
+/// who may change anything is said first and taken away last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
+    Organization,
+    Binding,
     Server,
     IdentityProvider,
+    Role,
     Rule,
+    Offer,
+    Quota,
+    Credential,
+}
+
+/// Where the resources of a kind are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Home {
+    /// It is an organization.
+    Nowhere,
+    Organization,
+    Workspace,
+    /// In an organization, or in a workspace of it.
+    Either,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Server, Self::IdentityProvider, Self::Rule];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Organization,
+        Self::Binding,
+        Self::Server,
+        Self::IdentityProvider,
+        Self::Role,
+        Self::Rule,
+        Self::Offer,
+        Self::Quota,
+        Self::Credential,
+    ];
 
     /// As documents call it.
     pub(crate) fn document_kind(self) -> &'static str {
         match self {
+            Self::Organization => "Organization",
+            Self::Binding => "Binding",
             Self::Server => "Server",
             Self::IdentityProvider => "IdentityProvider",
+            Self::Role => "Role",
             Self::Rule => "Rule",
+            Self::Offer => "Offer",
+            Self::Quota => "Quota",
+            Self::Credential => "Credential",
         }
     }
 
     /// As it is said in `server/notes`.
     pub(crate) fn singular(self) -> &'static str {
         match self {
+            Self::Organization => "organization",
+            Self::Binding => "binding",
             Self::Server => "server",
             Self::IdentityProvider => "identityprovider",
+            Self::Role => "role",
             Self::Rule => "rule",
+            Self::Offer => "offer",
+            Self::Quota => "quota",
+            Self::Credential => "credential",
         }
     }
 
     /// As the command line calls them all.
     pub(crate) fn plural(self) -> &'static str {
         match self {
+            Self::Organization => "organizations",
+            Self::Binding => "bindings",
             Self::Server => "servers",
             Self::IdentityProvider => "identityproviders",
+            Self::Role => "roles",
             Self::Rule => "rules",
+            Self::Offer => "offers",
+            Self::Quota => "quotas",
+            Self::Credential => "credentials",
         }
     }
 
     fn collection(self) -> &'static str {
         match self {
+            Self::Organization => "organizations",
+            Self::Binding => "bindings",
             Self::Server => "servers",
             Self::IdentityProvider => "identityProviders",
+            Self::Role => "roles",
             Self::Rule => "rules",
+            Self::Offer => "offers",
+            Self::Quota => "quotas",
+            Self::Credential => "credentials",
         }
     }
 
     fn aliases(self) -> &'static [&'static str] {
         match self {
+            Self::Organization => &["organization", "org", "orgs"],
+            Self::Binding => &["binding"],
             Self::Server => &["server", "srv"],
             Self::IdentityProvider => &["identityprovider", "identity-provider", "idp", "idps"],
+            Self::Role => &["role"],
             Self::Rule => &["rule"],
+            Self::Offer => &["offer"],
+            Self::Quota => &["quota"],
+            Self::Credential => &["credential", "cred", "creds"],
+        }
+    }
+
+    fn home(self) -> Home {
+        match self {
+            Self::Organization => Home::Nowhere,
+            Self::Server => Home::Workspace,
+            Self::Rule => Home::Either,
+            Self::Binding
+            | Self::IdentityProvider
+            | Self::Role
+            | Self::Offer
+            | Self::Quota
+            | Self::Credential => Home::Organization,
         }
     }
 }
@@ -95,17 +167,29 @@ impl Scope {
             organization,
             workspace,
         } = self;
-        match kind {
-            Kind::Server => format!("organizations/{organization}/workspaces/{workspace}"),
-            Kind::IdentityProvider | Kind::Rule => format!("organizations/{organization}"),
+        match kind.home() {
+            Home::Nowhere => String::new(),
+            Home::Workspace => format!("organizations/{organization}/workspaces/{workspace}"),
+            Home::Organization | Home::Either => format!("organizations/{organization}"),
         }
     }
 
+    /// The name that an id has here, or that a short name says: `notes`, `acme/default/notes`.
     pub(crate) fn name(&self, kind: Kind, id: &str) -> Name {
+        let segments: Vec<&str> = id.split('/').collect();
+        let (organization, workspace, id) = match (kind.home(), segments.as_slice()) {
+            (Home::Nowhere, _) => (id, None, id),
+            (Home::Workspace | Home::Either, [organization, workspace, id]) => {
+                (*organization, Some(*workspace), *id)
+            }
+            (Home::Organization | Home::Either, [organization, id]) => (*organization, None, *id),
+            (Home::Workspace, _) => (&*self.organization, Some(&*self.workspace), id),
+            (Home::Organization | Home::Either, _) => (&*self.organization, None, id),
+        };
         Name {
             kind,
-            organization: self.organization.clone(),
-            workspace: (kind == Kind::Server).then(|| self.workspace.clone()),
+            organization: organization.to_owned(),
+            workspace: workspace.map(str::to_owned),
             id: id.to_owned(),
         }
     }
@@ -125,6 +209,7 @@ impl Name {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let segments: Vec<&str> = text.split('/').collect();
         let (organization, workspace, collection, id) = match segments.as_slice() {
+            ["organizations", id] => (*id, None, "organizations", *id),
             [
                 "organizations",
                 organization,
@@ -146,7 +231,13 @@ impl Name {
         let kind = Kind::ALL
             .into_iter()
             .find(|kind| kind.collection() == collection)?;
-        ((kind == Kind::Server) == workspace.is_some()).then(|| Self {
+        let is_home = match kind.home() {
+            Home::Nowhere => segments.len() == 2,
+            Home::Organization => segments.len() == 4 && workspace.is_none(),
+            Home::Workspace => workspace.is_some(),
+            Home::Either => segments.len() > 2,
+        };
+        is_home.then(|| Self {
             kind,
             organization: organization.to_owned(),
             workspace,
@@ -156,20 +247,31 @@ impl Name {
 
     /// `server/notes`, with what is not in the usual place said before it.
     pub(crate) fn short(&self) -> String {
-        let mut short = self.kind.singular().to_owned();
-        let workspace = self.workspace.as_deref().unwrap_or(Scope::DEFAULT);
-        if self.organization != Scope::DEFAULT || workspace != Scope::DEFAULT {
-            short = format!("{short}/{}", self.organization);
-            if let Some(workspace) = &self.workspace {
-                short = format!("{short}/{workspace}");
-            }
+        let Self {
+            kind,
+            organization,
+            workspace,
+            id,
+        } = self;
+        let usual_workspace = match kind.home() {
+            Home::Workspace => Some(Scope::DEFAULT),
+            Home::Nowhere | Home::Organization | Home::Either => None,
+        };
+        let is_usual = organization == Scope::DEFAULT && workspace.as_deref() == usual_workspace;
+        let kind = kind.singular();
+        match workspace {
+            _ if is_usual || kind == Kind::Organization.singular() => format!("{kind}/{id}"),
+            Some(workspace) => format!("{kind}/{organization}/{workspace}/{id}"),
+            None => format!("{kind}/{organization}/{id}"),
         }
-        format!("{short}/{}", self.id)
     }
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.kind.home() == Home::Nowhere {
+            return write!(f, "{}/{}", self.kind.collection(), self.id);
+        }
         write!(f, "organizations/{}/", self.organization)?;
         if let Some(workspace) = &self.workspace {
             write!(f, "workspaces/{workspace}/")?;
@@ -198,15 +300,26 @@ mod tests {
                 "organizations/acme/identityProviders/corp",
                 "identityprovider/acme/corp",
             ),
+            (
+                "organizations/default/workspaces/default/rules/dev",
+                "rule/default/default/dev",
+            ),
+            ("organizations/acme", "organization/acme"),
+            ("organizations/default", "organization/default"),
+            ("organizations/default/quotas/q", "quota/q"),
         ] {
             let name = Name::parse(text).unwrap();
             assert_eq!(name.to_string(), text);
             assert_eq!(name.short(), short);
+            let (_, said) = short.split_once('/').unwrap();
+            assert_eq!(Scope::default().name(name.kind, said), name);
         }
         for text in [
             "",
             "rules/dev",
             "organizations/o/servers/s",
+            "organizations/o/workspaces/w/roles/r",
+            "organizations/o/organizations/p",
             "organizations/o/things/t",
         ] {
             assert_eq!(Name::parse(text), None, "{text}");

@@ -44,6 +44,14 @@ pub(crate) struct ServeArgs {
         env = "CHANCERY_SIGNING_KEY"
     )]
     signing_keys: Vec<PathBuf>,
+    /// The `iss` of assertions; their keys are at `/.well-known/jwks.json`
+    #[arg(
+        long,
+        value_name = "ISSUER",
+        env = "CHANCERY_ASSERTION_ISSUER",
+        default_value = "chancery"
+    )]
+    assertion_issuer: String,
     /// Authenticate nobody; on loopback, for development only
     #[arg(long)]
     insecure_development: bool,
@@ -63,6 +71,7 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
         store_key,
         listen,
         signing_keys,
+        assertion_issuer,
         insecure_development,
     } = args;
     match serve::run(ServeOptions {
@@ -70,6 +79,7 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
         store_key,
         listen,
         signing_keys,
+        assertion_issuer,
         insecure_development,
     })
     .await
@@ -92,6 +102,7 @@ fn exit_of(error: &ServeError) -> Exit {
         | ServeError::Key(_) => Exit::Invalid,
         ServeError::InUse { .. } => Exit::Conflict,
         ServeError::Io { .. }
+        | ServeError::Egress(_)
         | ServeError::Ledger(_)
         | ServeError::Registry(_)
         | ServeError::Secrets(_)

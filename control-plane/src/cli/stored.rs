@@ -1,10 +1,15 @@
 //! What the control plane stores, whatever its kind.
 
 use chancery_proto::admin::v1::{
-    self as admin, identity_provider_service_client::IdentityProviderServiceClient, resource,
+    self as admin, binding_service_client::BindingServiceClient,
+    credential_service_client::CredentialServiceClient,
+    identity_provider_service_client::IdentityProviderServiceClient,
+    offer_service_client::OfferServiceClient,
+    organization_service_client::OrganizationServiceClient,
+    quota_service_client::QuotaServiceClient, resource, role_service_client::RoleServiceClient,
     rule_service_client::RuleServiceClient, server_service_client::ServerServiceClient,
 };
-use tonic::{Code, transport::Channel};
+use tonic::Code;
 
 use super::{
     connect::{Connection, MAX_ANSWER_BYTES},
@@ -15,37 +20,117 @@ use super::{
 /// As many as the control plane gives at once.
 const PAGE_SIZE: i32 = 1000;
 
-/// Reads one.
-pub(crate) async fn get(connection: &Connection, name: &Name) -> Result<resource::Kind, Failure> {
-    let action = format!("get {}", name.short());
-    let (channel, name, kind) = (&connection.channel, name.to_string(), name.kind);
-    let found = match kind {
-        Kind::Server => {
-            let mut client = servers(channel);
-            let call = client.get_server(admin::GetServerRequest { name });
-            connection
-                .answer(&action, call)
-                .await?
-                .server
-                .map(resource::Kind::Server)
+/// Calls the standard methods of the service of each kind, which differ in their names alone.
+macro_rules! standard_methods {
+    ($($kind:ident $client:ident
+        $get:ident($GetRequest:ident).$field:ident
+        $list:ident($ListRequest:ident).$items:ident
+        $delete:ident($DeleteRequest:ident)),+ $(,)?) => {
+        /// Reads one.
+        pub(crate) async fn get(
+            connection: &Connection,
+            name: &Name,
+        ) -> Result<resource::Kind, Failure> {
+            let action = format!("get {}", name.short());
+            let (kind, name) = (name.kind, name.to_string());
+            let found = match kind {
+                $(Kind::$kind => {
+                    let mut client = $client::new(connection.channel.clone())
+                        .max_decoding_message_size(MAX_ANSWER_BYTES);
+                    let call = client.$get(admin::$GetRequest { name });
+                    let answer = connection.answer(&action, call).await?;
+                    answer.$field.map(resource::Kind::$kind)
+                })+
+            };
+            found.ok_or_else(|| Failure::Nonsense(format!("nothing, asked to {action}")))
         }
-        Kind::IdentityProvider => {
-            let mut client = identity_providers(channel);
-            let call = client.get_identity_provider(admin::GetIdentityProviderRequest { name });
-            let found = connection.answer(&action, call).await?.identity_provider;
-            found.map(resource::Kind::IdentityProvider)
+
+        async fn list_page(
+            connection: &Connection,
+            kind: Kind,
+            parent: &str,
+            page_token: String,
+        ) -> Result<(Vec<resource::Kind>, String), Failure> {
+            let action = format!("list {}", kind.plural());
+            let parent = parent.to_owned();
+            Ok(match kind {
+                $(Kind::$kind => {
+                    let mut client = $client::new(connection.channel.clone())
+                        .max_decoding_message_size(MAX_ANSWER_BYTES);
+                    let call = client.$list(admin::$ListRequest {
+                        parent,
+                        page_size: PAGE_SIZE,
+                        page_token,
+                    });
+                    let page = connection.answer(&action, call).await?;
+                    let found = page.$items.into_iter().map(resource::Kind::$kind);
+                    (found.collect(), page.next_page_token)
+                })+
+            })
         }
-        Kind::Rule => {
-            let mut client = rules(channel);
-            let call = client.get_rule(admin::GetRuleRequest { name });
-            connection
-                .answer(&action, call)
-                .await?
-                .rule
-                .map(resource::Kind::Rule)
+
+        /// Removes one, or checks whether it could be.
+        pub(crate) async fn delete(
+            connection: &Connection,
+            name: &Name,
+            validate_only: bool,
+        ) -> Result<(), Failure> {
+            let action = format!("delete {}", name.short());
+            let (kind, name) = (name.kind, name.to_string());
+            match kind {
+                $(Kind::$kind => {
+                    let mut client = $client::new(connection.channel.clone())
+                        .max_decoding_message_size(MAX_ANSWER_BYTES);
+                    let call = client.$delete(admin::$DeleteRequest {
+                        name,
+                        etag: String::new(),
+                        validate_only,
+                    });
+                    connection.answer(&action, call).await?;
+                })+
+            }
+            Ok(())
         }
     };
-    found.ok_or_else(|| Failure::Nonsense(format!("nothing, asked to {action}")))
+}
+
+standard_methods! {
+    Organization OrganizationServiceClient
+        get_organization(GetOrganizationRequest).organization
+        list_organizations(ListOrganizationsRequest).organizations
+        delete_organization(DeleteOrganizationRequest),
+    Binding BindingServiceClient
+        get_binding(GetBindingRequest).binding
+        list_bindings(ListBindingsRequest).bindings
+        delete_binding(DeleteBindingRequest),
+    Server ServerServiceClient
+        get_server(GetServerRequest).server
+        list_servers(ListServersRequest).servers
+        delete_server(DeleteServerRequest),
+    IdentityProvider IdentityProviderServiceClient
+        get_identity_provider(GetIdentityProviderRequest).identity_provider
+        list_identity_providers(ListIdentityProvidersRequest).identity_providers
+        delete_identity_provider(DeleteIdentityProviderRequest),
+    Role RoleServiceClient
+        get_role(GetRoleRequest).role
+        list_roles(ListRolesRequest).roles
+        delete_role(DeleteRoleRequest),
+    Rule RuleServiceClient
+        get_rule(GetRuleRequest).rule
+        list_rules(ListRulesRequest).rules
+        delete_rule(DeleteRuleRequest),
+    Offer OfferServiceClient
+        get_offer(GetOfferRequest).offer
+        list_offers(ListOffersRequest).offers
+        delete_offer(DeleteOfferRequest),
+    Quota QuotaServiceClient
+        get_quota(GetQuotaRequest).quota
+        list_quotas(ListQuotasRequest).quotas
+        delete_quota(DeleteQuotaRequest),
+    Credential CredentialServiceClient
+        get_credential(GetCredentialRequest).credential
+        list_credentials(ListCredentialsRequest).credentials
+        delete_credential(DeleteCredentialRequest),
 }
 
 /// Reads one, or learns that there is none.
@@ -79,124 +164,4 @@ pub(crate) async fn list(
         }
         page_token = next;
     }
-}
-
-async fn list_page(
-    connection: &Connection,
-    kind: Kind,
-    parent: &str,
-    page_token: String,
-) -> Result<(Vec<resource::Kind>, String), Failure> {
-    let action = format!("list {}", kind.plural());
-    let (channel, parent, page_size) = (&connection.channel, parent.to_owned(), PAGE_SIZE);
-    Ok(match kind {
-        Kind::Server => {
-            let mut client = servers(channel);
-            let request = admin::ListServersRequest {
-                parent,
-                page_size,
-                page_token,
-            };
-            let page = connection
-                .answer(&action, client.list_servers(request))
-                .await?;
-            (
-                page.servers
-                    .into_iter()
-                    .map(resource::Kind::Server)
-                    .collect(),
-                page.next_page_token,
-            )
-        }
-        Kind::IdentityProvider => {
-            let mut client = identity_providers(channel);
-            let request = admin::ListIdentityProvidersRequest {
-                parent,
-                page_size,
-                page_token,
-            };
-            let page = connection
-                .answer(&action, client.list_identity_providers(request))
-                .await?;
-            let found = page
-                .identity_providers
-                .into_iter()
-                .map(resource::Kind::IdentityProvider);
-            (found.collect(), page.next_page_token)
-        }
-        Kind::Rule => {
-            let mut client = rules(channel);
-            let request = admin::ListRulesRequest {
-                parent,
-                page_size,
-                page_token,
-            };
-            let page = connection
-                .answer(&action, client.list_rules(request))
-                .await?;
-            (
-                page.rules.into_iter().map(resource::Kind::Rule).collect(),
-                page.next_page_token,
-            )
-        }
-    })
-}
-
-/// Removes one, or checks whether it could be.
-pub(crate) async fn delete(
-    connection: &Connection,
-    name: &Name,
-    validate_only: bool,
-) -> Result<(), Failure> {
-    let action = format!("delete {}", name.short());
-    let (channel, name, kind) = (&connection.channel, name.to_string(), name.kind);
-    let etag = String::new();
-    match kind {
-        Kind::Server => {
-            let mut client = servers(channel);
-            let request = admin::DeleteServerRequest {
-                name,
-                etag,
-                validate_only,
-            };
-            connection
-                .answer(&action, client.delete_server(request))
-                .await?;
-        }
-        Kind::IdentityProvider => {
-            let mut client = identity_providers(channel);
-            let request = admin::DeleteIdentityProviderRequest {
-                name,
-                etag,
-                validate_only,
-            };
-            connection
-                .answer(&action, client.delete_identity_provider(request))
-                .await?;
-        }
-        Kind::Rule => {
-            let mut client = rules(channel);
-            let request = admin::DeleteRuleRequest {
-                name,
-                etag,
-                validate_only,
-            };
-            connection
-                .answer(&action, client.delete_rule(request))
-                .await?;
-        }
-    }
-    Ok(())
-}
-
-fn servers(channel: &Channel) -> ServerServiceClient<Channel> {
-    ServerServiceClient::new(channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
-}
-
-fn identity_providers(channel: &Channel) -> IdentityProviderServiceClient<Channel> {
-    IdentityProviderServiceClient::new(channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
-}
-
-fn rules(channel: &Channel) -> RuleServiceClient<Channel> {
-    RuleServiceClient::new(channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
 }

@@ -7,9 +7,9 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::{
-    batch::Batch,
+    batch::{Batch, Item},
     exit::Failure,
-    name::Kind,
+    name::{Kind, Name},
     path::{Path, Step},
     problem::Problem,
 };
@@ -55,6 +55,22 @@ fn place(field: &str, message: String, batch: &Batch) -> Problem {
     placed.unwrap_or_else(|| Problem::with_file(field, message))
 }
 
+/// Something about a field of an item, by the field's name in the message.
+pub(crate) fn within(item: &Item, field: &str, message: String) -> Problem {
+    let path = Path::parse(field).unwrap_or_default();
+    item.problem(&written(item.name.kind, path.steps()), message)
+}
+
+/// A message's field as documents write it, for what no file holds.
+pub(crate) fn written_as(name: &str, field: &str) -> String {
+    let path = Path::parse(field).ok();
+    let kind = Name::parse(name).map(|name| name.kind);
+    match (kind, path) {
+        (Some(kind), Some(path)) => written(kind, path.steps()).to_string(),
+        _ => field.to_owned(),
+    }
+}
+
 /// A message's field as the document of its kind writes it.
 fn written(kind: Kind, steps: &[Step]) -> Path {
     let steps = match steps.split_first() {
@@ -75,20 +91,20 @@ fn written(kind: Kind, steps: &[Step]) -> Path {
         [] | ["metadata" | "spec" | "kind" | "apiVersion", ..] => (&[], 0),
         ["name", ..] => (&["metadata", "name"], 1),
         ["etag" | "create_time" | "update_time", ..] => (&["metadata"], 1),
-        ["user_claim", ..] => (&["spec", "claims", "user"], 1),
-        ["groups_claim", ..] => (&["spec", "claims", "groups"], 1),
         ["obligations", "redaction", ..] => (&["spec", "redact"], 2),
         ["obligations", ..] => (&["spec", "redact"], 1),
         [_, ..] => (&["spec"], 0),
     };
     let of_tool = matches!(words.as_slice(), ["tools"]) && kind == Kind::Server;
-    let rest = steps.iter().skip(taken).filter(|step| {
-        // A tool's definition is the document's whole entry.
-        !(of_tool && matches!(step, Step::Field(word) if word == "definition"))
+    let of_condition = matches!(words.as_slice(), ["when"]);
+    let rest = steps.iter().skip(taken).filter(|step| match step {
+        // A tool's definition is the document's whole entry, and a test's values are its own.
+        Step::Field(word) => !(of_tool && word == "definition" || of_condition && word == "values"),
+        Step::Index(_) => true,
     });
     let place = place.iter().map(|word| Step::Field((*word).to_owned()));
     // What is inside a key set or a definition is not ours to name.
-    let foreign = matches!(words.as_slice(), ["jwks" | "tools", ..]);
+    let foreign = matches!(words.as_slice(), ["jwks", ..]) || of_tool;
     let rest = rest.map(|step| {
         if foreign {
             step.clone()
@@ -103,7 +119,24 @@ fn member_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Server => "server",
         Kind::IdentityProvider => "identity_provider",
+        Kind::Role => "role",
         Kind::Rule => "rule",
+        Kind::Offer => "offer",
+        Kind::Quota => "quota",
+        Kind::Credential => "credential",
+        Kind::Binding => "binding",
+        Kind::Organization => "organization",
+    }
+}
+
+/// A field's name in documents, where it is not the message's in other letters.
+fn renamed(word: &str) -> Option<&'static str> {
+    match word {
+        "argument" => Some("arg"),
+        "normalisation" => Some("normalise"),
+        "expire_time" => Some("expires"),
+        "review_time" => Some("reviewBy"),
+        _ => None,
     }
 }
 
@@ -111,6 +144,9 @@ fn camel_case(step: &Step) -> Step {
     match step {
         Step::Index(index) => Step::Index(*index),
         Step::Field(word) => {
+            if let Some(other) = renamed(word) {
+                return Step::Field(other.to_owned());
+            }
             let mut words = word.split('_');
             let mut camel = words.next().unwrap_or_default().to_owned();
             for word in words {

@@ -7,13 +7,18 @@ use super::{
     visible::{deceives, visible_json},
 };
 
+/// What `serde_json::value::RawValue` becomes in other formats.
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
+
 /// One document, ending its last line.
 ///
-/// JSON is YAML too, and can escape any character: a document with characters that could deceive
-/// a reader is written as JSON, and still means the same.
+/// JSON is YAML too, and can escape any character and write any number: a document with characters
+/// that could deceive a reader, or with a number that has more digits than YAML's writer keeps, is
+/// written as JSON, and still means the same.
 pub(crate) fn to_string(value: &impl Serialize) -> Result<String, Failure> {
     let yaml = serde_saphyr::to_string(value).map_err(Failure::rendering)?;
-    if !yaml.chars().any(|c| c != '\n' && deceives(c)) {
+    let is_exact = !yaml.contains(RAW_VALUE);
+    if is_exact && !yaml.chars().any(|c| c != '\n' && deceives(c)) {
         return Ok(yaml);
     }
     let json = serde_json::to_string_pretty(value).map_err(Failure::rendering)?;
@@ -86,6 +91,7 @@ mod tests {
                 to_string(&serde_json::json!({"k": text, "l": [text, {"m": text}]})).unwrap();
             let nodes = Node::read_all(&yaml).unwrap_or_else(|e| panic!("{text:?}: {yaml}: {e:?}"));
             let json = nodes.first().unwrap().to_json();
+            let json: serde_json::Value = serde_json::from_str(&json).unwrap();
             assert_eq!(json["k"], text, "{yaml}");
             assert_eq!(json["l"][0], text, "{yaml}");
             assert_eq!(json["l"][1]["m"], text, "{yaml}");

@@ -78,7 +78,7 @@ fn refuses_what_is_no_document() {
         "a: 1\n",
         &[
             "a.yaml:1:1: apiVersion: found nothing, expected `chancery.dev/v1`",
-            "a.yaml:1:1: kind: found nothing, expected `Server`, `IdentityProvider` or `Rule`",
+            "a.yaml:1:1: kind: found nothing, expected `Organization`, `Binding`, `Server`, `IdentityProvider`, `Role`, `Rule`, `Offer`, `Quota` or `Credential`",
         ],
     );
 }
@@ -89,7 +89,7 @@ fn refuses_an_unknown_version_or_kind() {
         "apiVersion: chancery.dev/v2\nkind: Rul\nmetadata: {name: x}\n",
         &[
             "a.yaml:1:13: apiVersion: found `chancery.dev/v2`, expected `chancery.dev/v1`",
-            "a.yaml:2:7: kind: found `Rul`, expected `Server`, `IdentityProvider` or `Rule` (did \
+            "a.yaml:2:7: kind: found `Rul`, expected `Organization`, `Binding`, `Server`, `IdentityProvider`, `Role`, `Rule`, `Offer`, `Quota` or `Credential` (did \
              you mean `Rule`?)",
         ],
     );
@@ -108,7 +108,8 @@ fn refuses_unknown_and_missing_fields() {
         "  efect: allow\n  subjects: {groups: [dev]}\n  servers: [a]\n  tools: [a]\n",
         &[
             "a.yaml:5:3: spec.efect: found the unknown field `efect`, expected `description`, \
-           `effect`, `prompts`, `resources`, `methods` or `redact` (did you mean `effect`?)",
+           `effect`, `prompts`, `resources`, `methods`, `environments`, `agents`, \
+           `when`, `sourceRanges`, `expires`, `mode`, `reviewBy`, `owner` or `redact` (did you mean `effect`?)",
         ],
     );
     check_rule(
@@ -116,9 +117,11 @@ fn refuses_unknown_and_missing_fields() {
         &[
             "a.yaml:5:3: spec.effect: found nothing, expected `allow` or `deny`",
             "a.yaml:5:14: spec.subjects.group: found the unknown field `group`, expected `users`, \
-             `groups`, `authenticated` or `anyone` (did you mean `groups`?)",
+             `groups`, `roles`, `tokenRoles`, `teams`, `workspaces`, `agents`, `clients`, \
+             `authenticated` or `anyone` (did you mean `groups`?)",
             "a.yaml:7:3: spec.tool: found the unknown field `tool`, expected `description`, \
-             `effect`, `tools`, `prompts`, `resources`, `methods` or `redact` (did you mean `tools`?)",
+             `effect`, `tools`, `prompts`, `resources`, `methods`, `environments`, `agents`, \
+           `when`, `sourceRanges`, `expires`, `mode`, `reviewBy`, `owner` or `redact` (did you mean `tools`?)",
         ],
     );
     check_rule(
@@ -245,8 +248,9 @@ fn shows_no_control_characters() {
     check(
         "apiVersion: chancery.dev/v1\nkind: \"Rule\\e[2J\\u202e\"\n",
         &[
-            "a.yaml:2:7: kind: found `Rule\\u{1b}[2J\\u{202e}`, expected `Server`, \
-           `IdentityProvider` or `Rule` (did you mean `Rule`?)",
+            "a.yaml:2:7: kind: found `Rule\\u{1b}[2J\\u{202e}`, expected \
+           `Organization`, `Binding`, `Server`, `IdentityProvider`, `Role`, `Rule`, `Offer`, \
+           `Quota` or `Credential` (did you mean `Rule`?)",
         ],
     );
 }

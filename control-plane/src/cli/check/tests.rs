@@ -3,7 +3,7 @@ use serde_json::Value as Json;
 use crate::cli::{name::Kind, schema::published};
 
 /// What [`super::check`] knows; the rest are for people and editors.
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 19] = [
     "$defs",
     "$ref",
     "additionalProperties",
@@ -11,14 +11,18 @@ const KNOWN: [&str; 15] = [
     "const",
     "enum",
     "items",
+    "maximum",
     "minItems",
     "minLength",
     "minProperties",
+    "minimum",
+    "oneOf",
     "pattern",
     "properties",
     "required",
     "title",
     "type",
+    "writeOnly",
 ];
 const ANNOTATIONS: [&str; 3] = ["$schema", "default", "description"];
 
@@ -36,7 +40,7 @@ fn keywords(schema: &Json, found: &mut Vec<String>) {
                     .values()
                     .for_each(|inner| keywords(inner, found));
             }
-            "anyOf" => value
+            "anyOf" | "oneOf" => value
                 .as_array()
                 .unwrap()
                 .iter()

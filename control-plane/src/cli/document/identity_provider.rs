@@ -5,54 +5,100 @@ use prost_types::Duration;
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{ApiVersion, Metadata, Unreadable};
+use super::{ApiVersion, Metadata, Unreadable, document, is_false, unknown, unless_empty};
 use crate::cli::name::{Kind, Scope};
 
-/// Who issues tokens, and how they are checked.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[schemars(title = "IdentityProvider")]
-pub(crate) struct IdentityProviderDocument {
-    /// The version of this document.
-    api_version: ApiVersion,
-    /// The kind of this document.
-    kind: IdentityProviderKind,
-    /// Names the identity provider.
-    pub(crate) metadata: Metadata,
-    /// What the identity provider is.
-    pub(crate) spec: IdentityProviderSpec,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(inline)]
-enum IdentityProviderKind {
-    IdentityProvider,
+document! {
+    /// Who issues tokens, and how they are checked.
+    #[schemars(title = "IdentityProvider")]
+    IdentityProviderDocument of IdentityProvider: IdentityProviderKind, Metadata, IdentityProviderSpec
 }
 
 /// What an identity provider is.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct IdentityProviderSpec {
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct IdentityProviderSpec {
     /// The exact `iss` of its tokens.
     #[schemars(length(min = 1))]
-    pub(crate) issuer: String,
+    issuer: String,
     /// A token needs one of these in `aud`.
     #[schemars(length(min = 1))]
-    pub(crate) audiences: Vec<String>,
-    /// Its public keys.
-    pub(crate) jwks: Jwks,
+    audiences: Vec<String>,
+    /// Where its word is taken from: `token`, a bearer token, which the filter verifies;
+    /// `envoy_metadata`, claims that Envoy's `jwt_authn` verified; or `peer_certificate`, the SPIFFE
+    /// id in the peer's certificate, which Envoy verified.
+    #[serde(default, skip_serializing_if = "is_default")]
+    source: Source,
+    /// Its public keys; those that it publishes where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jwks: Option<Jwks>,
+    /// Where its JWK Set is; where its metadata says, where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jwks_uri: Option<String>,
+    /// For `envoy_metadata`: the key under which `jwt_authn` leaves the claims.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metadata_key: Option<String>,
+    /// For `peer_certificate`: the SPIFFE trust domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trust_domain: Option<String>,
     /// Where a principal's fields are in the claims.
     #[serde(default)]
-    pub(crate) claims: Claims,
+    claims: Claims,
+    /// Claims that every token must carry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    required_claims: Vec<RequiredClaim>,
+    /// The only algorithms that its keys may be used with; those of the keys where left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    algorithms: Vec<Algorithm>,
+    /// Whether only access tokens by RFC 9068 are accepted.
+    #[serde(default, skip_serializing_if = "is_false")]
+    access_tokens_only: bool,
     /// How far clocks may differ; 60s where left out.
     #[serde(default)]
     leeway: Leeway,
 }
 
+/// Where the word of a provider is taken from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum Source {
+    #[default]
+    Token,
+    EnvoyMetadata,
+    PeerCertificate,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// A claim that every token must carry.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RequiredClaim {
+    /// A JSONPath to one value.
+    path: ClaimPath,
+    /// The exact text.
+    value: String,
+}
+
+/// A signature algorithm.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+enum Algorithm {
+    #[serde(rename = "RS256")]
+    Rs256,
+    #[serde(rename = "ES256")]
+    Es256,
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+}
+
 /// A JWK Set (RFC 7517): a mapping, or its JSON text.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum Jwks {
+enum Jwks {
     Text(String),
     Mapping(serde_json::Map<String, serde_json::Value>),
 }
@@ -76,31 +122,133 @@ impl JsonSchema for Jwks {
     }
 }
 
-/// Where a principal's fields are, each a singular JSONPath (RFC 9535).
+/// Where a principal's fields are, each a JSONPath (RFC 9535).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Claims {
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+struct Claims {
     /// To the user id.
-    pub(crate) user: ClaimPath,
+    user: ClaimPath,
     /// To the groups.
-    pub(crate) groups: ClaimPath,
+    groups: ClaimPath,
+    /// To the roles; principals have none where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<ClaimPath>,
+    /// To the team; principals have none where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    team: Option<ClaimPath>,
+    /// To the agent that acts; principals have none where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<ClaimPath>,
+    /// To the OAuth client.
+    client: ClaimPath,
+    /// Cut from the beginning of every group that begins with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_prefix: Option<String>,
 }
 
-/// A singular JSONPath.
+/// A JSONPath.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline, title = "a JSONPath that begins with $", extend("pattern" = r"^\$"))]
-pub(crate) struct ClaimPath(pub(crate) String);
+struct ClaimPath(String);
 
 impl Claims {
     const USER: &'static str = "$.sub";
     const GROUPS: &'static str = "$.groups";
+    const CLIENT: &'static str = "$.client_id";
+
+    fn into_message(self) -> policy::ClaimMapping {
+        let Self {
+            user,
+            groups,
+            roles,
+            team,
+            agent,
+            client,
+            group_prefix,
+        } = self;
+        let text = |path: Option<ClaimPath>| path.map(|path| path.0).unwrap_or_default();
+        policy::ClaimMapping {
+            user: user.0,
+            groups: groups.0,
+            roles: text(roles),
+            team: text(team),
+            agent: text(agent),
+            client: client.0,
+            group_prefix: group_prefix.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<policy::ClaimMapping> for Claims {
+    fn from(message: policy::ClaimMapping) -> Self {
+        let policy::ClaimMapping {
+            user,
+            groups,
+            roles,
+            team,
+            agent,
+            client,
+            group_prefix,
+        } = message;
+        let given = |path: String, otherwise: &str| {
+            ClaimPath(unless_empty(path).unwrap_or_else(|| otherwise.to_owned()))
+        };
+        Self {
+            user: given(user, Self::USER),
+            groups: given(groups, Self::GROUPS),
+            roles: unless_empty(roles).map(ClaimPath),
+            team: unless_empty(team).map(ClaimPath),
+            agent: unless_empty(agent).map(ClaimPath),
+            client: given(client, Self::CLIENT),
+            group_prefix: unless_empty(group_prefix),
+        }
+    }
 }
 
 impl Default for Claims {
     fn default() -> Self {
-        Self {
-            user: ClaimPath(Self::USER.to_owned()),
-            groups: ClaimPath(Self::GROUPS.to_owned()),
+        policy::ClaimMapping::default().into()
+    }
+}
+
+impl Source {
+    fn to_message(self) -> policy::IdentitySource {
+        match self {
+            Self::Token => policy::IdentitySource::Token,
+            Self::EnvoyMetadata => policy::IdentitySource::EnvoyMetadata,
+            Self::PeerCertificate => policy::IdentitySource::PeerCertificate,
+        }
+    }
+
+    fn parse(provider: &str, number: i32) -> Result<Self, Unreadable> {
+        match policy::IdentitySource::try_from(number) {
+            Ok(policy::IdentitySource::Unspecified | policy::IdentitySource::Token) => {
+                Ok(Self::Token)
+            }
+            Ok(policy::IdentitySource::EnvoyMetadata) => Ok(Self::EnvoyMetadata),
+            Ok(policy::IdentitySource::PeerCertificate) => Ok(Self::PeerCertificate),
+            Err(_) => Err(unknown(provider, "source", number)),
+        }
+    }
+}
+
+impl Algorithm {
+    fn to_message(self) -> policy::SignatureAlgorithm {
+        match self {
+            Self::Rs256 => policy::SignatureAlgorithm::Rs256,
+            Self::Es256 => policy::SignatureAlgorithm::Es256,
+            Self::EdDsa => policy::SignatureAlgorithm::Eddsa,
+        }
+    }
+
+    fn parse(provider: &str, number: i32) -> Result<Self, Unreadable> {
+        match policy::SignatureAlgorithm::try_from(number) {
+            Ok(policy::SignatureAlgorithm::Rs256) => Ok(Self::Rs256),
+            Ok(policy::SignatureAlgorithm::Es256) => Ok(Self::Es256),
+            Ok(policy::SignatureAlgorithm::Eddsa) => Ok(Self::EdDsa),
+            Ok(policy::SignatureAlgorithm::Unspecified) | Err(_) => {
+                Err(unknown(provider, "algorithms", number))
+            }
         }
     }
 }
@@ -160,31 +308,51 @@ impl IdentityProviderDocument {
         let IdentityProviderSpec {
             issuer,
             audiences,
+            source,
             jwks,
+            jwks_uri,
+            metadata_key,
+            trust_domain,
             claims,
+            required_claims,
+            algorithms,
+            access_tokens_only,
             leeway,
         } = self.spec.clone();
+        let required_claims = required_claims.into_iter().map(
+            |RequiredClaim {
+                 path: ClaimPath(path),
+                 value,
+             }| policy::RequiredClaim { path, value },
+        );
+        let algorithms = algorithms.into_iter().map(Algorithm::to_message);
         admin::IdentityProvider {
             name: self
                 .metadata
                 .name(Kind::IdentityProvider, scope)
                 .to_string(),
+            etag: String::new(),
+            create_time: None,
+            update_time: None,
             issuer,
             audiences,
             jwks: match jwks {
-                Jwks::Text(text) => text,
-                Jwks::Mapping(mapping) => serde_json::Value::Object(mapping).to_string(),
+                Some(Jwks::Text(text)) => text,
+                Some(Jwks::Mapping(mapping)) => serde_json::Value::Object(mapping).to_string(),
+                None => String::new(),
             },
-            claims: Some(policy::ClaimMapping {
-                user: claims.user.0,
-                groups: claims.groups.0,
-                ..policy::ClaimMapping::default()
-            }),
             leeway: Some(Duration {
                 seconds: leeway.0,
                 nanos: 0,
             }),
-            ..admin::IdentityProvider::default()
+            claims: Some(claims.into_message()),
+            source: source.to_message().into(),
+            metadata_key: metadata_key.unwrap_or_default(),
+            trust_domain: trust_domain.unwrap_or_default(),
+            required_claims: required_claims.collect(),
+            algorithms: algorithms.map(Into::into).collect(),
+            access_tokens_only,
+            jwks_uri: jwks_uri.unwrap_or_default(),
         }
     }
 }
@@ -203,20 +371,25 @@ impl TryFrom<admin::IdentityProvider> for IdentityProviderDocument {
             jwks,
             leeway,
             claims,
-            ..
+            source,
+            metadata_key,
+            trust_domain,
+            required_claims,
+            algorithms,
+            access_tokens_only,
+            jwks_uri,
         } = message;
-        let policy::ClaimMapping {
-            user: user_claim,
-            groups: groups_claim,
-            ..
-        } = claims.unwrap_or_default();
-        let given = |claim: String, default: &str| {
-            ClaimPath(if claim.is_empty() {
-                default.to_owned()
-            } else {
-                claim
-            })
-        };
+        let jwks = unless_empty(jwks);
+        let required_claims =
+            required_claims
+                .into_iter()
+                .map(|policy::RequiredClaim { path, value }| RequiredClaim {
+                    path: ClaimPath(path),
+                    value,
+                });
+        let algorithms = algorithms
+            .into_iter()
+            .map(|algorithm| Algorithm::parse(&name, algorithm));
         Ok(Self {
             api_version: ApiVersion::V1,
             kind: IdentityProviderKind::IdentityProvider,
@@ -224,11 +397,17 @@ impl TryFrom<admin::IdentityProvider> for IdentityProviderDocument {
             spec: IdentityProviderSpec {
                 issuer,
                 audiences,
-                jwks: serde_json::from_str(&jwks).map_or(Jwks::Text(jwks), Jwks::Mapping),
-                claims: Claims {
-                    user: given(user_claim, Claims::USER),
-                    groups: given(groups_claim, Claims::GROUPS),
-                },
+                source: Source::parse(&name, source)?,
+                jwks: jwks.map(|jwks| {
+                    serde_json::from_str(&jwks).map_or(Jwks::Text(jwks), Jwks::Mapping)
+                }),
+                jwks_uri: unless_empty(jwks_uri),
+                metadata_key: unless_empty(metadata_key),
+                trust_domain: unless_empty(trust_domain),
+                claims: claims.unwrap_or_default().into(),
+                required_claims: required_claims.collect(),
+                algorithms: algorithms.collect::<Result<_, _>>()?,
+                access_tokens_only,
                 leeway: leeway.map_or_else(Leeway::default, |leeway| Leeway(leeway.seconds)),
             },
         })

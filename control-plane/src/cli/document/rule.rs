@@ -4,61 +4,120 @@ use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{ApiVersion, Metadata, Unreadable, unless_empty};
-use crate::cli::name::{Kind, Scope};
+use super::{
+    ApiVersion, Id, Unreadable, condition::Condition, document, given_or, parse_name,
+    subjects::Subjects, time::Moment, unknown, unless_default, unless_empty,
+};
+use crate::cli::name::{Kind, Name, Scope};
 
-/// Who may use what. Deny wins over allow; nothing matched is a deny.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[schemars(title = "Rule")]
-pub(crate) struct RuleDocument {
-    /// The version of this document.
-    api_version: ApiVersion,
-    /// The kind of this document.
-    kind: RuleKind,
-    /// Names the rule.
-    pub(crate) metadata: Metadata,
-    /// What the rule says.
-    pub(crate) spec: RuleSpec,
+document! {
+    /// Who may use what. Deny wins over allow; nothing matched is a deny.
+    #[schemars(title = "Rule")]
+    RuleDocument of Rule: RuleKind, RuleMetadata, RuleSpec
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(inline)]
-enum RuleKind {
-    Rule,
+/// Names a rule.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleMetadata {
+    /// The rule's id.
+    name: Id,
+    /// The workspace whose calls it is about; every one where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    workspace: Option<Id>,
+    /// The organization it belongs to; `default` where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    organization: Option<Id>,
+}
+
+impl RuleMetadata {
+    pub(super) fn name(&self, kind: Kind, scope: &Scope) -> Name {
+        Name {
+            kind,
+            organization: given_or(self.organization.as_ref(), &scope.organization),
+            workspace: self.workspace.as_ref().map(|id| id.0.clone()),
+            id: self.name.0.clone(),
+        }
+    }
+
+    fn parse(name: &str) -> Result<Self, Unreadable> {
+        let Name {
+            kind: _,
+            organization,
+            workspace,
+            id,
+        } = parse_name(name)?;
+        Ok(Self {
+            name: Id(id),
+            workspace: workspace.map(Id),
+            organization: unless_default(organization),
+        })
+    }
 }
 
 /// What a rule says.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schemars(transform = some_capability)]
-pub(crate) struct RuleSpec {
+struct RuleSpec {
     /// For people: why the rule is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
     /// What the rule does where it matches.
-    pub(crate) effect: Effect,
+    effect: Effect,
     /// Whom the rule is about: the union of its members.
-    pub(crate) subjects: Subjects,
+    subjects: Subjects,
     /// Globs (`*`, `?`) over server ids; one without either must name a server that exists.
     #[schemars(length(min = 1))]
-    pub(crate) servers: Vec<String>,
+    servers: Vec<String>,
     /// Globs over tool names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) tools: Vec<String>,
+    tools: Vec<String>,
     /// Globs over prompt names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) prompts: Vec<String>,
+    prompts: Vec<String>,
     /// Globs over resource URIs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) resources: Vec<String>,
+    resources: Vec<String>,
     /// Globs over methods, such as `tools/call`; all where left out. A rule without tools, prompts
     /// and resources is about its methods, whatever they act on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) methods: Vec<String>,
+    methods: Vec<String>,
+    /// Globs over environments of servers; all where left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    environments: Vec<String>,
+    /// Globs over agent ids: only calls through these; through any agent or none where left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    agents: Vec<String>,
+    /// Conditions on the arguments, all of which must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    when: Vec<Condition>,
+    /// CIDR ranges that the caller's address must be in; any where left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    source_ranges: Vec<String>,
+    /// When the rule stops to apply; never where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<Moment>,
+    /// Whether the rule is enforced. One in shadow is evaluated and recorded, and changes nothing.
+    #[serde(default, skip_serializing_if = "is_enforced")]
+    mode: Mode,
+    /// For people: when it should be looked at again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    review_by: Option<Moment>,
+    /// For people: who answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
     /// What to mask in calls that this rule allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) redact: Option<Redact>,
+    redact: Option<Redact>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_enforced(mode: &Mode) -> bool {
+    *mode == Mode::Enforce
 }
 
 fn some_capability(schema: &mut schemars::Schema) {
@@ -79,45 +138,28 @@ fn some_capability(schema: &mut schemars::Schema) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-pub(crate) enum Effect {
+enum Effect {
     Allow,
     Deny,
 }
 
-/// Whom a rule is about.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("minProperties" = 1))]
-pub(crate) struct Subjects {
-    /// Exact user ids.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) users: Vec<String>,
-    /// Exact group names.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) groups: Vec<String>,
-    /// Everyone with a valid token.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub(crate) authenticated: bool,
-    /// Everyone, with a token or without.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub(crate) anyone: bool,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_false(value: &bool) -> bool {
-    !value
+/// Whether a rule is enforced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum Mode {
+    #[default]
+    Enforce,
+    Shadow,
 }
 
 /// What to mask, and where.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Redact {
+struct Redact {
     /// What to look for.
     #[schemars(length(min = 1))]
-    pub(crate) detectors: Vec<Detector>,
+    detectors: Vec<Detector>,
     /// Mask in what goes to the server.
     #[serde(default = "yes")]
     arguments: bool,
@@ -134,7 +176,7 @@ fn yes() -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-pub(crate) enum Detector {
+enum Detector {
     Email,
     PaymentCard,
     AwsAccessKey,
@@ -150,7 +192,7 @@ impl Detector {
     ];
 
     /// Its id.
-    pub(crate) fn id(self) -> &'static str {
+    fn id(self) -> &'static str {
         match self {
             Self::Email => "email",
             Self::PaymentCard => "payment_card",
@@ -171,25 +213,24 @@ impl RuleDocument {
             prompts,
             resources,
             methods,
+            environments,
+            agents,
+            when,
+            source_ranges,
+            expires,
+            mode,
+            review_by,
+            owner,
             redact,
         } = self.spec.clone();
-        let Subjects {
-            users,
-            groups,
-            authenticated,
-            anyone,
-        } = subjects;
         admin::Rule {
             name: self.metadata.name(Kind::Rule, scope).to_string(),
+            etag: String::new(),
+            create_time: None,
+            update_time: None,
             description: description.unwrap_or_default(),
             effect: effect.to_message().into(),
-            subjects: Some(policy::Subjects {
-                users,
-                groups,
-                authenticated,
-                anyone,
-                ..policy::Subjects::default()
-            }),
+            subjects: Some(subjects.into_message()),
             servers,
             tools,
             prompts,
@@ -198,7 +239,31 @@ impl RuleDocument {
             obligations: redact.map(|redact| policy::Obligations {
                 redaction: Some(redact.into_message()),
             }),
-            ..admin::Rule::default()
+            environments,
+            agents,
+            when: when.into_iter().map(Condition::into_message).collect(),
+            source_ranges,
+            expire_time: expires.map(|time| time.0),
+            mode: mode.to_message().into(),
+            review_time: review_by.map(|time| time.0),
+            owner: owner.unwrap_or_default(),
+        }
+    }
+}
+
+impl Mode {
+    fn to_message(self) -> policy::RuleMode {
+        match self {
+            Self::Enforce => policy::RuleMode::Enforce,
+            Self::Shadow => policy::RuleMode::Shadow,
+        }
+    }
+
+    fn parse(rule: &str, number: i32) -> Result<Self, Unreadable> {
+        match policy::RuleMode::try_from(number) {
+            Ok(policy::RuleMode::Unspecified | policy::RuleMode::Enforce) => Ok(Self::Enforce),
+            Ok(policy::RuleMode::Shadow) => Ok(Self::Shadow),
+            Err(_) => Err(unknown(rule, "mode", number)),
         }
     }
 }
@@ -208,6 +273,14 @@ impl Effect {
         match self {
             Self::Allow => policy::Effect::Allow,
             Self::Deny => policy::Effect::Deny,
+        }
+    }
+
+    fn parse(rule: &str, number: i32) -> Result<Self, Unreadable> {
+        match policy::Effect::try_from(number) {
+            Ok(policy::Effect::Allow) => Ok(Self::Allow),
+            Ok(policy::Effect::Deny) => Ok(Self::Deny),
+            Ok(policy::Effect::Unspecified) | Err(_) => Err(unknown(rule, "effect", number)),
         }
     }
 }
@@ -259,24 +332,13 @@ impl TryFrom<admin::Rule> for RuleDocument {
     type Error = Unreadable;
 
     fn try_from(message: admin::Rule) -> Result<Self, Unreadable> {
-        let effect = match message.effect() {
-            policy::Effect::Allow => Effect::Allow,
-            policy::Effect::Deny => Effect::Deny,
-            policy::Effect::Unspecified => {
-                return Err(Unreadable {
-                    name: message.name,
-                    field: "effect",
-                    found: format!("the unknown value {}", message.effect),
-                });
-            }
-        };
         let admin::Rule {
             name,
             etag: _,
             create_time: _,
             update_time: _,
             description,
-            effect: _,
+            effect,
             subjects,
             servers,
             tools,
@@ -284,34 +346,40 @@ impl TryFrom<admin::Rule> for RuleDocument {
             resources,
             obligations,
             methods,
-            ..
+            environments,
+            agents,
+            when,
+            source_ranges,
+            expire_time,
+            mode,
+            review_time,
+            owner,
         } = message;
         let redaction = obligations.and_then(|obligations| obligations.redaction);
-        let policy::Subjects {
-            users,
-            groups,
-            authenticated,
-            anyone,
-            ..
-        } = subjects.unwrap_or_default();
+        let when = when
+            .into_iter()
+            .map(|condition| Condition::parse(&name, condition));
         Ok(Self {
             api_version: ApiVersion::V1,
             kind: RuleKind::Rule,
-            metadata: Metadata::parse(&name)?,
+            metadata: RuleMetadata::parse(&name)?,
             spec: RuleSpec {
                 description: unless_empty(description),
-                effect,
-                subjects: Subjects {
-                    users,
-                    groups,
-                    authenticated,
-                    anyone,
-                },
+                effect: Effect::parse(&name, effect)?,
+                subjects: subjects.unwrap_or_default().into(),
                 servers,
                 tools,
                 prompts,
                 resources,
                 methods,
+                environments,
+                agents,
+                when: when.collect::<Result<_, _>>()?,
+                source_ranges,
+                expires: expire_time.map(Moment),
+                mode: Mode::parse(&name, mode)?,
+                review_by: review_time.map(Moment),
+                owner: unless_empty(owner),
                 redact: redaction
                     .map(|message| Redact::parse(&name, message))
                     .transpose()?,

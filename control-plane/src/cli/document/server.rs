@@ -1,37 +1,25 @@
 //! `kind: Server`.
 
 use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{ApiVersion, Id, Unreadable, given_or, parse_name, unless_default, unless_empty};
+use super::{
+    ApiVersion, Id, Unreadable, document, given_or, id_unless_empty, parse_name, unknown,
+    unless_default, unless_empty,
+};
 use crate::cli::name::{Kind, Name, Scope};
 
-/// A registered MCP server.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[schemars(title = "Server")]
-pub(crate) struct ServerDocument {
-    /// The version of this document.
-    api_version: ApiVersion,
-    /// The kind of this document.
-    kind: ServerKind,
-    /// Names the server.
-    pub(crate) metadata: ServerMetadata,
-    /// What the server is.
-    pub(crate) spec: ServerSpec,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(inline)]
-enum ServerKind {
-    Server,
+document! {
+    /// A registered MCP server.
+    #[schemars(title = "Server")]
+    ServerDocument of Server: ServerKind, ServerMetadata, ServerSpec
 }
 
 /// Names a server.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ServerMetadata {
+pub(super) struct ServerMetadata {
     /// The server's id, as rules name it.
     name: Id,
     /// The workspace it belongs to; `default` where left out.
@@ -45,7 +33,7 @@ pub(crate) struct ServerMetadata {
 /// What a server is.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct ServerSpec {
+struct ServerSpec {
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     display_name: Option<String>,
@@ -54,42 +42,125 @@ pub(crate) struct ServerSpec {
     owner: Option<String>,
     /// Where it is reached through Envoy.
     #[schemars(length(min = 1))]
-    pub(crate) endpoints: Vec<Endpoint>,
+    endpoints: Vec<Endpoint>,
     /// Whether it may be called without a token.
     #[serde(default)]
-    pub(crate) authentication: Authentication,
+    authentication: Authentication,
     /// What a caller learns of a capability that no rule could allow it.
     #[serde(default)]
-    pub(crate) on_denied: OnDenied,
+    on_denied: OnDenied,
     /// Web origins whose pages may call it, beside its own hosts: `https://app.example.com`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) origins: Vec<String>,
+    origins: Vec<String>,
+    /// The environment it belongs to, such as `production`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    environment: Option<String>,
+    /// Tools that call other tools, which are judged as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dispatchers: Vec<Dispatcher>,
+    /// OAuth scopes that calls need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    scopes: Vec<ScopeRequirement>,
     /// What it offers, where that is known beforehand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) tools: Vec<Tool>,
+    tools: Vec<Tool>,
 }
 
 /// A place where a server is reached.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Endpoint {
+struct Endpoint {
     /// The Envoy cluster that carries its traffic.
     #[schemars(length(min = 1))]
-    pub(crate) cluster: String,
+    cluster: String,
     /// The `:authority` clients use, with the port where it is not the scheme's default; any where
     /// left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) host: Option<String>,
+    host: Option<String>,
     /// The exact path, without query.
     #[schemars(title = "a path that begins with /", extend("pattern" = "^/"))]
-    pub(crate) path: String,
+    path: String,
+    /// The workspace that calls through here belong to; the server's own where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    workspace: Option<Id>,
+    /// A token needs one of these in `aud`; one of its identity provider's where left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    audiences: Vec<Audience>,
+    /// The URL by which clients know this endpoint (RFC 9728); `https`, the host and the path where
+    /// left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resource: Option<String>,
+}
+
+/// An accepted audience (RFC 8707): its exact value, or a mapping with the workspace that calls
+/// with it belong to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    Value(String),
+    InWorkspace { value: String, workspace: Id },
+}
+
+impl JsonSchema for Audience {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Audience".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        json_schema!({
+            "type": ["string", "object"],
+            "minLength": 1,
+            "additionalProperties": false,
+            "properties": {
+                "value": {"type": "string", "minLength": 1, "description": "The exact `aud`."},
+                "workspace": generator.subschema_for::<Id>(),
+            },
+            "required": ["value", "workspace"],
+        })
+    }
+}
+
+/// A tool that calls another tool, which is judged as well.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Dispatcher {
+    /// The tool's name.
+    #[schemars(length(min = 1))]
+    tool: String,
+    /// A singular JSONPath to the inner tool's name, such as `$.name`.
+    #[schemars(title = "a JSONPath that begins with $", extend("pattern" = r"^\$"))]
+    name: String,
+    /// A singular JSONPath to the inner tool's arguments, such as `$.arguments`; it has none where
+    /// left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "a JSONPath that begins with $", extend("pattern" = r"^\$"))]
+    arguments: Option<String>,
+}
+
+/// OAuth scopes (RFC 6749 section 3.3) that a token needs. Without tools and methods: for everything.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ScopeRequirement {
+    /// All of these.
+    #[schemars(length(min = 1))]
+    scopes: Vec<String>,
+    /// For tools that one of these globs matches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<String>,
+    /// For methods that one of these globs matches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    methods: Vec<String>,
 }
 
 /// Whether a server may be called without a token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-pub(crate) enum Authentication {
+enum Authentication {
     #[default]
     Required,
     Optional,
@@ -99,7 +170,7 @@ pub(crate) enum Authentication {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-pub(crate) enum OnDenied {
+enum OnDenied {
     #[default]
     Reveal,
     Hide,
@@ -107,19 +178,19 @@ pub(crate) enum OnDenied {
 
 /// A tool's definition, as in tools/list.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Tool {
+struct Tool {
     /// The tool's name.
     #[schemars(length(min = 1))]
-    pub(crate) name: String,
+    name: String,
     /// Everything else a definition may hold.
     #[serde(flatten)]
     rest: serde_json::Map<String, serde_json::Value>,
 }
 
 impl ServerMetadata {
-    pub(crate) fn name(&self, scope: &Scope) -> Name {
+    pub(super) fn name(&self, kind: Kind, scope: &Scope) -> Name {
         Name {
-            kind: Kind::Server,
+            kind,
             organization: given_or(self.organization.as_ref(), &scope.organization),
             workspace: Some(given_or(self.workspace.as_ref(), &scope.workspace)),
             id: self.name.0.clone(),
@@ -129,21 +200,36 @@ impl ServerMetadata {
 
 impl ServerDocument {
     pub(super) fn to_message(&self, scope: &Scope) -> admin::Server {
-        let spec = self.spec.clone();
+        let ServerSpec {
+            display_name,
+            owner,
+            endpoints,
+            authentication,
+            on_denied,
+            origins,
+            environment,
+            dispatchers,
+            scopes,
+            tools,
+        } = self.spec.clone();
+        let endpoints = endpoints.into_iter().map(Endpoint::into_message);
+        let dispatchers = dispatchers.into_iter().map(Dispatcher::into_message);
+        let scopes = scopes.into_iter().map(ScopeRequirement::into_message);
         admin::Server {
-            name: self.metadata.name(scope).to_string(),
-            display_name: spec.display_name.unwrap_or_default(),
-            owner: spec.owner.unwrap_or_default(),
-            endpoints: spec
-                .endpoints
-                .into_iter()
-                .map(Endpoint::into_message)
-                .collect(),
-            authentication: spec.authentication.to_message().into(),
-            on_denied: spec.on_denied.to_message().into(),
-            tools: spec.tools.iter().map(Tool::to_message).collect(),
-            origins: spec.origins,
-            ..admin::Server::default()
+            name: self.metadata.name(Kind::Server, scope).to_string(),
+            etag: String::new(),
+            create_time: None,
+            update_time: None,
+            display_name: display_name.unwrap_or_default(),
+            owner: owner.unwrap_or_default(),
+            endpoints: endpoints.collect(),
+            authentication: authentication.to_message().into(),
+            on_denied: on_denied.to_message().into(),
+            tools: tools.iter().map(Tool::to_message).collect(),
+            origins,
+            environment: environment.unwrap_or_default(),
+            dispatchers: dispatchers.collect(),
+            scopes: scopes.collect(),
         }
     }
 }
@@ -166,7 +252,9 @@ impl TryFrom<admin::Server> for ServerDocument {
             on_denied: _,
             tools,
             origins,
-            ..
+            environment,
+            dispatchers,
+            scopes,
         } = message;
         let tools = tools
             .into_iter()
@@ -193,6 +281,9 @@ impl TryFrom<admin::Server> for ServerDocument {
                 authentication,
                 on_denied,
                 origins,
+                environment: unless_empty(environment),
+                dispatchers: dispatchers.into_iter().map(Dispatcher::from).collect(),
+                scopes: scopes.into_iter().map(ScopeRequirement::from).collect(),
                 tools: tools?,
             },
         })
@@ -205,12 +296,17 @@ impl Endpoint {
             cluster,
             host,
             path,
+            workspace,
+            audiences,
+            resource,
         } = self;
         policy::Endpoint {
             cluster,
             host: host.unwrap_or_default(),
             path,
-            ..policy::Endpoint::default()
+            workspace: workspace.map(|id| id.0).unwrap_or_default(),
+            audiences: audiences.into_iter().map(Audience::into_message).collect(),
+            resource: resource.unwrap_or_default(),
         }
     }
 }
@@ -221,12 +317,96 @@ impl From<policy::Endpoint> for Endpoint {
             cluster,
             host,
             path,
-            ..
+            workspace,
+            audiences,
+            resource,
         } = message;
         Self {
             cluster,
             host: unless_empty(host),
             path,
+            workspace: id_unless_empty(workspace),
+            audiences: audiences.into_iter().map(Audience::from).collect(),
+            resource: unless_empty(resource),
+        }
+    }
+}
+
+impl Audience {
+    fn into_message(self) -> policy::Audience {
+        let (value, workspace) = match self {
+            Self::Value(value) => (value, String::new()),
+            Self::InWorkspace { value, workspace } => (value, workspace.0),
+        };
+        policy::Audience { value, workspace }
+    }
+}
+
+impl From<policy::Audience> for Audience {
+    fn from(policy::Audience { value, workspace }: policy::Audience) -> Self {
+        match id_unless_empty(workspace) {
+            None => Self::Value(value),
+            Some(workspace) => Self::InWorkspace { value, workspace },
+        }
+    }
+}
+
+impl Dispatcher {
+    fn into_message(self) -> policy::Dispatcher {
+        let Self {
+            tool,
+            name,
+            arguments,
+        } = self;
+        policy::Dispatcher {
+            tool,
+            name,
+            arguments: arguments.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<policy::Dispatcher> for Dispatcher {
+    fn from(message: policy::Dispatcher) -> Self {
+        let policy::Dispatcher {
+            tool,
+            name,
+            arguments,
+        } = message;
+        Self {
+            tool,
+            name,
+            arguments: unless_empty(arguments),
+        }
+    }
+}
+
+impl ScopeRequirement {
+    fn into_message(self) -> policy::ScopeRequirement {
+        let Self {
+            scopes,
+            tools,
+            methods,
+        } = self;
+        policy::ScopeRequirement {
+            scopes,
+            tools,
+            methods,
+        }
+    }
+}
+
+impl From<policy::ScopeRequirement> for ScopeRequirement {
+    fn from(message: policy::ScopeRequirement) -> Self {
+        let policy::ScopeRequirement {
+            scopes,
+            tools,
+            methods,
+        } = message;
+        Self {
+            scopes,
+            tools,
+            methods,
         }
     }
 }
@@ -245,7 +425,7 @@ impl Authentication {
                 Ok(Self::Required)
             }
             Ok(policy::Authentication::Optional) => Ok(Self::Optional),
-            Err(_) => Err(unreadable(
+            Err(_) => Err(unknown(
                 &message.name,
                 "authentication",
                 message.authentication,
@@ -266,16 +446,8 @@ impl OnDenied {
         match policy::OnDenied::try_from(message.on_denied) {
             Ok(policy::OnDenied::Unspecified | policy::OnDenied::Reveal) => Ok(Self::Reveal),
             Ok(policy::OnDenied::Hide) => Ok(Self::Hide),
-            Err(_) => Err(unreadable(&message.name, "onDenied", message.on_denied)),
+            Err(_) => Err(unknown(&message.name, "onDenied", message.on_denied)),
         }
-    }
-}
-
-fn unreadable(name: &str, field: &'static str, number: i32) -> Unreadable {
-    Unreadable {
-        name: name.to_owned(),
-        field,
-        found: format!("the unknown value {number}"),
     }
 }
 

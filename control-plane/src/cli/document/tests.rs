@@ -5,11 +5,12 @@ use crate::cli::{locate::Node, schema::published, yaml};
 
 #[test]
 fn the_published_schemas_are_current() {
-    for (kind, file) in [
-        (Kind::Server, "server"),
-        (Kind::Rule, "rule"),
-        (Kind::IdentityProvider, "identity-provider"),
-    ] {
+    for kind in Kind::ALL {
+        let file = if kind == Kind::IdentityProvider {
+            "identity-provider"
+        } else {
+            kind.singular()
+        };
         let path = format!("{}/schema/{file}.json", env!("CARGO_MANIFEST_DIR"));
         let published_text = fs::read_to_string(&path).unwrap_or_default();
         let current = serde_json::to_string_pretty(&published(kind)).unwrap() + "\n";
@@ -29,7 +30,7 @@ fn full_form(text: &str) -> String {
         .into_iter()
         .find(|kind| node.field("kind").unwrap().value.text() == Some(kind.document_kind()))
         .unwrap();
-    let document = Document::from_json(kind, node.to_json()).unwrap();
+    let document = Document::from_json(kind, &node.to_json()).unwrap();
     let message = document.to_message(&Scope::default()).kind.unwrap();
     yaml::to_string(&Document::from_message(message).unwrap()).unwrap()
 }
@@ -125,6 +126,7 @@ spec:
   claims:
     user: $.sub
     groups: $.groups
+    client: $.client_id
   leeway: 60s
 ",
     );

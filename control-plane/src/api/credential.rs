@@ -1,0 +1,65 @@
+//! The rotation of a credential's secret.
+
+use std::sync::Arc;
+
+use chancery_engine::secret::Secret;
+use chancery_proto::admin::v1 as admin;
+use tonic::Status;
+
+use super::{
+    ControlPlane,
+    error::{self, Naming},
+};
+use crate::{
+    registry::{Changed, Done},
+    resource::Resource,
+};
+
+/// Longest that what was had with a secret outlives it.
+const MAX_OVERLAP_SECONDS: u64 = 7 * 24 * 60 * 60;
+
+impl ControlPlane {
+    pub(super) async fn rotate(
+        &self,
+        request: admin::RotateCredentialRequest,
+    ) -> Result<admin::RotateCredentialResponse, Status> {
+        let admin::RotateCredentialRequest {
+            name,
+            secret,
+            overlap,
+            etag,
+        } = request;
+        let overlap_seconds = match overlap {
+            None => Some(0),
+            Some(overlap) => u64::try_from(overlap.seconds)
+                .ok()
+                .filter(|seconds| *seconds <= MAX_OVERLAP_SECONDS && overlap.nanos == 0),
+        };
+        let Some(overlap_seconds) = overlap_seconds else {
+            let expected = format!("0 to {MAX_OVERLAP_SECONDS} whole seconds");
+            return Err(error::invalid_argument(
+                "overlap",
+                "another length",
+                &expected,
+            ));
+        };
+        let secret = Secret::new(secret);
+        let secret = (!secret.expose().is_empty()).then_some(secret);
+        let (registry, of) = (Arc::clone(&self.registry), name.clone());
+        let rotate = move || registry.rotate(&of, secret, (&etag, overlap_seconds));
+        let rotated = tokio::task::spawn_blocking(rotate).await;
+        let rotated = rotated.map_err(|error| error::task(&error))?;
+        let changed = rotated.map(|credential| Changed {
+            done: vec![Done::Updated(Resource::Credential(credential))],
+            ..Changed::default()
+        });
+        self.record_change("RotateCredential", &[name], &changed)
+            .await?;
+        let changed = changed.map_err(|error| error::registry(&error, Naming::Request))?;
+        let credential = changed.done.into_iter().find_map(|done| match done {
+            Done::Updated(Resource::Credential(credential)) => Some(credential),
+            _ => None,
+        });
+        Ok(admin::RotateCredentialResponse { credential })
+    }
+}

@@ -1,0 +1,208 @@
+//! Credentials: what filters get of them, and the secrets, which nobody gets.
+
+use chancery_engine::{secret::Secret, wire::Invalid};
+use chancery_proto::{
+    admin::v1::{self as admin, credential::Kind},
+    policy::v1 as policy,
+};
+use prost_types::{Duration, Timestamp};
+
+use super::{invalid, name};
+
+/// The header where none is named.
+const DEFAULT_HEADER: &str = "authorization";
+
+/// Longest that an assertion is valid.
+const MAX_ASSERTION_SECONDS: i64 = 15 * 60;
+
+/// Farthest that the end of an exception may be from when it was last agreed to.
+const MAX_EXCEPTION_SECONDS: i64 = 90 * 24 * 60 * 60;
+
+/// The field that holds a credential's secret, if it is of a kind that has one.
+fn secret_field(credential: &mut admin::Credential) -> Option<(&'static str, &mut String)> {
+    match credential.kind.as_mut()? {
+        Kind::ClientCredentials(kind) => {
+            Some(("client_credentials.client_secret", &mut kind.client_secret))
+        }
+        Kind::TokenExchange(kind) => {
+            Some(("token_exchange.client_secret", &mut kind.client_secret))
+        }
+        Kind::StaticHeader(kind) => Some(("static_header.value", &mut kind.value)),
+        Kind::Assertion(_) => None,
+    }
+}
+
+/// Which kind of secret it has; a credential of another kind needs a new one.
+fn secret_kind(credential: &admin::Credential) -> Option<std::mem::Discriminant<Kind>> {
+    credential.kind.as_ref().map(std::mem::discriminant)
+}
+
+/// Takes the secret out of a credential that is to be stored, and says when its secret was last
+/// replaced: now, where it brings another than `sealed`, else when the stored one's was.
+///
+/// # Errors
+/// Where it needs a secret, brings none, and none is stored.
+pub fn take_secret(
+    credential: &mut admin::Credential,
+    stored: Option<&admin::Credential>,
+    sealed: Option<&Secret>,
+    now: Timestamp,
+) -> Result<Option<Secret>, Invalid> {
+    let kept = stored.filter(|stored| secret_kind(stored) == secret_kind(credential));
+    let kept_time = kept.and_then(|stored| stored.rotate_time);
+    credential.rotate_time = None;
+    let Some((field, secret)) = secret_field(credential) else {
+        // An assertion's key is made here.
+        credential.rotate_time = kept_time;
+        return Ok(None);
+    };
+    let secret = Secret::new(std::mem::take(secret));
+    if kept.is_some() && sealed == Some(&secret) {
+        credential.rotate_time = kept_time;
+        return Ok(None);
+    }
+    if secret.expose().is_empty() {
+        if kept.is_none() {
+            let expected = "a secret, as none of this kind is stored yet";
+            return Err(invalid(field, "nothing", expected));
+        }
+        credential.rotate_time = kept_time;
+        return Ok(None);
+    }
+    credential.rotate_time = Some(now);
+    Ok(Some(secret))
+}
+
+/// As whom the servers of a credential are called: their ids, and what filters are told.
+pub(super) fn to_policy(
+    credential: &admin::Credential,
+) -> Result<(Vec<String>, policy::Upstream), Invalid> {
+    let admin::Credential {
+        name,
+        etag: _,
+        create_time: _,
+        update_time,
+        description: _,
+        servers,
+        kind,
+        rotate_time: _,
+    } = credential;
+    name::check(name, &["organizations", "credentials"])?;
+    if servers.is_empty() {
+        return Err(invalid("servers", "none", "the id of at least one server"));
+    }
+    for (position, server) in servers.iter().enumerate() {
+        name::check_id(&format!("servers[{position}]"), server)?;
+    }
+    let Some(kind) = kind else {
+        let expected = "`client_credentials`, `token_exchange`, `assertion` or `static_header`";
+        return Err(invalid("kind", "nothing", expected));
+    };
+    let (identity, header) = match kind {
+        Kind::ClientCredentials(kind) => {
+            check_client("client_credentials", &kind.token_uri, &kind.client_id)?;
+            (policy::UpstreamIdentity::Service, DEFAULT_HEADER)
+        }
+        Kind::TokenExchange(kind) => {
+            check_client("token_exchange", &kind.token_uri, &kind.client_id)?;
+            (policy::UpstreamIdentity::Principal, DEFAULT_HEADER)
+        }
+        Kind::Assertion(kind) => {
+            check_assertion(kind)?;
+            (policy::UpstreamIdentity::Principal, DEFAULT_HEADER)
+        }
+        Kind::StaticHeader(kind) => {
+            check_static_header(kind, update_time.as_ref())?;
+            let header = Some(&*kind.header).filter(|header| !header.is_empty());
+            (
+                policy::UpstreamIdentity::Shared,
+                header.unwrap_or(DEFAULT_HEADER),
+            )
+        }
+    };
+    let upstream = policy::Upstream {
+        credential: name.clone(),
+        identity: identity.into(),
+        header: header.to_owned(),
+    };
+    Ok((servers.clone(), upstream))
+}
+
+fn check_client(kind: &str, token_uri: &str, client_id: &str) -> Result<(), Invalid> {
+    let is_uri = ["https://", "http://"]
+        .iter()
+        .filter_map(|scheme| token_uri.strip_prefix(scheme))
+        .any(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()));
+    if !is_uri {
+        let expected = "the URL of a token endpoint, such as `https://idp.example.com/token`";
+        let field = format!("{kind}.token_uri");
+        return Err(invalid(field, format!("`{token_uri}`"), expected));
+    }
+    if client_id.is_empty() {
+        let field = format!("{kind}.client_id");
+        return Err(invalid(field, "nothing", "the id of the gateway's client"));
+    }
+    Ok(())
+}
+
+fn check_assertion(assertion: &admin::Assertion) -> Result<(), Invalid> {
+    if assertion.audience.is_empty() {
+        let expected = "the `aud` that the server looks for";
+        return Err(invalid("assertion.audience", "nothing", expected));
+    }
+    match assertion.lifetime {
+        None => Ok(()),
+        Some(Duration { seconds, nanos: 0 }) if (1..=MAX_ASSERTION_SECONDS).contains(&seconds) => {
+            Ok(())
+        }
+        Some(Duration { seconds, nanos: _ }) => {
+            let expected = format!("1 to {MAX_ASSERTION_SECONDS} whole seconds");
+            Err(invalid(
+                "assertion.lifetime",
+                format!("{seconds} s"),
+                expected,
+            ))
+        }
+    }
+}
+
+/// The end of an exception is measured from when it was agreed to, so that it stays valid later.
+fn check_static_header(
+    header: &admin::StaticHeader,
+    agreed: Option<&Timestamp>,
+) -> Result<(), Invalid> {
+    let is_token = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    };
+    if !header.header.bytes().all(is_token) {
+        let found = format!("`{}`", header.header);
+        let expected = "the name of a header in lower case";
+        return Err(invalid("static_header.header", found, expected));
+    }
+    for (field, value, expected) in [
+        (
+            "static_header.approver",
+            &header.approver,
+            "who agreed to it",
+        ),
+        (
+            "static_header.reason",
+            &header.reason,
+            "why there is no better way",
+        ),
+    ] {
+        if value.is_empty() {
+            return Err(invalid(field, "nothing", expected));
+        }
+    }
+    let expected = "when the exception ends, at most 90 days ahead";
+    let Some(end) = &header.expire_time else {
+        return Err(invalid("static_header.expire_time", "nothing", expected));
+    };
+    let lasts_seconds = agreed.map_or(1, |agreed| end.seconds.saturating_sub(agreed.seconds));
+    if !(1..=MAX_EXCEPTION_SECONDS).contains(&lasts_seconds) {
+        let found = format!("`{end}`");
+        return Err(invalid("static_header.expire_time", found, expected));
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! Servers as filters get them.
+
+use chancery_engine::{server::Server as EngineServer, wire::Invalid};
+use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
+
+use super::{invalid, name};
+
+/// What a filter gets of a server. Its credential is another resource's business.
+pub(super) fn to_policy(server: &admin::Server) -> Result<policy::Server, Invalid> {
+    let message = policy_server(server)?;
+    EngineServer::try_from(message.clone())?;
+    Ok(message)
+}
+
+fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
+    let admin::Server {
+        name,
+        etag: _,
+        create_time: _,
+        update_time: _,
+        display_name: _,
+        owner: _,
+        endpoints,
+        authentication,
+        on_denied,
+        tools,
+        origins,
+        environment,
+        dispatchers,
+        scopes,
+    } = server;
+    for (position, tool) in tools.iter().enumerate() {
+        check_definition(tool).map_err(|(found, expected)| {
+            invalid(format!("tools[{position}].definition"), found, expected)
+        })?;
+    }
+    check_workspaces(endpoints)?;
+    let authentication = match policy::Authentication::try_from(*authentication) {
+        Ok(policy::Authentication::Unspecified) => policy::Authentication::Required.into(),
+        Ok(_) | Err(_) => *authentication,
+    };
+    let on_denied = match policy::OnDenied::try_from(*on_denied) {
+        Ok(policy::OnDenied::Unspecified) => policy::OnDenied::Reveal.into(),
+        Ok(_) | Err(_) => *on_denied,
+    };
+    Ok(policy::Server {
+        name: name.clone(),
+        endpoints: endpoints.clone(),
+        authentication,
+        on_denied,
+        origins: origins.clone(),
+        environment: environment.clone(),
+        dispatchers: dispatchers.clone(),
+        scopes: scopes.clone(),
+        upstream: None,
+    })
+}
+
+fn check_definition(tool: &admin::ToolDefinition) -> Result<(), (String, &'static str)> {
+    let value: serde_json::Value = serde_json::from_str(&tool.definition).map_err(|error| {
+        (
+            format!("no JSON: {error}"),
+            "a tool's definition as in tools/list",
+        )
+    })?;
+    let name = value.get("name").and_then(serde_json::Value::as_str);
+    if name == Some(&*tool.name) && !tool.name.is_empty() {
+        return Ok(());
+    }
+    Err((
+        format!("name {name:?}"),
+        "an object whose `name` is the tool's name",
+    ))
+}
+
+fn check_workspaces(endpoints: &[policy::Endpoint]) -> Result<(), Invalid> {
+    for (position, endpoint) in endpoints.iter().enumerate() {
+        let field = format!("endpoints[{position}]");
+        name::check_workspace(&format!("{field}.workspace"), &endpoint.workspace)?;
+        for (at, audience) in endpoint.audiences.iter().enumerate() {
+            let field = format!("{field}.audiences[{at}].workspace");
+            name::check_workspace(&field, &audience.workspace)?;
+        }
+    }
+    Ok(())
+}

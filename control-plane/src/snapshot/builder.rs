@@ -1,0 +1,426 @@
+//! Sorts what filters get into sections, each with the features that it needs.
+//!
+//! A filter that lacks a feature gets something stricter in place of what it could not honour, never
+//! something weaker: a rule becomes a deny, a server or an identity provider is left out, and where
+//! an organization's offers or quotas cannot be honoured, all its rules deny.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chancery_engine::id::Hex;
+use chancery_proto::policy::v1::{self as policy, section::Content};
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    CONDITIONS_FEATURE, CREDENTIALS_FEATURE, DISPATCHERS_FEATURE, ENDPOINTS_FEATURE, Features,
+    IDENTITY_FEATURE, JWT_FEATURE, METHODS_FEATURE, OFFERS_FEATURE, QUOTAS_FEATURE, REDACT_FEATURE,
+    ROLES_FEATURE, RULES_FEATURE,
+};
+use crate::resource::PolicyPart;
+
+/// What one organization has.
+#[derive(Default)]
+struct Organization {
+    servers: Vec<policy::Server>,
+    rules: Vec<policy::Rule>,
+    roles: Vec<policy::Role>,
+    offers: Vec<policy::Offer>,
+    quotas: Vec<policy::Quota>,
+    providers: Vec<policy::IdentityProvider>,
+    /// By the ids of servers.
+    upstreams: BTreeMap<String, policy::Upstream>,
+}
+
+/// Collects what filters get.
+pub(super) struct Builder<'f> {
+    features: Features<'f>,
+    /// By their names.
+    organizations: BTreeMap<String, Organization>,
+    warnings: Vec<String>,
+}
+
+impl<'f> Builder<'f> {
+    pub(super) fn new(features: Features<'f>) -> Self {
+        Self {
+            features,
+            organizations: BTreeMap::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn has(&self, feature: &str) -> bool {
+        self.features
+            .is_none_or(|features| features.contains(feature))
+    }
+
+    fn missing(&self, needed: &BTreeSet<&'static str>) -> Option<&'static str> {
+        needed.iter().copied().find(|feature| !self.has(feature))
+    }
+
+    pub(super) fn add(&mut self, organization: &str, part: PolicyPart) {
+        let organization = self
+            .organizations
+            .entry(organization.to_owned())
+            .or_default();
+        match part {
+            PolicyPart::Server(server) => organization.servers.push(server),
+            PolicyPart::Rule(rule) => organization.rules.push(rule),
+            PolicyPart::Role(role) => organization.roles.push(role),
+            PolicyPart::Offer(offer) => organization.offers.push(offer),
+            PolicyPart::Quota(quota) => organization.quotas.push(quota),
+            PolicyPart::IdentityProvider(provider) => organization.providers.push(provider),
+            PolicyPart::Credential(servers, upstream) => {
+                let each = servers.into_iter().map(|server| (server, upstream.clone()));
+                organization.upstreams.extend(each);
+            }
+        }
+    }
+
+    /// The sections by the SHA-256 of their bytes, and what differs from what was written.
+    pub(super) fn finish(mut self) -> (BTreeMap<[u8; 32], Vec<u8>>, Vec<String>) {
+        let mut sections = Vec::new();
+        for feature in [RULES_FEATURE, JWT_FEATURE] {
+            if !self.has(feature) {
+                let consequence = match feature {
+                    JWT_FEATURE => "no token is accepted",
+                    _ => "everything is denied",
+                };
+                self.warn(format!("{consequence}: this filter lacks `{feature}`"));
+            }
+        }
+        for (name, mut organization) in std::mem::take(&mut self.organizations) {
+            organization.sort();
+            self.servers(&mut organization, &mut sections);
+            self.rules(&name, &mut organization, &mut sections);
+            self.providers(&name, organization.providers, &mut sections);
+        }
+        let digested = |section: policy::Section| {
+            let bytes = section.encode_to_vec();
+            (Sha256::digest(&bytes).into(), bytes)
+        };
+        (sections.into_iter().map(digested).collect(), self.warnings)
+    }
+
+    fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    /// One section each. A server that the filter cannot honour is unknown to it.
+    fn servers(&mut self, organization: &mut Organization, sections: &mut Vec<policy::Section>) {
+        for mut server in std::mem::take(&mut organization.servers) {
+            let id = server.name.rsplit('/').next().unwrap_or_default();
+            server.upstream = organization.upstreams.get(id).cloned();
+            let needed = needed_by_server(&server);
+            match self.missing(&needed) {
+                None => sections.push(section(needed, Content::Server(server))),
+                Some(feature) => self.warn(format!(
+                    "{} is refused here, because this filter lacks `{feature}`",
+                    server.name
+                )),
+            }
+        }
+    }
+
+    fn rules(
+        &mut self,
+        name: &str,
+        organization: &mut Organization,
+        sections: &mut Vec<policy::Section>,
+    ) {
+        if !self.has(RULES_FEATURE) {
+            return;
+        }
+        let Organization {
+            rules,
+            roles,
+            offers,
+            quotas,
+            ..
+        } = organization;
+        let name = || name.to_owned();
+        let sets = [
+            (
+                !roles.is_empty(),
+                ROLES_FEATURE,
+                Content::RoleSet(policy::RoleSet {
+                    name: name(),
+                    roles: std::mem::take(roles),
+                }),
+            ),
+            (
+                !offers.is_empty(),
+                OFFERS_FEATURE,
+                Content::OfferSet(policy::OfferSet {
+                    name: name(),
+                    offers: std::mem::take(offers),
+                }),
+            ),
+            (
+                !quotas.is_empty(),
+                QUOTAS_FEATURE,
+                Content::QuotaSet(policy::QuotaSet {
+                    name: name(),
+                    quotas: std::mem::take(quotas),
+                }),
+            ),
+        ];
+        let mut bound = BTreeSet::new();
+        for (_, feature, content) in sets.into_iter().filter(|(is_there, ..)| *is_there) {
+            if self.has(feature) {
+                sections.push(section([feature], content));
+            }
+            // Without its roles, only the rules that name them cannot be honoured.
+            if feature != ROLES_FEATURE {
+                bound.insert(feature);
+            }
+        }
+        let rules: Vec<_> = std::mem::take(rules)
+            .into_iter()
+            .filter_map(|rule| self.honourable(rule, &bound))
+            .collect();
+        if rules.is_empty() {
+            return;
+        }
+        let mut needed: BTreeSet<_> = rules.iter().flat_map(needed_by_rule).collect();
+        needed.insert(RULES_FEATURE);
+        let set = policy::RuleSet {
+            name: name(),
+            rules,
+        };
+        sections.push(section(needed, Content::RuleSet(set)));
+    }
+
+    /// A rule that the filter cannot honour denies instead: what it would have allowed must not go
+    /// on without its obligations or conditions, beyond what is offered, or uncounted.
+    /// One in shadow mode changes nothing, and so is left out.
+    fn honourable(
+        &mut self,
+        rule: policy::Rule,
+        bound: &BTreeSet<&'static str>,
+    ) -> Option<policy::Rule> {
+        let mut needed = needed_by_rule(&rule);
+        if rule.effect == i32::from(policy::Effect::Allow) {
+            needed.extend(bound);
+        }
+        let Some(feature) = self.missing(&needed) else {
+            return Some(rule);
+        };
+        if rule.mode == i32::from(policy::RuleMode::Shadow) {
+            self.warn(format!(
+                "{} is not tried here, because this filter lacks `{feature}`",
+                rule.name
+            ));
+            return None;
+        }
+        self.warn(format!(
+            "{} denies here, because this filter lacks `{feature}`",
+            rule.name
+        ));
+        let names_capability =
+            !(rule.tools.is_empty() && rule.prompts.is_empty() && rule.resources.is_empty());
+        let everything = || vec!["*".to_owned()];
+        let (tools, prompts, resources) = if names_capability {
+            (rule.tools, rule.prompts, rule.resources)
+        } else {
+            (everything(), everything(), everything())
+        };
+        // Whom a new kind of subject stands for, this filter cannot tell: everyone.
+        let subjects = rule.subjects.filter(|subjects| !has_new_subjects(subjects));
+        let subjects = subjects.unwrap_or_else(|| policy::Subjects {
+            anyone: true,
+            ..policy::Subjects::default()
+        });
+        Some(policy::Rule {
+            name: organization_level(&rule.name),
+            effect: policy::Effect::Deny.into(),
+            subjects: Some(subjects),
+            servers: rule.servers,
+            tools,
+            prompts,
+            resources,
+            mode: policy::RuleMode::Enforce.into(),
+            ..policy::Rule::default()
+        })
+    }
+
+    /// An identity provider that the filter cannot honour is unknown to it.
+    fn providers(
+        &mut self,
+        name: &str,
+        providers: Vec<policy::IdentityProvider>,
+        sections: &mut Vec<policy::Section>,
+    ) {
+        if !self.has(JWT_FEATURE) {
+            return;
+        }
+        let mut honoured = Vec::new();
+        let mut needed = BTreeSet::from([JWT_FEATURE]);
+        for provider in providers {
+            let of_provider = needed_by_provider(&provider);
+            match self.missing(&of_provider) {
+                None => {
+                    needed.extend(of_provider);
+                    honoured.push(provider);
+                }
+                Some(feature) => self.warn(format!(
+                    "no principal of {} is accepted here, because this filter lacks `{feature}`",
+                    provider.name
+                )),
+            }
+        }
+        if honoured.is_empty() {
+            return;
+        }
+        let set = policy::IdentityProviderSet {
+            name: name.to_owned(),
+            identity_providers: honoured,
+        };
+        sections.push(section(needed, Content::IdentityProviderSet(set)));
+    }
+}
+
+impl Organization {
+    fn sort(&mut self) {
+        self.rules.sort_by(|a, b| a.name.cmp(&b.name));
+        self.roles.sort_by(|a, b| a.name.cmp(&b.name));
+        self.offers.sort_by(|a, b| a.name.cmp(&b.name));
+        self.quotas.sort_by(|a, b| a.name.cmp(&b.name));
+        self.providers.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+}
+
+fn section(features: impl IntoIterator<Item = &'static str>, content: Content) -> policy::Section {
+    policy::Section {
+        required_features: features.into_iter().map(str::to_owned).collect(),
+        content: Some(content),
+    }
+}
+
+/// A name that a filter without workspaces takes, and no other rule has.
+fn organization_level(name: &str) -> String {
+    let Some((organization, _)) = name.split_once("/workspaces/") else {
+        return name.to_owned();
+    };
+    let digest = Sha256::digest(name);
+    let short = digest.first_chunk::<16>().map_or(&[][..], |bytes| bytes);
+    format!("{organization}/rules/{}", Hex(short))
+}
+
+/// The features that a rule needs beside [`RULES_FEATURE`].
+fn needed_by_rule(rule: &policy::Rule) -> BTreeSet<&'static str> {
+    let policy::Rule {
+        name,
+        effect: _,
+        subjects,
+        servers: _,
+        tools: _,
+        prompts: _,
+        resources: _,
+        obligations,
+        methods,
+        environments,
+        agents,
+        when,
+        source_ranges,
+        expire_time,
+        mode,
+    } = rule;
+    let has_conditions = name.contains("/workspaces/")
+        || !(environments.is_empty() && agents.is_empty() && when.is_empty())
+        || !source_ranges.is_empty()
+        || expire_time.is_some()
+        || *mode != i32::from(policy::RuleMode::Enforce)
+        || subjects.as_ref().is_some_and(has_new_subjects);
+    let has_roles = subjects.as_ref().is_some_and(|s| !s.roles.is_empty());
+    [
+        (obligations.is_some(), REDACT_FEATURE),
+        (!methods.is_empty(), METHODS_FEATURE),
+        (has_conditions, CONDITIONS_FEATURE),
+        (has_roles, ROLES_FEATURE),
+    ]
+    .into_iter()
+    .filter_map(|(is_needed, feature)| is_needed.then_some(feature))
+    .collect()
+}
+
+fn has_new_subjects(subjects: &policy::Subjects) -> bool {
+    let policy::Subjects {
+        users: _,
+        groups: _,
+        authenticated: _,
+        anyone: _,
+        token_roles,
+        roles,
+        teams,
+        workspaces,
+        agents,
+        clients,
+    } = subjects;
+    [token_roles, roles, teams, workspaces, agents, clients]
+        .into_iter()
+        .any(|subjects| !subjects.is_empty())
+}
+
+fn needed_by_server(server: &policy::Server) -> BTreeSet<&'static str> {
+    let policy::Server {
+        name: _,
+        endpoints,
+        authentication: _,
+        on_denied: _,
+        origins: _,
+        // Only rules that need CONDITIONS_FEATURE look at it.
+        environment: _,
+        dispatchers,
+        scopes,
+        upstream,
+    } = server;
+    let is_bound = |endpoint: &policy::Endpoint| {
+        let policy::Endpoint {
+            cluster: _,
+            host: _,
+            path: _,
+            workspace,
+            audiences,
+            resource,
+        } = endpoint;
+        !(workspace.is_empty() && audiences.is_empty() && resource.is_empty())
+    };
+    let has_endpoints = !scopes.is_empty() || endpoints.iter().any(is_bound);
+    [
+        (!dispatchers.is_empty(), DISPATCHERS_FEATURE),
+        (has_endpoints, ENDPOINTS_FEATURE),
+        (upstream.is_some(), CREDENTIALS_FEATURE),
+    ]
+    .into_iter()
+    .filter_map(|(is_needed, feature)| is_needed.then_some(feature))
+    .collect()
+}
+
+fn needed_by_provider(provider: &policy::IdentityProvider) -> BTreeSet<&'static str> {
+    let policy::IdentityProvider {
+        name: _,
+        issuer: _,
+        audiences: _,
+        keys: _,
+        // What it lacks of a principal satisfies no rule that a filter without it understands,
+        // except for the prefix.
+        claims,
+        leeway: _,
+        source,
+        metadata_key: _,
+        trust_domain: _,
+        required_claims,
+        algorithms,
+        access_tokens_only,
+        has_key_set,
+    } = provider;
+    let has_prefix = claims
+        .as_ref()
+        .is_some_and(|claims| !claims.group_prefix.is_empty());
+    let is_new = has_prefix
+        || *source != i32::from(policy::IdentitySource::Token)
+        || !(required_claims.is_empty() && algorithms.is_empty())
+        || *access_tokens_only
+        || *has_key_set;
+    is_new.then_some(IDENTITY_FEATURE).into_iter().collect()
+}
