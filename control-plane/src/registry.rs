@@ -288,7 +288,7 @@ impl Registry {
         let version = newest.as_ref().map_or(0, |newest| newest.version);
         let version = (self.store.epoch(), version.saturating_add(1));
         let all: Vec<_> = resources.values().cloned().collect();
-        snapshot::build(&all, version, now(), None)
+        Ok(snapshot::build(&all, version, now(), None)?.signed(&self.signer))
     }
 
     fn publish(&self, snapshot: Snapshot) -> Arc<Snapshot> {

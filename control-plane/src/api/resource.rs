@@ -165,7 +165,7 @@ macro_rules! resource_service {
      $create:ident: $CreateRequest:ident -> $CreateResponse:ident,
      $update:ident: $UpdateRequest:ident -> $UpdateResponse:ident,
      $delete:ident: $DeleteRequest:ident -> $DeleteResponse:ident
-     $(, { $($further:item)* })?) => {
+     $(, $($more:item)+)?) => {
         #[tonic::async_trait]
         impl $service for ControlPlane {
             async fn $get(
@@ -259,7 +259,7 @@ macro_rules! resource_service {
                 Ok(Response::new(admin::$DeleteResponse {}))
             }
 
-            $($($further)*)?
+            $($($more)+)?
         }
     };
 }
@@ -311,7 +311,7 @@ resource_service!(CredentialService, Credential, credential,
     list_credentials: ListCredentialsRequest -> ListCredentialsResponse . credentials,
     create_credential: CreateCredentialRequest -> CreateCredentialResponse,
     update_credential: UpdateCredentialRequest -> UpdateCredentialResponse,
-    delete_credential: DeleteCredentialRequest -> DeleteCredentialResponse, {
+    delete_credential: DeleteCredentialRequest -> DeleteCredentialResponse,
     async fn rotate_credential(
         &self,
         request: Request<admin::RotateCredentialRequest>,
