@@ -9,6 +9,7 @@ mod batch;
 mod check;
 mod connect;
 mod console;
+mod credentials;
 mod delete;
 mod diff;
 mod document;
@@ -99,6 +100,8 @@ enum Command {
     Nodes(nodes::NodesArgs),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    #[command(subcommand)]
+    Credentials(credentials::CredentialsCommand),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Print the JSON Schema of the resource documents
@@ -222,6 +225,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::Get(args) => get::run(&args, &context, console).await,
         Command::Delete(args) => delete::run(&args, &context, console).await,
         Command::Nodes(args) => nodes::run(&args, &context, console).await,
+        Command::Credentials(command) => credentials::run(&command, &context, console).await,
         Command::Keys(command) => keys::run(&command, &context, console).await,
         Command::Audit(command) => audit::run(&command, &context, console).await,
         Command::Schema { kind } => schema::run(kind, console),

@@ -209,17 +209,12 @@ impl Broker {
 
     /// The public keys that verify assertions, as a JWK Set (RFC 7517 section 5).
     pub async fn jwk_set(&self) -> Value {
-        let credentials = self.registry.list(ResourceKind::Credential).into_iter();
-        let names: Vec<_> = credentials
-            .filter_map(|resource| match resource {
-                Resource::Credential(admin::Credential {
-                    name,
-                    kind: Some(Kind::Assertion(_)),
-                    ..
-                }) => Some(name),
-                _ => None,
-            })
-            .collect();
+        let credentials = self.registry.list(ResourceKind::Credential);
+        let assertions = credentials
+            .iter()
+            .filter_map(Resource::as_credential)
+            .filter(|credential| matches!(credential.kind, Some(Kind::Assertion(_))));
+        let names: Vec<_> = assertions.map(|it| it.name.clone()).collect();
         let secrets = self.registry.secrets().clone();
         let now_seconds = now().seconds.unsigned_abs();
         let read = move || {

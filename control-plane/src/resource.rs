@@ -165,6 +165,15 @@ pub enum PolicyPart {
 }
 
 impl Resource {
+    /// As a credential, if it is one.
+    pub fn as_credential(&self) -> Option<&admin::Credential> {
+        if let Self::Credential(credential) = self {
+            Some(credential)
+        } else {
+            None
+        }
+    }
+
     /// The last segment of its name.
     pub fn id(&self) -> &str {
         self.name().rsplit('/').next().unwrap_or_default()

@@ -31,7 +31,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
-use tonic::service::Routes;
+use tonic::service::{Routes, RoutesBuilder};
 
 use crate::{
     api::ControlPlane,
@@ -190,23 +190,8 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .set_serving::<NodeServiceServer<ControlPlane>>()
         .await;
     let mut routes = Routes::builder();
-    routes
-        .add_service(health_service)
-        .add_service(reflection)
-        .add_service(NodeServiceServer::new(control_plane.clone()))
-        .add_service(ServerServiceServer::new(control_plane.clone()))
-        .add_service(RuleServiceServer::new(control_plane.clone()))
-        .add_service(IdentityProviderServiceServer::new(control_plane.clone()))
-        .add_service(RoleServiceServer::new(control_plane.clone()))
-        .add_service(OfferServiceServer::new(control_plane.clone()))
-        .add_service(QuotaServiceServer::new(control_plane.clone()))
-        .add_service(CredentialServiceServer::new(control_plane.clone()))
-        .add_service(BindingServiceServer::new(control_plane.clone()))
-        .add_service(OrganizationServiceServer::new(control_plane.clone()))
-        .add_service(ApplyServiceServer::new(control_plane.clone()))
-        .add_service(InstanceServiceServer::new(control_plane.clone()))
-        .add_service(StoreKeyServiceServer::new(control_plane.clone()))
-        .add_service(AuditServiceServer::new(control_plane));
+    routes.add_service(health_service).add_service(reflection);
+    add_services(&mut routes, control_plane);
     let app = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/.well-known/jwks.json", get(|| jwk_set(broker)))
@@ -233,6 +218,25 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     serve(listener, app, stopped)
         .await
         .map_err(io(format!("serving on {address}")))
+}
+
+/// Everything that is called over gRPC.
+fn add_services(routes: &mut RoutesBuilder, control_plane: ControlPlane) {
+    routes
+        .add_service(NodeServiceServer::new(control_plane.clone()))
+        .add_service(ServerServiceServer::new(control_plane.clone()))
+        .add_service(RuleServiceServer::new(control_plane.clone()))
+        .add_service(IdentityProviderServiceServer::new(control_plane.clone()))
+        .add_service(RoleServiceServer::new(control_plane.clone()))
+        .add_service(OfferServiceServer::new(control_plane.clone()))
+        .add_service(QuotaServiceServer::new(control_plane.clone()))
+        .add_service(CredentialServiceServer::new(control_plane.clone()))
+        .add_service(BindingServiceServer::new(control_plane.clone()))
+        .add_service(OrganizationServiceServer::new(control_plane.clone()))
+        .add_service(ApplyServiceServer::new(control_plane.clone()))
+        .add_service(InstanceServiceServer::new(control_plane.clone()))
+        .add_service(StoreKeyServiceServer::new(control_plane.clone()))
+        .add_service(AuditServiceServer::new(control_plane));
 }
 
 /// Serves until told to stop, and then for as long as streams may take to end.

@@ -49,17 +49,22 @@ impl ControlPlane {
         let rotate = move || registry.rotate(&of, secret, (&etag, overlap_seconds));
         let rotated = tokio::task::spawn_blocking(rotate).await;
         let rotated = rotated.map_err(|error| error::task(&error))?;
-        let changed = rotated.map(|credential| Changed {
-            done: vec![Done::Updated(Resource::Credential(credential))],
-            ..Changed::default()
-        });
+        let (rotated, changed) = match rotated {
+            Ok(credential) => {
+                let done = vec![Done::Updated(Resource::Credential(credential.clone()))];
+                let changed = Changed {
+                    done,
+                    ..Changed::default()
+                };
+                (Some(credential), Ok(changed))
+            }
+            Err(error) => (None, Err(error)),
+        };
         self.record_change("RotateCredential", &[name], &changed)
             .await?;
-        let changed = changed.map_err(|error| error::registry(&error, Naming::Request))?;
-        let credential = changed.done.into_iter().find_map(|done| match done {
-            Done::Updated(Resource::Credential(credential)) => Some(credential),
-            _ => None,
-        });
-        Ok(admin::RotateCredentialResponse { credential })
+        changed.map_err(|error| error::registry(&error, Naming::Request))?;
+        Ok(admin::RotateCredentialResponse {
+            credential: rotated,
+        })
     }
 }

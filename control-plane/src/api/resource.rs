@@ -307,17 +307,16 @@ resource_service!(QuotaService, Quota, quota,
     delete_quota: DeleteQuotaRequest -> DeleteQuotaResponse);
 
 resource_service!(CredentialService, Credential, credential,
-    get_credential: GetCredentialRequest -> GetCredentialResponse,
-    list_credentials: ListCredentialsRequest -> ListCredentialsResponse . credentials,
-    create_credential: CreateCredentialRequest -> CreateCredentialResponse,
-    update_credential: UpdateCredentialRequest -> UpdateCredentialResponse,
-    delete_credential: DeleteCredentialRequest -> DeleteCredentialResponse,
-    async fn rotate_credential(
-        &self,
-        request: Request<admin::RotateCredentialRequest>,
-    ) -> Result<Response<admin::RotateCredentialResponse>, Status> {
-        self.rotate(request.into_inner()).await.map(Response::new)
-    }
+get_credential: GetCredentialRequest -> GetCredentialResponse,
+list_credentials: ListCredentialsRequest -> ListCredentialsResponse . credentials,
+create_credential: CreateCredentialRequest -> CreateCredentialResponse,
+update_credential: UpdateCredentialRequest -> UpdateCredentialResponse,
+delete_credential: DeleteCredentialRequest -> DeleteCredentialResponse,
+async fn rotate_credential(
+    &self,
+    request: Request<admin::RotateCredentialRequest>,
+) -> Result<Response<admin::RotateCredentialResponse>, Status> {
+    self.rotate(request.into_inner()).await.map(Response::new)
 });
 
 resource_service!(BindingService, Binding, binding,

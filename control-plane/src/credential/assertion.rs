@@ -137,14 +137,17 @@ pub(super) fn sign(
     } = *subject;
     // A key that is not due yet signs where there is no other.
     let due = keys.iter().find(|key| key.from_seconds <= now_seconds);
-    let key = due.or(keys.last()).ok_or(Lack::NoSecret)?;
+    let key = due.or_else(|| keys.last()).ok_or(Lack::NoSecret)?;
     let mut id = [0; 16];
     getrandom::getrandom(&mut id).map_err(|_error| Lack::NoSecret)?;
     let lifetime = kind
         .lifetime
         .map(|lifetime| lifetime.seconds.unsigned_abs());
     let lifetime_seconds = lifetime.unwrap_or(DEFAULT_LIFETIME_SECONDS);
-    let (user, agent) = (said(&principal.user), said(&principal.agent));
+    let (user, agent) = (
+        said(principal.user.as_ref()),
+        said(principal.agent.as_ref()),
+    );
     let mut claims = json!({
         "iss": issuer,
         "aud": kind.audience,
@@ -157,10 +160,10 @@ pub(super) fn sign(
     });
     let further = [
         ("agent", agent),
-        ("client_id", said(&principal.client)),
-        ("org", said(&principal.organization)),
-        ("workspace", said(&principal.workspace)),
-        ("sub_iss", said(&principal.issuer)),
+        ("client_id", said(principal.client.as_ref())),
+        ("org", said(principal.organization.as_ref())),
+        ("workspace", said(principal.workspace.as_ref())),
+        ("sub_iss", said(principal.issuer.as_ref())),
     ];
     if let Some(claims) = claims.as_object_mut() {
         let there = further
@@ -180,7 +183,7 @@ pub(super) fn sign(
 }
 
 /// An attribute's value, if it has one.
-fn said(attribute: &Option<Attribute>) -> Option<&str> {
-    let value = attribute.as_ref().map(|attribute| &*attribute.value);
+fn said(attribute: Option<&Attribute>) -> Option<&str> {
+    let value = attribute.map(|attribute| &*attribute.value);
     value.filter(|value| !value.is_empty())
 }

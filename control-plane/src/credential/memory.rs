@@ -112,7 +112,8 @@ impl Known {
                 lifetime_seconds,
             }) => {
                 let lifetime = Duration::from_secs(lifetime_seconds);
-                (Ok(value), lifetime - MARGIN.min(lifetime / 2))
+                let margin = MARGIN.min(lifetime / 2);
+                (Ok(value), lifetime.saturating_sub(margin))
             }
             Err(lack) => (Err(lack), BELIEVED_FOR),
         };

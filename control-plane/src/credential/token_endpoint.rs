@@ -95,9 +95,10 @@ async fn ask(
     let answer = answer.map_err(|error| {
         // No error of this kind repeats what was sent.
         tracing::warn!(%error, token_uri, "a token endpoint does not answer");
-        match error {
-            EgressError::Url { .. } | EgressError::Address { .. } => Lack::ForbiddenPlace,
-            _ => Lack::Unreachable,
+        if matches!(error, EgressError::Url { .. } | EgressError::Address { .. }) {
+            Lack::ForbiddenPlace
+        } else {
+            Lack::Unreachable
         }
     })?;
     let body = Zeroizing::new(answer.body);

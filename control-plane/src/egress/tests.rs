@@ -1,9 +1,4 @@
-use axum::{
-    Router,
-    http::{HeaderValue, header},
-    response::Redirect,
-    routing::get,
-};
+use axum::{Router, http::HeaderValue, response::Redirect, routing::get};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -111,7 +106,7 @@ async fn answers_are_bounded_and_redirects_stay_where_they_are() {
             get(|| async {
                 (
                     [(
-                        header::CACHE_CONTROL,
+                        CACHE_CONTROL,
                         HeaderValue::from_static("public, max-age=600"),
                     )],
                     "{}",

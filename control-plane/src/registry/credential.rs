@@ -49,15 +49,12 @@ impl Registry {
     pub fn credential_of(&self, server: &str) -> Option<admin::Credential> {
         let resources = self.current();
         let server = resources.get(&(Kind::Server, server.to_owned()))?;
-        resources.values().find_map(|resource| match resource {
-            Resource::Credential(credential)
-                if resource.organization() == server.organization()
-                    && credential.servers.iter().any(|id| id == server.id()) =>
-            {
-                Some(credential.clone())
-            }
-            _ => None,
-        })
+        let beside = resources
+            .values()
+            .filter(|resource| resource.organization() == server.organization());
+        let mut credentials = beside.filter_map(Resource::as_credential);
+        let found = credentials.find(|it| it.servers.iter().any(|id| id == server.id()));
+        found.cloned()
     }
 
     /// Replaces a credential's secret, or for an assertion its key. What was had with the one before
@@ -73,12 +70,13 @@ impl Registry {
     ) -> Result<admin::Credential, RegistryError> {
         let mut resources = self.lock();
         let key = (Kind::Credential, name.to_owned());
-        let Some(stored @ Resource::Credential(credential)) = resources.get(&key) else {
-            let name = name.to_owned();
-            return Err(RegistryError::NotFound { name });
+        let not_found = || RegistryError::NotFound {
+            name: name.to_owned(),
         };
+        let stored = resources.get(&key).ok_or_else(not_found)?;
         check_etag(name, stored, etag)?;
-        let mut credential = credential.clone();
+        let credential = stored.as_credential();
+        let mut credential = credential.cloned().ok_or_else(not_found)?;
         let time = now();
         credential.rotate_time = Some(time);
         let now_seconds = time.seconds.unsigned_abs();
@@ -111,12 +109,7 @@ impl Registry {
         let until_seconds = now_seconds.saturating_add(overlap_seconds);
         self.expire(&resources, &candidate, name, until_seconds);
         *resources = candidate.into();
-        match changed {
-            Resource::Credential(credential) => Ok(credential),
-            _ => Err(RegistryError::NotFound {
-                name: name.to_owned(),
-            }),
-        }
+        changed.as_credential().cloned().ok_or_else(not_found)
     }
 
     /// Says that what was had with a credential ends. Nobody listening is no failure.
@@ -162,10 +155,8 @@ impl Registry {
             else {
                 continue;
             };
-            let before = match stored.get(&(Kind::Credential, credential.name.clone())) {
-                Some(Resource::Credential(before)) => Some(before),
-                _ => None,
-            };
+            let before = stored.get(&(Kind::Credential, credential.name.clone()));
+            let before = before.and_then(Resource::as_credential);
             let sealed = match before {
                 Some(before) => self.secrets.read(Purpose::Credential, &before.name)?,
                 None => Vec::new(),
