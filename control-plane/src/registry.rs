@@ -2,6 +2,7 @@
 
 mod credential;
 mod reference;
+mod secret;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -104,12 +105,12 @@ pub enum RegistryError {
         /// What names it.
         by: String,
     },
-    /// A secret can be neither sealed nor read.
-    #[error(transparent)]
-    Secrets(#[from] SecretsError),
     /// The resources are right one by one and wrong together.
     #[error("no snapshot can be made of this: {0}")]
     Build(#[from] BuildError),
+    /// The sealed part of the store.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -129,8 +130,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Takes up what the store holds, signs what it publishes, and publishes it anew where an older
-    /// control plane's form of it differs.
+    /// Takes up what the store holds, signs what it publishes, and publishes anew what an older
+    /// control plane's form of differs.
     ///
     /// # Errors
     /// Where it cannot be read.
@@ -239,7 +240,7 @@ impl Registry {
         let mut candidate = Resources::clone(&resources);
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
         refuse_repeats(&names)?;
-        let secrets = self.take_secrets(&candidate, &mut wishes)?;
+        let sealed = secret::seal(&self.secrets, &candidate, &mut wishes)?;
         let mut done = Vec::with_capacity(wishes.len());
         for wish in wishes {
             done.push(fulfil(&mut candidate, wish)?);
@@ -260,7 +261,7 @@ impl Registry {
             return Ok(changed);
         }
         let mut transaction = Transaction {
-            secrets: self.seal(&secrets)?,
+            secrets: sealed.iter().collect(),
             snapshot: Some(&snapshot),
             ..Transaction::default()
         };

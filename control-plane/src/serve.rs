@@ -191,7 +191,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .await;
     let mut routes = Routes::builder();
     routes.add_service(health_service).add_service(reflection);
-    add_services(&mut routes, control_plane);
+    add_services(&mut routes, &control_plane);
     let app = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/.well-known/jwks.json", get(|| jwk_set(broker)))
@@ -221,7 +221,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
 }
 
 /// Everything that is called over gRPC.
-fn add_services(routes: &mut RoutesBuilder, control_plane: ControlPlane) {
+fn add_services(routes: &mut RoutesBuilder, control_plane: &ControlPlane) {
     routes
         .add_service(NodeServiceServer::new(control_plane.clone()))
         .add_service(ServerServiceServer::new(control_plane.clone()))
@@ -236,7 +236,7 @@ fn add_services(routes: &mut RoutesBuilder, control_plane: ControlPlane) {
         .add_service(ApplyServiceServer::new(control_plane.clone()))
         .add_service(InstanceServiceServer::new(control_plane.clone()))
         .add_service(StoreKeyServiceServer::new(control_plane.clone()))
-        .add_service(AuditServiceServer::new(control_plane));
+        .add_service(AuditServiceServer::new(control_plane.clone()));
 }
 
 /// Serves until told to stop, and then for as long as streams may take to end.

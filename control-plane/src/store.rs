@@ -94,7 +94,7 @@ pub struct Transaction<'t> {
     /// Removed.
     pub delete: Vec<(Kind, &'t str)>,
     /// Sealed secrets, each in the place of all that its owner had before.
-    pub secrets: Vec<Sealed>,
+    pub secrets: Vec<&'t Sealed>,
     /// Owners whose secrets are forgotten.
     pub forget: Vec<(Purpose, &'t str)>,
     /// Published with the change.

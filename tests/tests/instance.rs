@@ -17,7 +17,7 @@ use chancery_tests::{
     artifacts,
     case::{self, Case},
     fixture::Fixture,
-    layer::{SEALING_KEY, Snapshot, Wasm, plugin},
+    layer::{ORGANIZATION, SEALING_KEY, Snapshot, Wasm, plugin},
     signing,
     wasm_host::{Cluster, RequestSpec, UpstreamResponse},
 };
@@ -549,4 +549,64 @@ fn a_filter_without_a_feature_is_sent_a_deny_in_its_place() {
         panic!()
     };
     assert_eq!(decision.reason, "denied_by_rule");
+}
+
+/// The snapshot of the case table with a quota of so many calls an hour for everyone.
+fn with_quota(fixture: &Fixture, calls: u32) -> Snapshot {
+    let quota = policy::Quota {
+        name: format!("{ORGANIZATION}/quotas/hourly"),
+        subjects: Some(policy::Subjects {
+            anyone: true,
+            ..policy::Subjects::default()
+        }),
+        servers: vec!["*".to_owned()],
+        calls,
+        period: Some(prost_types::Duration {
+            seconds: 3_600,
+            nanos: 0,
+        }),
+        per: vec![policy::QuotaKey::Principal.into()],
+        ..policy::Quota::default()
+    };
+    let section = policy::Section {
+        required_features: vec!["quotas.v1".to_owned()],
+        content: Some(policy::section::Content::QuotaSet(policy::QuotaSet {
+            name: ORGANIZATION.to_owned(),
+            quotas: vec![quota],
+        })),
+    };
+    with_section(&fixture.snapshot(1).unwrap(), &section)
+}
+
+#[test]
+fn all_vms_of_a_node_count_a_quota_together() {
+    let (mut wasm, fixture) = (start(), Fixture::new().unwrap());
+    wasm.push(&with_quota(&fixture, 4)).unwrap();
+    let other = wasm.node.start_vm(&[plugin("{}")]).unwrap();
+    let root = other.root("chancery").unwrap();
+    let token = fixture.token("alice").unwrap();
+    let mut reasons = Vec::new();
+    for _ in 0..3 {
+        let request = chancery_tests::layer::request(&allowed(), Some(&token));
+        let answer = |_: &_| UpstreamResponse::json(r#"{"jsonrpc":"2.0","id":"a-1","result":{}}"#);
+        other.request(root, request, answer).unwrap();
+        let observed = wasm.run(&allowed(), Some(&token)).unwrap();
+        assert_eq!(observed.status, 200);
+        let body: serde_json::Value = serde_json::from_slice(&observed.body).unwrap();
+        reasons.push(body["error"]["data"]["reason"].as_str().map(str::to_owned));
+    }
+    assert_eq!(reasons, [None, None, Some("quota_exceeded".to_owned())]);
+    let over_quota = wasm.node.metric("chancery.decisions.over_quota").unwrap();
+    assert_eq!(over_quota.value, 2);
+    // A principal of its own has a bucket of its own, also after the VM is gone.
+    wasm.reload().unwrap();
+    let observed = wasm.run(&allowed(), Some(&token)).unwrap();
+    assert!(observed.forwarded.is_none());
+    let eddsa = fixture.token("alice-eddsa").unwrap();
+    assert!(
+        wasm.run(&allowed(), Some(&eddsa))
+            .unwrap()
+            .forwarded
+            .is_none()
+    );
 }

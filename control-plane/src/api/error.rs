@@ -89,13 +89,13 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
             details.add_precondition_failure_violation("IN_USE", name, format!("named by {by}"));
             status(Code::FailedPrecondition, "IN_USE", message, details)
         }
-        RegistryError::Secrets(error) => secrets(error),
         RegistryError::Build(_) => status(
             Code::FailedPrecondition,
             "SNAPSHOT_REFUSED",
             message,
             details,
         ),
+        RegistryError::Secrets(error) => secrets(error),
         RegistryError::Store(_) => {
             tracing::error!(error = %message, "the store failed");
             status(Code::Internal, "STORE_FAILED", message, details)

@@ -88,7 +88,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    async fn change_one(
+    pub(super) async fn change_one(
         &self,
         method: &'static str,
         wish: Wish,
@@ -165,7 +165,7 @@ macro_rules! resource_service {
      $create:ident: $CreateRequest:ident -> $CreateResponse:ident,
      $update:ident: $UpdateRequest:ident -> $UpdateResponse:ident,
      $delete:ident: $DeleteRequest:ident -> $DeleteResponse:ident
-     $(, $($more:item)+)?) => {
+     $(, $($other:tt)+)?) => {
         #[tonic::async_trait]
         impl $service for ControlPlane {
             async fn $get(
@@ -259,7 +259,7 @@ macro_rules! resource_service {
                 Ok(Response::new(admin::$DeleteResponse {}))
             }
 
-            $($($more)+)?
+            $($($other)+)?
         }
     };
 }

@@ -7,10 +7,10 @@ use chancery_engine::secret::Secret;
 use chancery_proto::admin::v1 as admin;
 use tokio::sync::broadcast;
 
-use super::{Done, Registry, RegistryError, Resources, Wish, check, check_etag, now};
+use super::{Done, Registry, RegistryError, Resources, check, check_etag, now};
 use crate::{
     credential::assertion,
-    resource::{Kind, Resource, credential, invalid},
+    resource::{Kind, Resource, invalid},
     secrets::{Place, Purpose, Sealed, Secrets, SecretsError},
     store::Transaction,
 };
@@ -103,7 +103,7 @@ impl Registry {
         check(&candidate, std::slice::from_ref(&key))?;
         self.store.commit(&Transaction {
             put: vec![&changed],
-            secrets: sealed,
+            secrets: sealed.iter().collect(),
             ..Transaction::default()
         })?;
         let until_seconds = now_seconds.saturating_add(overlap_seconds);
@@ -139,49 +139,6 @@ impl Registry {
                 self.expire(before, after, name, now().seconds.unsigned_abs());
             }
         }
-    }
-
-    /// Takes the secrets out of all credentials. One that is stored already is no new one.
-    pub(super) fn take_secrets(
-        &self,
-        stored: &Resources,
-        wishes: &mut [Wish],
-    ) -> Result<Vec<(String, Secret)>, RegistryError> {
-        let (mut secrets, mut problems) = (Vec::new(), Vec::new());
-        for (position, wish) in wishes.iter_mut().enumerate() {
-            let (Wish::Apply(Resource::Credential(credential))
-            | Wish::Create(Resource::Credential(credential))
-            | Wish::Update(Resource::Credential(credential))) = wish
-            else {
-                continue;
-            };
-            let before = stored.get(&(Kind::Credential, credential.name.clone()));
-            let before = before.and_then(Resource::as_credential);
-            let sealed = match before {
-                Some(before) => self.secrets.read(Purpose::Credential, &before.name)?,
-                None => Vec::new(),
-            };
-            let sealed = sealed.first().map(|(_, secret)| secret);
-            match credential::take_secret(credential, before, sealed, now()) {
-                Ok(secret) => {
-                    secrets.extend(secret.map(|secret| (credential.name.clone(), secret)));
-                }
-                Err(invalid) => problems.push((position, invalid)),
-            }
-        }
-        if problems.is_empty() {
-            Ok(secrets)
-        } else {
-            Err(RegistryError::Invalid(problems))
-        }
-    }
-
-    /// Seals what is to be stored.
-    pub(super) fn seal(&self, secrets: &[(String, Secret)]) -> Result<Vec<Sealed>, SecretsError> {
-        let now_seconds = now().seconds.unsigned_abs();
-        let each = secrets.iter();
-        each.map(|(name, secret)| seal(&self.secrets, name, now_seconds, secret))
-            .collect()
     }
 }
 

@@ -38,30 +38,25 @@ fn secret_kind(credential: &admin::Credential) -> Option<std::mem::Discriminant<
 }
 
 /// Takes the secret out of a credential that is to be stored, and says when its secret was last
-/// replaced: now, where it brings another than `sealed`, else when the stored one's was.
+/// replaced: now, where it brings one, else when the stored one's was.
 ///
 /// # Errors
 /// Where it needs a secret, brings none, and none is stored.
 pub fn take_secret(
     credential: &mut admin::Credential,
     stored: Option<&admin::Credential>,
-    sealed: Option<&Secret>,
     now: Timestamp,
 ) -> Result<Option<Secret>, Invalid> {
     let kept = stored.filter(|stored| secret_kind(stored) == secret_kind(credential));
     let kept_time = kept.and_then(|stored| stored.rotate_time);
     credential.rotate_time = None;
     let Some((field, secret)) = secret_field(credential) else {
-        // An assertion's key is made here.
+        // The key of an assertion is made here.
         credential.rotate_time = kept_time;
         return Ok(None);
     };
-    let secret = Secret::new(std::mem::take(secret));
-    if kept.is_some() && sealed == Some(&secret) {
-        credential.rotate_time = kept_time;
-        return Ok(None);
-    }
-    if secret.expose().is_empty() {
+    let secret = std::mem::take(secret);
+    if secret.is_empty() {
         if kept.is_none() {
             let expected = "a secret, as none of this kind is stored yet";
             return Err(invalid(field, "nothing", expected));
@@ -70,7 +65,7 @@ pub fn take_secret(
         return Ok(None);
     }
     credential.rotate_time = Some(now);
-    Ok(Some(secret))
+    Ok(Some(Secret::new(secret)))
 }
 
 /// As whom the servers of a credential are called: their ids, and what filters are told.

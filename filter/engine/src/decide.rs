@@ -2,6 +2,7 @@
 
 use crate::{
     circumstances::Circumstances,
+    offer::Offered,
     policy::{Policy, ServerIndex},
     principal::Principal,
     reason::Reason,
@@ -32,7 +33,11 @@ pub enum Verdict {
 
 /// The rules about one principal at one server, in the order of their names.
 #[derive(Clone, Debug)]
-pub struct RulesFor<'p>(Vec<&'p Rule>);
+pub struct RulesFor<'p> {
+    rules: Vec<&'p Rule>,
+    /// What no rule exceeds.
+    offered: Offered<'p>,
+}
 
 impl Policy {
     /// The rules about a principal at a server: looked for once, asked about many acts.
@@ -49,16 +54,26 @@ impl Policy {
                 Effect::Deny => truth != Truth::Fails,
             }
         };
-        RulesFor(self.rules_of(server).filter(about).collect())
+        RulesFor {
+            rules: self.rules_of(server).filter(about).collect(),
+            offered: self.offered(server, circumstances.workspace),
+        }
     }
 }
 
 impl<'p> RulesFor<'p> {
     /// Judges an act. Deny over allow; nothing matched is a deny.
     pub fn judge(&self, act: Act<'_>) -> Judgement<'p> {
+        if !self.offered.covers(act.target) {
+            return Judgement {
+                verdict: Verdict::Deny(Reason::NotOffered),
+                rules: Vec::new(),
+                redaction: Redaction::default(),
+            };
+        }
         let (mut allowed, mut denied) = (Vec::new(), Vec::new());
         let mut redaction = Redaction::default();
-        for rule in self.0.iter().filter(|rule| rule.covers(act)) {
+        for rule in self.rules.iter().filter(|rule| rule.covers(act)) {
             match rule.effect {
                 Effect::Allow => {
                     allowed.push(&*rule.name);
@@ -88,7 +103,10 @@ impl<'p> RulesFor<'p> {
     /// Whether an act would be allowed, for what is shown rather than done.
     pub fn allow(&self, act: Act<'_>) -> bool {
         let mut allowed = false;
-        for rule in self.0.iter().filter(|rule| rule.covers(act)) {
+        if !self.offered.covers(act.target) {
+            return false;
+        }
+        for rule in self.rules.iter().filter(|rule| rule.covers(act)) {
             match rule.effect {
                 Effect::Allow => allowed = true,
                 Effect::Deny => return false,
@@ -100,7 +118,10 @@ impl<'p> RulesFor<'p> {
     /// Whether any capability of a kind could be used.
     pub fn allow_some(&self, kind: CapabilityKind) -> bool {
         let mut allowed = false;
-        for rule in &self.0 {
+        if !self.offered.covers_some(kind) {
+            return false;
+        }
+        for rule in &self.rules {
             match rule.effect {
                 Effect::Allow => allowed |= rule.covers_some(kind),
                 Effect::Deny if rule.covers_all(kind) => return false,

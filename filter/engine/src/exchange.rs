@@ -22,6 +22,7 @@ mod body;
 mod capabilities;
 mod claims;
 mod credential;
+mod dispatch;
 mod handles;
 mod head;
 mod headers;

@@ -14,6 +14,7 @@ pub mod id;
 pub mod json;
 pub mod limits;
 pub mod message;
+pub mod offer;
 pub mod policy;
 pub mod principal;
 pub mod quota;

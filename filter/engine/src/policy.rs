@@ -6,6 +6,7 @@ use crate::{
     circumstances::Circumstances,
     glob::Glob,
     id::SnapshotVersion,
+    offer::Offer,
     principal::Principal,
     quota::Quota,
     reason::Reason,
@@ -24,6 +25,7 @@ pub struct Policy {
     rules: Vec<Rule>,
     /// By resource name.
     roles: BTreeMap<Box<str>, Role>,
+    offers: Vec<Offer>,
     quotas: Vec<Quota>,
     /// By path: endpoints are few a path, paths may be many.
     endpoints: BTreeMap<Box<str>, Vec<(Endpoint, ServerIndex)>>,
@@ -35,6 +37,8 @@ struct Registered {
     server: Server,
     /// Positions of the rules that name it.
     rules: Vec<usize>,
+    /// Positions of the offers that name it.
+    offers: Vec<usize>,
     /// Positions of the quotas that name it.
     quotas: Vec<usize>,
 }
@@ -56,6 +60,12 @@ pub enum PolicyError {
     /// Two rules have one name.
     #[error("rule `{name}` occurs twice")]
     DuplicateRule {
+        /// The name.
+        name: Box<str>,
+    },
+    /// Two offers have one name.
+    #[error("offer `{name}` occurs twice")]
+    DuplicateOffer {
         /// The name.
         name: Box<str>,
     },
@@ -106,6 +116,8 @@ pub struct Parts {
     pub rules: Vec<Rule>,
     /// Named sets of principals.
     pub roles: Vec<Role>,
+    /// What workspaces may use.
+    pub offers: Vec<Offer>,
     /// How much may be called.
     pub quotas: Vec<Quota>,
     /// Who issues tokens.
@@ -122,6 +134,7 @@ impl Policy {
             servers,
             rules,
             roles,
+            offers,
             quotas,
             identity_providers,
         } = parts;
@@ -129,6 +142,11 @@ impl Policy {
             rules,
             |rule| &rule.name,
             |name| PolicyError::DuplicateRule { name },
+        )?;
+        let offers = in_order(
+            offers,
+            |offer| &offer.name,
+            |name| PolicyError::DuplicateOffer { name },
         )?;
         let quotas = in_order(
             quotas,
@@ -170,12 +188,13 @@ impl Policy {
         check_roles(&roles_by_name, of_rules.chain(of_quotas))?;
         let registered = servers
             .into_iter()
-            .map(|server| Registered::new(server, &rules, &quotas));
+            .map(|server| Registered::new(server, &rules, &offers, &quotas));
         Ok(Self {
             version,
             servers: registered.collect(),
             rules,
             roles: roles_by_name,
+            offers,
             quotas,
             endpoints,
             providers,
@@ -234,6 +253,15 @@ impl Policy {
         positions
             .iter()
             .filter_map(|position| self.rules.get(*position))
+    }
+
+    /// The offers that name a server, in the order of their names.
+    pub(crate) fn offers_of(&self, server: ServerIndex) -> impl Iterator<Item = &Offer> {
+        let registered = self.servers.get(server.0);
+        let positions = registered.map_or(&[][..], |registered| &registered.offers);
+        positions
+            .iter()
+            .filter_map(|position| self.offers.get(*position))
     }
 
     /// The quotas that name a server, in the order of their names.
@@ -355,17 +383,21 @@ fn by_name(roles: Vec<Role>) -> Result<BTreeMap<Box<str>, Role>, PolicyError> {
 }
 
 impl Registered {
-    fn new(server: Server, rules: &[Rule], quotas: &[Quota]) -> Self {
+    fn new(server: Server, rules: &[Rule], offers: &[Offer], quotas: &[Quota]) -> Self {
         let is_named = |name: &str, servers: &[Glob]| {
             organization_of(name) == server.organization()
                 && servers.iter().any(|glob| glob.matches(server.id()))
         };
         let rules = rules.iter().map(|rule| is_named(&rule.name, &rule.servers));
+        let offers = offers
+            .iter()
+            .map(|offer| is_named(&offer.name, &offer.servers));
         let quotas = quotas
             .iter()
             .map(|quota| is_named(&quota.name, &quota.servers));
         Self {
             rules: positions(rules),
+            offers: positions(offers),
             quotas: positions(quotas),
             server,
         }

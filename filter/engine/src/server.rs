@@ -15,8 +15,21 @@ pub struct Server {
     pub origins: Vec<Box<str>>,
     /// The environment it belongs to, such as `production`.
     pub environment: Option<Box<str>>,
+    /// Tools of its that call other tools of its, which are judged as well.
+    pub dispatchers: Vec<Dispatcher>,
     /// As whom it is called. `None`: without credentials.
     pub upstream: Option<Upstream>,
+}
+
+/// A tool that calls another tool.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Dispatcher {
+    /// Its name.
+    pub tool: Box<str>,
+    /// The keys that lead from its arguments to the inner tool's name; at least one.
+    pub name: Box<[Box<str>]>,
+    /// The keys that lead from its arguments to the inner tool's. `None`: that has none.
+    pub arguments: Option<Box<[Box<str>]>>,
 }
 
 /// As whom a server is called.
@@ -61,6 +74,11 @@ impl Server {
     /// The organization it belongs to, `organizations/{o}`.
     pub fn organization(&self) -> &str {
         self.name.split("/workspaces/").next().unwrap_or_default()
+    }
+
+    /// How a tool calls others, if it does.
+    pub fn dispatcher(&self, tool: &str) -> Option<&Dispatcher> {
+        self.dispatchers.iter().find(|known| *known.tool == *tool)
     }
 
     /// The id of the workspace it is registered in.
@@ -177,6 +195,7 @@ mod tests {
             on_denied: OnDenied::Reveal,
             origins: vec!["https://app.example.com".into()],
             environment: None,
+            dispatchers: Vec::new(),
             upstream: None,
         };
         let (named, any) = (server(Some("mcp.example.com")), server(None));

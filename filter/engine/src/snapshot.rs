@@ -12,20 +12,18 @@ use crate::{
     id::{Digest, SnapshotVersion},
     limits::Limits,
     policy::{Parts, Policy, PolicyError},
-    quota::Quota,
-    rule::Rule,
     server::Server,
-    subject::Role,
-    token::IdentityProvider,
     trust::{TrustKeys, Untrusted},
     wire::Invalid,
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 6] = [
+pub const FEATURES: [&str; 8] = [
     "credentials.v1",
+    "dispatchers.v1",
     "jwt.v1",
     "methods.v1",
+    "offers.v1",
     "quotas.v1",
     "redact.v1",
     "rules.v1",
@@ -203,46 +201,44 @@ fn compile_manifest(
                     .servers
                     .push(Server::try_from(server).map_err(value(name))?);
             }
-            pb::section::Content::RuleSet(pb::RuleSet {
-                name: _,
-                rules: set,
-            }) => {
-                for rule in set {
-                    let name = rule.name.clone();
-                    parts.rules.push(Rule::try_from(rule).map_err(value(name))?);
-                }
+            pb::section::Content::RuleSet(pb::RuleSet { name: _, rules }) => {
+                parts.rules.extend(each(rules, |rule| &rule.name)?);
             }
             pb::section::Content::IdentityProviderSet(set) => {
                 let pb::IdentityProviderSet {
                     name: _,
                     identity_providers,
                 } = set;
-                for provider in identity_providers {
-                    let name = provider.name.clone();
-                    let provider = IdentityProvider::try_from(provider).map_err(value(name))?;
-                    parts.identity_providers.push(provider);
-                }
+                let providers = each(identity_providers, |provider| &provider.name)?;
+                parts.identity_providers.extend(providers);
             }
             pb::section::Content::RoleSet(pb::RoleSet { name: _, roles }) => {
-                for role in roles {
-                    let name = role.name.clone();
-                    parts.roles.push(Role::try_from(role).map_err(value(name))?);
-                }
+                parts.roles.extend(each(roles, |role| &role.name)?);
+            }
+            pb::section::Content::OfferSet(pb::OfferSet { name: _, offers }) => {
+                parts.offers.extend(each(offers, |offer| &offer.name)?);
             }
             pb::section::Content::QuotaSet(pb::QuotaSet { name: _, quotas }) => {
-                for quota in quotas {
-                    let name = quota.name.clone();
-                    parts
-                        .quotas
-                        .push(Quota::try_from(quota).map_err(value(name))?);
-                }
+                parts.quotas.extend(each(quotas, |quota| &quota.name)?);
             }
-            pb::section::Content::KeySet(_) | pb::section::Content::OfferSet(_) => {
+            pb::section::Content::KeySet(_) => {
                 return Err(InvalidSnapshot::UnknownContent { digest });
             }
         }
     }
     Ok(Policy::new(manifest.version, parts)?)
+}
+
+/// Converts the resources of a section; an error says which of them.
+fn each<M, T: TryFrom<M, Error = Invalid>>(
+    messages: Vec<M>,
+    name: impl Fn(&M) -> &str,
+) -> Result<Vec<T>, InvalidSnapshot> {
+    let convert = |message: M| {
+        let name = name(&message).to_owned();
+        T::try_from(message).map_err(value(name))
+    };
+    messages.into_iter().map(convert).collect()
 }
 
 fn value(name: String) -> impl FnOnce(Invalid) -> InvalidSnapshot {

@@ -129,7 +129,7 @@ fn refuses_unknown_and_missing_fields() {
         &[
             "a.yaml:5:3: spec: found none, expected at least one of `tools`, `prompts`, \
              `resources` or `methods`",
-            "a.yaml:6:13: spec.subjects: found none, expected at least one of `users`, `groups`, \
+            "a.yaml:6:13: spec.subjects: found none, expected at least one of `users`, `groups`, `roles`, `tokenRoles`, `teams`, `workspaces`, `agents`, `clients`, \
              `authenticated` or `anyone`",
             "a.yaml:7:12: spec.servers: found an empty list, expected at least one item",
         ],

@@ -174,6 +174,7 @@ fn rule_row(rule: &Rule) -> Vec<Cell> {
         ("resource:", &rule.resources),
         ("method:", &rule.methods),
     ]);
+    let arguments: Vec<&str> = rule.when.iter().map(|when| &*when.argument).collect();
     let redaction = rule
         .obligations
         .as_ref()
@@ -184,7 +185,7 @@ fn rule_row(rule: &Rule) -> Vec<Cell> {
         who(rule.subjects.as_ref()),
         Cell::list(&rule.servers),
         Cell::list(&what),
-        Cell::new(&rule.when.len().to_string()),
+        Cell::list(&arguments),
         Cell::list(redaction.map_or(&[][..], |redaction| &redaction.detectors)),
         time_cell(rule.update_time.as_ref()),
     ]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     Allowed, Exchange, HeaderEdit, Malformed, Subject,
+    dispatch::{Inner, inner_calls},
     handles::{Opened, Task},
     list::Reader,
     stateless::{answerable, check_capability, era_of},
@@ -21,7 +22,7 @@ use crate::{
     reason::Reason,
     redact::{mask, redact},
     refusal::Reply,
-    rule::Act,
+    rule::{Act, Target},
     server::Server,
 };
 
@@ -54,6 +55,8 @@ pub enum BodyStep {
 struct Reading<'d> {
     call: Option<Call<'d>>,
     capability: Option<Capability>,
+    /// The calls that it makes in turn, where it calls a dispatcher.
+    inner: Vec<Inner<'d>>,
     /// Everything it acts on beside the capability.
     tasks: Vec<Task>,
     resources: Vec<Capability>,
@@ -110,7 +113,11 @@ impl Exchange {
             }
         };
         subject.capability.clone_from(&reading.capability);
+        for inner in &reading.inner {
+            self.facts.push(inner.fact());
+        }
         let subject = self.judge(&place, &reading.acts(), subject)?;
+        let charges = self.charges(&place, &reading.called_tools());
         self.asked.rpc_id = subject.rpc_id.map(Box::from);
         self.asked.method = reading.call.and_then(|call| call.method);
         self.asked.capability = reading.capability;
@@ -123,7 +130,6 @@ impl Exchange {
             };
             reader.strip_client(call, &mut edits);
         }
-        let charges = self.charges(&place);
         let allowed = self.forward(&document, &message, edits, subject)?;
         Ok(Allowed { charges, ..allowed })
     }
@@ -141,6 +147,7 @@ impl Exchange {
         let mut reading = Reading {
             call,
             capability: None,
+            inner: Vec::new(),
             tasks: Vec::new(),
             resources: Vec::new(),
             edits: Edits::default(),
@@ -160,6 +167,10 @@ impl Exchange {
             }
             reading.capability = capability_of(call, method, &limits)?;
             reading.resources = listened_to(call, method, &limits)?;
+            if let (Method::ToolsCall, Some(tool)) = (method, &reading.capability) {
+                let arguments = call.param("arguments");
+                reading.inner = inner_calls(server, tool.name(), arguments, &limits)?;
+            }
             check_inputs(call)?;
         } else if !self.claims.are_silent() {
             return Err(Reason::HeaderMismatch.into());
@@ -280,6 +291,17 @@ impl Reading<'_> {
         self.call.and_then(|call| call.method)
     }
 
+    /// The tools that are called, the outermost first.
+    fn called_tools(&self) -> Vec<&str> {
+        match (self.method(), &self.capability) {
+            (Some(Method::ToolsCall), Some(tool)) => {
+                let inner = self.inner.iter().map(|inner| &*inner.tool);
+                std::iter::once(tool.name()).chain(inner).collect()
+            }
+            (Some(_) | None, Some(_) | None) => Vec::new(),
+        }
+    }
+
     /// Everything the rules are asked about. A list is asked for as part of the conversation and
     /// pruned when it comes.
     fn acts(&self) -> Vec<Act<'_>> {
@@ -297,7 +319,11 @@ impl Reading<'_> {
             method,
             target: capability.target(),
         });
-        std::iter::once(own).chain(others).collect()
+        let inner = self.inner.iter().map(|inner| Act {
+            method,
+            target: Target::Tool(&inner.tool),
+        });
+        std::iter::once(own).chain(inner).chain(others).collect()
     }
 }
 

@@ -2,8 +2,7 @@
 
 use super::{BodyStep, Exchange, Phase, Subject, verdict::Place};
 use crate::{
-    entry::{Capability, DecisionEvent},
-    message::Method,
+    entry::DecisionEvent,
     quota::{Charge, Exceeded},
     reason::Reason,
     refusal::{Extra, Reply},
@@ -20,17 +19,11 @@ pub(super) struct Allowed {
 }
 
 impl Exchange {
-    /// The buckets that the request spends from, if it calls a tool.
-    pub(super) fn charges(&self, place: &Place<'_>) -> Vec<Charge> {
-        let called = self.asked.capability.as_ref();
-        let Some((Capability::Tool(tool), Method::ToolsCall)) = called.zip(self.asked.method)
-        else {
-            return Vec::new();
-        };
+    /// The buckets that a call of tools spends from.
+    pub(super) fn charges(&self, place: &Place<'_>, tools: &[&str]) -> Vec<Charge> {
         let circumstances = self.circumstances(place.server);
-        place
-            .policy
-            .charges(place.index, &self.principal, &circumstances, &[tool])
+        let Place { policy, index, .. } = *place;
+        policy.charges(index, &self.principal, &circumstances, tools)
     }
 
     /// Sends on what the rules allow, once its quotas have been asked.

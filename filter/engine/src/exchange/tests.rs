@@ -13,13 +13,17 @@ use crate::{
     token::TokenCache,
 };
 
+mod dispatch;
+mod offers;
 mod spend;
 
 /// A server `s` of workspace `w`, which anybody may call, with what a test adds.
 #[derive(Debug, Default)]
 struct Site {
     server: pb::Server,
+    on_denied: Option<pb::OnDenied>,
     rules: Vec<pb::Rule>,
+    offers: Vec<pb::Offer>,
     quotas: Vec<pb::Quota>,
     shelves: BTreeMap<String, Vec<u8>>,
     now_ms: u64,
@@ -67,7 +71,7 @@ impl Site {
                 ..pb::Endpoint::default()
             }],
             authentication: pb::Authentication::Optional.into(),
-            on_denied: pb::OnDenied::Reveal.into(),
+            on_denied: self.on_denied.unwrap_or(pb::OnDenied::Reveal).into(),
             ..self.server.clone()
         };
         let name = String::new();
@@ -76,6 +80,10 @@ impl Site {
             pb::section::Content::RuleSet(pb::RuleSet {
                 name: name.clone(),
                 rules: self.rules.clone(),
+            }),
+            pb::section::Content::OfferSet(pb::OfferSet {
+                name: name.clone(),
+                offers: self.offers.clone(),
             }),
             pb::section::Content::QuotaSet(pb::QuotaSet {
                 name,

@@ -81,7 +81,9 @@ impl Exchange {
         act: Act<'_>,
         subject: &Subject<'_>,
     ) -> Reply {
-        let refusal = self.refusal(reason, subject.rpc_id, None);
+        let inner = inner_tool(act, subject);
+        let detail = inner.map(|name| format!("the inner tool `{name}`"));
+        let refusal = self.refusal(reason, subject.rpc_id, detail.as_deref());
         let is_hidden = server.on_denied == OnDenied::Hide
             && subject.rpc_id.is_some()
             && !act.method.is_some_and(Method::is_about_a_task);
@@ -97,4 +99,15 @@ impl Exchange {
             }
         }
     }
+}
+
+/// The tool that an act calls, if it is not the one that the message names.
+fn inner_tool<'a>(act: Act<'a>, subject: &Subject<'_>) -> Option<&'a str> {
+    if act.method == Some(Method::ToolsCall)
+        && let (Target::Tool(name), Some(outer)) = (act.target, &subject.capability)
+        && name != outer.name()
+    {
+        return Some(name);
+    }
+    None
 }

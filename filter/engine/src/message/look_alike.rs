@@ -97,6 +97,19 @@ pub(crate) fn is_ambiguous_input(input: Value<'_>) -> bool {
     find(input, &[key("method"), key("params")]).is_some()
 }
 
+/// Whether an object has a key that some reader takes for this one.
+pub(crate) fn has_look_alike(object: Value<'_>, name: &str) -> bool {
+    let mut foreign: usize = 0;
+    object.members().any(|(key, _)| {
+        let Some(key) = key.as_str() else {
+            return true;
+        };
+        foreign = foreign.saturating_add(usize::from(!key.is_ascii()));
+        *key != *name
+            && (foreign > MAX_FOREIGN_KEYS || looks_like(&key, |key| same_ascii(key, name)))
+    })
+}
+
 fn find<'d>(object: Value<'d>, known: &[Key]) -> Option<Value<'d>> {
     if known.is_empty() {
         return None;
@@ -121,7 +134,12 @@ fn find<'d>(object: Value<'d>, known: &[Key]) -> Option<Value<'d>> {
 }
 
 fn looks_like_one_of(name: &str, known: &[Key]) -> bool {
-    let is_known = |name: &str| known.iter().any(|known| same_ascii(name, known.name));
+    looks_like(name, |name| {
+        known.iter().any(|known| same_ascii(name, known.name))
+    })
+}
+
+fn looks_like(name: &str, is_known: impl Fn(&str) -> bool) -> bool {
     let looks_known = |name: &str| {
         if name.is_ascii() {
             is_known(name)

@@ -1,6 +1,8 @@
 //! `chancery.policy.v1` to the engine.
 
+mod dispatcher;
 mod identity;
+mod offer;
 mod quota;
 mod rule;
 mod server;
@@ -8,7 +10,7 @@ mod subject;
 mod upstream;
 
 use super::{Invalid, shown};
-use crate::glob::Glob;
+use crate::glob::{Glob, percent_encoded};
 
 /// Until it is built, a wish for it is refused rather than passed over.
 fn not_yet(field: &str, is_absent: bool) -> Result<(), Invalid> {
@@ -59,6 +61,12 @@ fn misnamed(name: &str, patterns: &[&[&str]]) -> Invalid {
         patterns.join(" or ")
     );
     Invalid::new("name", shown(name), expected)
+}
+
+/// Globs over URIs as URIs are judged.
+fn ascii(patterns: Vec<String>) -> Vec<String> {
+    let encoded = |pattern: String| percent_encoded(&pattern).into_owned();
+    patterns.into_iter().map(encoded).collect()
 }
 
 fn globs(field: &str, patterns: Vec<String>) -> Result<Vec<Glob>, Invalid> {

@@ -4,11 +4,11 @@ use chancery_proto::policy::v1 as pb;
 
 use super::{
     super::{Invalid, shown},
-    each, globs, named, not_yet,
+    ascii, each, globs, named, not_yet,
     subject::SUBJECTS,
 };
 use crate::{
-    glob::{Glob, percent_encoded},
+    glob::Glob,
     message::Method,
     redact::{Detector, Detectors, Redaction},
     rule::{Effect, Rule},
@@ -84,12 +84,6 @@ impl TryFrom<pb::Rule> for Rule {
             redaction,
         })
     }
-}
-
-/// Globs over URIs as URIs are judged.
-fn ascii(patterns: Vec<String>) -> Vec<String> {
-    let encoded = |pattern: String| percent_encoded(&pattern).into_owned();
-    patterns.into_iter().map(encoded).collect()
 }
 
 /// Globs over methods, each of which must match one that there is: a misspelt one would allow or

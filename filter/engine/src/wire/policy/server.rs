@@ -4,6 +4,7 @@ use chancery_proto::policy::v1 as pb;
 
 use super::{
     super::{Invalid, shown},
+    dispatcher::dispatchers as dispatchers_of,
     each, is_id, named, not_yet,
 };
 use crate::server::{Authentication, Endpoint, OnDenied, Server, Upstream, normalise};
@@ -23,7 +24,6 @@ impl TryFrom<pb::Server> for Server {
             scopes,
             upstream,
         } = message;
-        not_yet("dispatchers", dispatchers.is_empty())?;
         not_yet("scopes", scopes.is_empty())?;
         let name = named(name, ["organizations", "workspaces", "servers"])?;
         if endpoints.is_empty() {
@@ -57,6 +57,7 @@ impl TryFrom<pb::Server> for Server {
             on_denied,
             origins: each("origins", origins, origin)?,
             environment: environment_of(environment)?,
+            dispatchers: dispatchers_of(dispatchers)?,
             upstream,
         })
     }
