@@ -23,11 +23,16 @@ pub(crate) fn log(level: LogLevel, message: &str) {
 }
 
 pub(crate) fn now() -> Time {
-    let since_epoch = hostcalls::get_current_time()
-        .ok()
-        .and_then(|now| now.duration_since(UNIX_EPOCH).ok());
-    let milliseconds = since_epoch.map_or(0, |elapsed| elapsed.as_millis());
+    let milliseconds = since_epoch().as_millis();
     Time::from_unix_ms(u64::try_from(milliseconds).unwrap_or(u64::MAX))
+}
+
+/// For spans that are shorter than [`now`] tells.
+pub(crate) fn since_epoch() -> Duration {
+    hostcalls::get_current_time()
+        .ok()
+        .and_then(|now| now.duration_since(UNIX_EPOCH).ok())
+        .unwrap_or_default()
 }
 
 pub(crate) fn request_headers() -> Pairs {
@@ -105,15 +110,33 @@ pub(crate) fn reply(reply: &Reply) -> bool {
     hostcalls::send_http_response(reply.status.into(), headers, Some(reply.body.as_bytes())).is_ok()
 }
 
+/// Lets a held request go on.
+pub(crate) fn resume_request() {
+    ignore(hostcalls::resume_http_request());
+}
+
+/// Does something in the name of another context of this VM, and comes back to `own`; `None` where
+/// the other is gone.
+pub(crate) fn in_context<T>(context_id: u32, own: u32, act: impl FnOnce() -> T) -> Option<T> {
+    hostcalls::set_effective_context(context_id).ok()?;
+    let done = act();
+    ignore(hostcalls::set_effective_context(own));
+    Some(done)
+}
+
 /// Ends the response where it is.
 pub(crate) fn end_response() {
     ignore(hostcalls::reset_http_response());
 }
 
+/// A property's bytes; `None` where it is not there.
+pub(crate) fn property_bytes(path: &[&str]) -> Option<Vec<u8>> {
+    hostcalls::get_property(path.to_vec()).ok().flatten()
+}
+
 /// A property as text; `None` where it is not there or not text.
 pub(crate) fn property(path: &[&str]) -> Option<String> {
-    let bytes = hostcalls::get_property(path.to_vec()).ok().flatten()?;
-    String::from_utf8(bytes)
+    String::from_utf8(property_bytes(path)?)
         .ok()
         .filter(|text| !text.is_empty())
 }
@@ -203,6 +226,10 @@ pub(crate) fn stream_message(size: usize) -> Option<Vec<u8>> {
 
 pub(crate) fn define_counter(name: &str) -> Option<u32> {
     hostcalls::define_metric(MetricType::Counter, name).ok()
+}
+
+pub(crate) fn define_histogram(name: &str) -> Option<u32> {
+    hostcalls::define_metric(MetricType::Histogram, name).ok()
 }
 
 pub(crate) fn define_gauge(name: &str) -> Option<u32> {

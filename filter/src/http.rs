@@ -3,38 +3,71 @@
 //! Whatever is not decided yet is held: every callback returns `Pause` until then, because a
 //! `Continue` from any of them would release the whole request.
 
-use std::rc::Rc;
+use std::{
+    cell::RefCell,
+    rc::{Rc, Weak},
+};
 
 use chancery_engine::{
+    credential::Answer,
     decide::Verdict,
     entry::{Direction, Event},
     exchange::{
-        BodyStep, Context as Judging, Exchange, HeadStep, HeaderEdit, Headers, Judged, RequestHead,
-        ResponseHead, ResponseStep,
+        BodyStep, Context as Judging, CredentialStep, Exchange, HeadStep, HeaderEdit, Headers,
+        Judged, RequestHead, ResponseHead, ResponseStep, Vouched,
     },
+    id::Time,
+    policy::Policy,
     quota,
     reason::Reason,
     refusal::Reply,
+    token::WantedKey,
 };
 use proxy_wasm::{
     traits::{Context, HttpContext},
     types::{Action, BufferType},
 };
 
-use crate::{config::Config, host, instance, metric::metrics, shelves::SharedData, signature};
+use crate::{
+    config::Config,
+    hold::{self, Awaited},
+    host, instance,
+    metric::metrics,
+    shelves::SharedData,
+    signature,
+};
 
-pub(crate) struct Http {
+/// An HTTP context. What it does may also be done for it, when an answer comes that it waits for.
+pub(crate) struct Http(Rc<RefCell<Request>>);
+
+/// One request and the exchange that it begins.
+pub(crate) struct Request {
+    context_id: u32,
+    /// Itself, for whoever takes it up after a wait.
+    this: Weak<RefCell<Self>>,
     config: Option<Rc<Config>>,
     exchange: Option<Exchange>,
     phase: Phase,
+    /// When it came.
+    begun: Time,
+    /// Whether its head is all of it.
+    ends: bool,
+    /// Whether all of its body is there.
+    is_whole: bool,
+    /// Whether it was not held for an answer yet.
+    may_wait: bool,
     /// Bytes booked with the instance.
     held_bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Phase {
+    /// The request is held until the control plane has answered; then it is opened again.
+    AwaitAnswer,
     /// The request is held until its body is whole.
     HoldRequest,
+    /// The request is allowed, and held until there is a credential for its server.
+    AwaitCredential,
     /// The request went on, or was never ours.
     Forwarded,
     /// The response is held until its body is whole.
@@ -46,15 +79,25 @@ enum Phase {
 }
 
 impl Http {
-    pub(crate) fn new(config: Option<Rc<Config>>) -> Self {
-        Self {
-            config,
-            exchange: None,
-            phase: Phase::HoldRequest,
-            held_bytes: 0,
-        }
+    pub(crate) fn new(context_id: u32, config: Option<Rc<Config>>) -> Self {
+        Self(Rc::new_cyclic(|this| {
+            RefCell::new(Request {
+                context_id,
+                this: Weak::clone(this),
+                config,
+                exchange: None,
+                phase: Phase::HoldRequest,
+                begun: Time::default(),
+                ends: false,
+                is_whole: false,
+                may_wait: true,
+                held_bytes: 0,
+            })
+        }))
     }
+}
 
+impl Request {
     fn reply(&mut self, reply: &Reply) -> Action {
         self.phase = Phase::Replied;
         self.flush();
@@ -114,11 +157,13 @@ impl Http {
             limits: config.limits,
             unmatched: config.unmatched,
             decision_id: instance.next_decision_id(),
-            now: host::now(),
+            now: self.begun,
+            may_wait: self.may_wait,
         })
     }
 
-    fn open(&mut self, ends: bool) -> Action {
+    /// Judges the head.
+    fn open(&mut self) -> Action {
         // Without a configuration there is no context, and nothing goes on.
         let Some(judging) = self.judging() else {
             return Action::Pause;
@@ -140,6 +185,9 @@ impl Http {
         ];
         let route_server = host::property(&metadata);
         let source = host::property(&["source", "address"]);
+        let policy = judging.policy.as_deref();
+        let certificate = policy.and_then(peer_certificate);
+        let metadata = policy.map(verified_claims).unwrap_or_default();
         let head = RequestHead {
             method: find(":method"),
             authority: find(":authority"),
@@ -148,19 +196,28 @@ impl Http {
             cluster: &cluster,
             route_server: route_server.as_deref(),
             source: source.as_deref(),
-            ends,
+            vouched: Vouched {
+                certificate: certificate.as_deref(),
+                metadata: &metadata,
+            },
+            ends: self.ends,
         };
+        let began = host::since_epoch();
         let opened = instance::with(|instance| Exchange::open(judging, &head, &instance.tokens));
         let Some((mut exchange, mut step)) = opened else {
             return Action::Pause;
         };
-        while let HeadStep::Verify(check) = &step {
-            let is_valid = signature::is_valid(check);
+        if let HeadStep::Verify = step {
+            let check = exchange.signature_check();
+            let is_valid = check.is_some_and(signature::is_valid);
             let next = instance::with(|instance| exchange.verified(is_valid, &mut instance.tokens));
             let Some(next) = next else {
                 return Action::Pause;
             };
             step = next;
+            let microseconds = host::since_epoch().saturating_sub(began).as_micros();
+            let microseconds = u64::try_from(microseconds).unwrap_or(u64::MAX);
+            host::record(metrics().token_verified_us, microseconds);
         }
         self.exchange = Some(exchange);
         match step {
@@ -171,10 +228,77 @@ impl Http {
                 Action::Continue
             }
             HeadStep::Forward(edits) => self.forward(&edits),
-            HeadStep::AwaitCredential(_) => self.fail(Reason::NoUpstreamCredential),
-            // The loop above leaves none; held is the safe side of being wrong.
-            HeadStep::AwaitBody | HeadStep::Verify(_) => Action::Pause,
+            HeadStep::AwaitCredential(edits) => self.await_credential(&edits),
+            HeadStep::AwaitBody => {
+                self.phase = Phase::HoldRequest;
+                Action::Pause
+            }
+            HeadStep::AwaitKey(key) => self.await_key(key),
+            // One check is all there is; held is the safe side of being wrong.
+            HeadStep::Verify => Action::Pause,
         }
+    }
+
+    /// Holds the request for a key, where that is worth it; else it is judged without.
+    fn await_key(&mut self, key: WantedKey) -> Action {
+        self.may_wait = false;
+        let own = self.context_id;
+        let until = instance::with(|instance| instance.want_key(&key, own, host::now()));
+        let Some(Some(until)) = until else {
+            return self.open();
+        };
+        self.phase = Phase::AwaitAnswer;
+        hold::wait(own, Weak::clone(&self.this), Awaited::Key(key), until);
+        Action::Pause
+    }
+
+    /// Holds what is allowed until there is a credential for the server.
+    fn await_credential(&mut self, edits: &[HeaderEdit]) -> Action {
+        host::edit_request_headers(edits);
+        let own = self.context_id;
+        let need = self.exchange.as_ref().and_then(Exchange::need);
+        let now = host::now();
+        let known = instance::with(|instance| instance.need(need?, own, now)).flatten();
+        if let Some(answer) = known {
+            return self.go_on(answer);
+        }
+        self.phase = Phase::AwaitCredential;
+        hold::wait(own, Weak::clone(&self.this), Awaited::Credential, now);
+        Action::Pause
+    }
+
+    /// Goes on with a credential, or says that there is none.
+    fn go_on(&mut self, answer: Answer) -> Action {
+        self.release();
+        let Some(exchange) = &mut self.exchange else {
+            return Action::Pause;
+        };
+        match exchange.credential(answer) {
+            CredentialStep::Forward(edit) => self.forward(&[edit]),
+            CredentialStep::Reply(reply) => self.reply(&reply),
+        }
+    }
+
+    /// Goes on after a wait, whatever came of it. Called in the name of this request's context.
+    pub(crate) fn resume(&mut self, answer: Option<Answer>) {
+        let mut action = match (self.phase, answer) {
+            (Phase::AwaitAnswer, _) => self.open(),
+            (Phase::AwaitCredential, Some(answer)) => self.go_on(answer),
+            (_, _) => return,
+        };
+        if self.phase == Phase::HoldRequest && self.is_whole {
+            action = self.judge_held();
+        }
+        if action == Action::Continue {
+            host::resume_request();
+        }
+    }
+
+    /// Judges the request by all that is held of it.
+    fn judge_held(&mut self) -> Action {
+        let size = self.held_bytes;
+        self.release();
+        self.judge_request(size)
     }
 
     fn forward(&mut self, edits: &[HeaderEdit]) -> Action {
@@ -196,26 +320,26 @@ impl Http {
         while let BodyStep::Spend(charges) = &step {
             step = exchange.spent(quota::spend(charges, &mut SharedData, host::now()));
         }
-        match step {
-            BodyStep::Reply(reply) => self.reply(&reply),
-            BodyStep::Forward {
-                headers,
-                body: None,
-            } => self.forward(&headers),
+        let (headers, rewritten, waits) = match step {
+            BodyStep::Reply(reply) => return self.reply(&reply),
             // The loop above leaves none; held is the safe side of being wrong.
-            BodyStep::Spend(_) => Action::Pause,
-            BodyStep::Forward {
-                headers,
-                body: Some(rewritten),
-            } => {
-                host::remove_request_header("content-length");
-                if host::replace_body(BufferType::HttpRequestBody, size, rewritten.as_bytes()) {
-                    self.forward(&headers)
-                } else {
-                    self.fail(Reason::Misconfigured)
-                }
+            BodyStep::Spend(_) => return Action::Pause,
+            BodyStep::Forward { headers, body } => (headers, body, false),
+            BodyStep::AwaitCredential { headers, body } => (headers, body, true),
+        };
+        if let Some(rewritten) = rewritten {
+            host::remove_request_header("content-length");
+            if !host::replace_body(BufferType::HttpRequestBody, size, rewritten.as_bytes()) {
+                return self.fail(Reason::Misconfigured);
             }
-            BodyStep::AwaitCredential { .. } => self.fail(Reason::NoUpstreamCredential),
+        }
+        if !waits {
+            return self.forward(&headers);
+        }
+        // It is held on, and counts on.
+        match self.hold(size, usize::MAX, Reason::BodyTooLarge) {
+            Ok(()) => self.await_credential(&headers),
+            Err(reason) => self.fail(reason),
         }
     }
 
@@ -292,18 +416,22 @@ impl Http {
     }
 }
 
-impl HttpContext for Http {
-    fn on_http_request_headers(&mut self, _count: usize, ends: bool) -> Action {
-        self.open(ends)
+/// The callbacks.
+impl Request {
+    fn request_headers(&mut self, ends: bool) -> Action {
+        self.begun = host::now();
+        self.ends = ends;
+        self.open()
     }
 
-    fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
+    fn request_body(&mut self, size: usize, ends: bool) -> Action {
         match self.phase {
             Phase::Replied => return Action::Pause,
             Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => {
                 return Action::Continue;
             }
-            Phase::HoldRequest => {}
+            Phase::AwaitCredential => return Action::Pause,
+            Phase::HoldRequest | Phase::AwaitAnswer => self.is_whole = ends,
         }
         let max_bytes = self
             .config
@@ -311,7 +439,7 @@ impl HttpContext for Http {
             .map_or(0, |config| config.limits.max_body_bytes);
         match self.hold(size, max_bytes, Reason::BodyTooLarge) {
             Err(reason) => self.fail(reason),
-            Ok(()) if ends => {
+            Ok(()) if ends && self.phase == Phase::HoldRequest => {
                 self.release();
                 self.judge_request(size)
             }
@@ -319,23 +447,25 @@ impl HttpContext for Http {
         }
     }
 
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+    fn request_trailers(&mut self) -> Action {
         match self.phase {
-            Phase::Replied => Action::Pause,
+            Phase::Replied | Phase::AwaitCredential => Action::Pause,
+            Phase::AwaitAnswer => {
+                self.is_whole = true;
+                Action::Pause
+            }
             Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => Action::Continue,
             // The body came without an end of its own: all that was buffered is all there is.
-            Phase::HoldRequest => {
-                let size = self.held_bytes;
-                self.release();
-                self.judge_request(size)
-            }
+            Phase::HoldRequest => self.judge_held(),
         }
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, ends: bool) -> Action {
+    fn response_headers(&mut self, ends: bool) -> Action {
         match self.phase {
             // Our own answer, or one before we have judged, which is the proxy's own.
-            Phase::Replied | Phase::HoldRequest => return Action::Continue,
+            Phase::Replied | Phase::HoldRequest | Phase::AwaitAnswer | Phase::AwaitCredential => {
+                return Action::Continue;
+            }
             Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => {}
         }
         let Some(exchange) = &mut self.exchange else {
@@ -349,6 +479,9 @@ impl HttpContext for Http {
             headers: Headers::new(&headers),
             ends,
         };
+        if let (401, Some((need, credential))) = (head.status, exchange.used()) {
+            instance::with(|instance| instance.refused(need, credential));
+        }
         match exchange.response_head(&head, host::now()) {
             ResponseStep::Pass(edits) => {
                 host::edit_response_headers(&edits);
@@ -370,9 +503,13 @@ impl HttpContext for Http {
         }
     }
 
-    fn on_http_response_body(&mut self, size: usize, ends: bool) -> Action {
+    fn response_body(&mut self, size: usize, ends: bool) -> Action {
         match self.phase {
-            Phase::Replied | Phase::Forwarded | Phase::HoldRequest => Action::Continue,
+            Phase::Replied
+            | Phase::Forwarded
+            | Phase::HoldRequest
+            | Phase::AwaitAnswer
+            | Phase::AwaitCredential => Action::Continue,
             Phase::StreamResponse => self.stream(size, ends),
             Phase::HoldResponse => {
                 let config = self.config.as_ref();
@@ -389,9 +526,13 @@ impl HttpContext for Http {
         }
     }
 
-    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+    fn response_trailers(&mut self) -> Action {
         match self.phase {
-            Phase::Replied | Phase::Forwarded | Phase::HoldRequest => Action::Continue,
+            Phase::Replied
+            | Phase::Forwarded
+            | Phase::HoldRequest
+            | Phase::AwaitAnswer
+            | Phase::AwaitCredential => Action::Continue,
             Phase::StreamResponse => {
                 // What still waits for the end of its event has no place left to go.
                 if let Some(exchange) = &mut self.exchange {
@@ -408,12 +549,65 @@ impl HttpContext for Http {
         }
     }
 
-    fn on_log(&mut self) {
+    fn log(&mut self) {
+        hold::forget(self.context_id);
         self.release();
         if let Some(exchange) = &mut self.exchange {
             exchange.close(host::now());
         }
         self.flush();
+    }
+}
+
+/// The certificate by which the peer has proven to be who it is, where anyone here accepts one: the
+/// first URI in it.
+fn peer_certificate(policy: &Policy) -> Option<String> {
+    let is_mutual = policy.reads_certificates()
+        && host::property_bytes(&["connection", "mtls"]) == Some(vec![1]);
+    is_mutual.then(|| host::property(&["connection", "uri_san_peer_certificate"]))?
+}
+
+/// What Envoy's `jwt_authn` verified, as far as anyone here accepts it.
+fn verified_claims(policy: &Policy) -> Vec<(Box<str>, Vec<u8>)> {
+    let claims = |key: &Box<str>| {
+        let path = [
+            "metadata",
+            "filter_metadata",
+            "envoy.filters.http.jwt_authn",
+            key,
+        ];
+        Some((key.clone(), host::property_bytes(&path)?))
+    };
+    policy.metadata_keys().iter().filter_map(claims).collect()
+}
+
+impl HttpContext for Http {
+    fn on_http_request_headers(&mut self, _count: usize, ends: bool) -> Action {
+        self.0.borrow_mut().request_headers(ends)
+    }
+
+    fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
+        self.0.borrow_mut().request_body(size, ends)
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        self.0.borrow_mut().request_trailers()
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, ends: bool) -> Action {
+        self.0.borrow_mut().response_headers(ends)
+    }
+
+    fn on_http_response_body(&mut self, size: usize, ends: bool) -> Action {
+        self.0.borrow_mut().response_body(size, ends)
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.0.borrow_mut().response_trailers()
+    }
+
+    fn on_log(&mut self) {
+        self.0.borrow_mut().log();
     }
 }
 

@@ -8,17 +8,23 @@ use std::{cell::RefCell, hash::Hasher as _, sync::Arc};
 
 use chancery_engine::{
     VERSION,
+    credential::{Answer, Credential, Need},
     entry::Entry,
     id::{DecisionId, Time},
     link::{Command, Identity, Link},
     policy::Policy,
     seal::Keyring,
-    token::TokenCache,
+    token::{TokenCache, WantedKey},
 };
 use proxy_wasm::types::LogLevel;
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
-use crate::{config::Config, host, metric::metrics};
+use crate::{
+    config::Config,
+    hold::{Awaited, Settled},
+    host,
+    metric::metrics,
+};
 
 /// Where the last good snapshot waits for the next VM of this `vm_id`.
 const SNAPSHOT_KEY: &str = "chancery.snapshot";
@@ -32,6 +38,8 @@ pub(crate) struct Instance {
     owner: Option<Owner>,
     /// Bytes that all exchanges hold.
     held_bytes: usize,
+    /// What requests may go on with, since this was last asked.
+    settled: Settled,
     ids: DecisionIds,
 }
 
@@ -92,6 +100,7 @@ impl Instance {
             tokens: TokenCache::new(token_key, config.limits.max_cached_tokens),
             owner: None,
             held_bytes: 0,
+            settled: Settled::default(),
             ids: DecisionIds {
                 key: host::random()?,
                 counter: 0,
@@ -149,6 +158,36 @@ impl Instance {
         }
     }
 
+    /// Asks for a key in the callback of context `own`: until when to wait for it. `None`: it is not
+    /// worth waiting.
+    pub(crate) fn want_key(&mut self, key: &WantedKey, own: u32, now: Time) -> Option<Time> {
+        // The stream is the owner's: to any other context the host denies that it is there.
+        let owner = self.owner.as_ref()?.context_id;
+        let (until, commands) = self.link.want_key(key, now);
+        host::in_context(owner, own, || self.perform(commands, now))?;
+        until
+    }
+
+    /// Asks for a credential in the callback of context `own`: it is known, or the context is
+    /// released with it.
+    pub(crate) fn need(&mut self, need: &Need, own: u32, now: Time) -> Option<Answer> {
+        let (known, commands) = self.link.need(need, own, now);
+        if let Some(owner) = self.owner.as_ref().map(|owner| owner.context_id) {
+            host::in_context(owner, own, || self.perform(commands, now));
+        }
+        known
+    }
+
+    /// A server did not accept what it was called with.
+    pub(crate) fn refused(&mut self, need: &Need, credential: &Credential) {
+        self.link.refused(need, credential);
+    }
+
+    /// What requests may go on with, since this was last asked.
+    pub(crate) fn take_settled(&mut self) -> Settled {
+        std::mem::take(&mut self.settled)
+    }
+
     /// Time passes for a root context. The first to ask owns the stream.
     pub(crate) fn tick(&mut self, context_id: u32, cluster: &str, now: Time) {
         let owner = self.owner.get_or_insert_with(|| Owner {
@@ -189,6 +228,7 @@ impl Instance {
         if let Some(stream) = self.owner.take().and_then(|owner| owner.stream) {
             host::close_stream(stream);
         }
+        self.settled.stream_lost = true;
         self.link.closed(now);
     }
 
@@ -202,6 +242,7 @@ impl Instance {
         if let Some(owner) = &mut self.owner {
             owner.stream = None;
         }
+        self.settled.stream_lost = true;
         self.link.closed(now);
     }
 
@@ -212,7 +253,8 @@ impl Instance {
                 Command::Send(message) => self.send(&message, now),
                 Command::Enforce { policy, stored } => self.enforce(policy, &stored, now),
                 Command::UseKeys(keys) => self.keys = keys,
-                Command::Release(_) => {}
+                Command::Release(release) => self.settled.released.push(release),
+                Command::KeyAnswered(key) => self.settled.answered.push(Awaited::Key(key)),
                 Command::Warn(message) => {
                     host::increment(metrics().nacks);
                     host::log(LogLevel::Warn, &format!("chancery: {message}"));

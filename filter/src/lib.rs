@@ -5,6 +5,7 @@
 //! takes up the last good snapshot.
 
 mod config;
+mod hold;
 mod host;
 mod http;
 mod instance;

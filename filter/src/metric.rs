@@ -21,6 +21,10 @@ pub(crate) struct Metrics {
     pub(crate) nacks: Option<u32>,
     /// Streams that were opened.
     pub(crate) stream_opens: Option<u32>,
+    /// How long it took to read and verify each token that was not known, in microseconds.
+    pub(crate) token_verified_us: Option<u32>,
+    /// Requests that were held for the control plane's answer.
+    pub(crate) held: Option<u32>,
 }
 
 thread_local! {
@@ -42,6 +46,8 @@ impl Metrics {
             snapshot_applied_seconds: host::define_gauge("chancery.snapshot.applied_seconds"),
             nacks: host::define_counter("chancery.snapshot.nacks"),
             stream_opens: host::define_counter("chancery.stream.opens"),
+            token_verified_us: host::define_histogram("chancery.token.verified_us"),
+            held: host::define_counter("chancery.requests.held"),
         }
     }
 }

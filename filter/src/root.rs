@@ -7,7 +7,7 @@ use proxy_wasm::{
     types::{ContextType, LogLevel},
 };
 
-use crate::{config::Config, host, http::Http, instance};
+use crate::{config::Config, hold, host, http::Http, instance};
 
 /// How often entries leave, heartbeats and reconnects are due.
 const TICK_PERIOD: Duration = Duration::from_millis(50);
@@ -53,11 +53,13 @@ impl RootContext for Root {
             instance::with(|instance| {
                 instance.tick(self.context_id, &config.control_plane_cluster, now);
             });
+            hold::settle(self.context_id);
         }
     }
 
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Http::new(self.config.as_ref().map(Rc::clone))))
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        let config = self.config.as_ref().map(Rc::clone);
+        Some(Box::new(Http::new(context_id, config)))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -70,17 +72,20 @@ impl Context for Root {
         if let Some(message) = host::stream_message(size) {
             let now = host::now();
             instance::with(|instance| instance.received(stream, &message, now));
+            hold::settle(self.context_id);
         }
     }
 
     fn on_grpc_stream_close(&mut self, stream: u32, _status: u32) {
         let now = host::now();
         instance::with(|instance| instance.closed(stream, now));
+        hold::settle(self.context_id);
     }
 
     fn on_done(&mut self) -> bool {
         let now = host::now();
         instance::with(|instance| instance.leave(self.context_id, now));
+        hold::settle(self.context_id);
         true
     }
 }

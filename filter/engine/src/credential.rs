@@ -44,7 +44,23 @@ pub struct Need {
 struct Key {
     server: Box<str>,
     credential: Box<str>,
-    subject: Option<(Arc<Principal>, Option<Digest>)>,
+    subject: Option<Subject>,
+}
+
+/// Whose it is.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Subject {
+    acting: Acting,
+    token: Option<Digest>,
+}
+
+/// Who acts, and in which workspace.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Acting {
+    /// Who.
+    pub principal: Arc<Principal>,
+    /// The id of the workspace that the call belongs to.
+    pub workspace: Box<str>,
 }
 
 impl Need {
@@ -64,7 +80,7 @@ impl Need {
     pub fn of_principal(
         server: &str,
         credential: &str,
-        principal: Arc<Principal>,
+        acting: Acting,
         token: Option<Secret>,
     ) -> Self {
         let digest = token.as_ref().map(|token| Digest::of(token.expose()));
@@ -72,7 +88,10 @@ impl Need {
             key: Key {
                 server: server.into(),
                 credential: credential.into(),
-                subject: Some((principal, digest)),
+                subject: Some(Subject {
+                    acting,
+                    token: digest,
+                }),
             },
             token,
         }
@@ -89,7 +108,7 @@ pub struct Question {
     /// The user's own token.
     pub token: Option<Secret>,
     /// Who acts. `None`: it does not matter.
-    pub principal: Option<Arc<Principal>>,
+    pub acting: Option<Acting>,
     /// Digest of the value that the server did not accept.
     pub refused: Option<Digest>,
 }
@@ -175,12 +194,12 @@ impl Credentials {
             return Asked::Answered(Err(OVERLOADED.into()));
         }
         self.last_id = self.last_id.wrapping_add(1);
-        let principal = need.key.subject.as_ref();
+        let subject = need.key.subject.as_ref();
         let question = Question {
             request_id: self.last_id,
             server: need.key.server.clone(),
             token: need.token.clone(),
-            principal: principal.map(|(principal, _)| Arc::clone(principal)),
+            acting: subject.map(|subject| subject.acting.clone()),
             refused: self.refused.remove(&need.key),
         };
         let open = Open {

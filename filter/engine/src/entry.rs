@@ -67,6 +67,8 @@ pub struct DecisionEvent {
     pub rpc_id: Option<Box<str>>,
     /// The server's resource name; empty where none was found.
     pub server: Box<str>,
+    /// The id of the workspace that the call belongs to; empty where no server was found.
+    pub workspace: Box<str>,
     /// What the message acts on.
     pub capability: Option<Capability>,
     /// The arguments as forwarded.
@@ -98,6 +100,8 @@ pub struct RequestIds {
     pub session_id: Option<Box<str>>,
     /// The peer's address.
     pub source: Option<Box<str>>,
+    /// What the client calls itself.
+    pub client_name: Option<Box<str>>,
 }
 
 /// Which way a message went.

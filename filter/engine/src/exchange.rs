@@ -4,6 +4,7 @@
 //! ```text
 //! open ─┬─ Pass                                   not governed, and that is allowed
 //!       ├─ Reply                                  refused
+//!       ├─ AwaitKey                               a key is to be asked for; then opened again
 //!       ├─ Verify ── verified ─┐                  a signature is to be checked
 //!       └──────────────────────┼─ AwaitBody ── body ──┬─ Reply
 //!                              │                      ├─ Spend ── spent ─┬─ Reply
@@ -22,10 +23,12 @@ mod body;
 mod capabilities;
 mod claims;
 mod credential;
+mod discovery;
 mod dispatch;
 mod handles;
 mod head;
 mod headers;
+mod identity;
 mod list;
 mod malformed;
 mod response;
@@ -44,6 +47,7 @@ pub use credential::CredentialStep;
 use credential::Pending;
 pub use head::{HeadStep, RequestHead};
 pub use headers::{HeaderEdit, Headers};
+pub use identity::Vouched;
 use malformed::Malformed;
 pub use response::{Judged, ResponseHead, ResponseStep};
 use spend::Allowed;
@@ -59,7 +63,7 @@ use crate::{
     id::{DecisionId, Time},
     limits::Limits,
     message::{Era, Method},
-    policy::{Policy, ServerIndex},
+    policy::{Arrival, Policy},
     principal::Principal,
     reason::Reason,
     redact::{Detectors, Finding, Redaction},
@@ -84,6 +88,8 @@ pub struct Context {
     pub decision_id: DecisionId,
     /// When the request came.
     pub now: Time,
+    /// Whether the request may still be held for a key.
+    pub may_wait: bool,
 }
 
 /// What happens to requests that no endpoint matches.
@@ -102,9 +108,15 @@ pub struct Exchange {
     context: Context,
     ids: RequestIds,
     facts: Vec<Fact>,
-    server: Option<ServerIndex>,
+    /// The lower-case `:authority`.
+    host: Box<str>,
+    arrival: Option<Arrival>,
     server_name: Box<str>,
+    /// The id of the workspace that the exchange belongs to.
+    workspace: Box<str>,
     principal: Arc<Principal>,
+    /// The agent in the peer's certificate, until it is known whether there is a user too.
+    peer: Option<identity::Peer>,
     /// The HTTP method, where it is one that is governed.
     verb: Verb,
     claims: HeaderClaims,
@@ -116,7 +128,7 @@ pub struct Exchange {
     fault: Option<Reason>,
     /// Changes to the request's headers.
     edits: Vec<HeaderEdit>,
-    unverified: Option<Box<(Box<str>, UnverifiedToken)>>,
+    unverified: Option<Box<UnverifiedToken>>,
     /// The client's own token, where it is needed for the credential. It goes nowhere else.
     bearer: Option<Secret>,
     /// What goes on once its quotas have been asked.
@@ -187,9 +199,12 @@ impl Exchange {
             context,
             ids: RequestIds::default(),
             facts: Vec::new(),
-            server: None,
+            host: Box::default(),
+            arrival: None,
             server_name: Box::default(),
+            workspace: Box::default(),
             principal: Arc::new(Principal::anonymous()),
+            peer: None,
             verb: Verb::Post,
             claims: HeaderClaims::default(),
             session: None,
@@ -311,6 +326,7 @@ impl Exchange {
             method: bounded(subject.method).into(),
             rpc_id: subject.rpc_id.map(|id| bounded(id).into()),
             server: self.server_name.clone(),
+            workspace: self.workspace.clone(),
             capability: subject.capability,
             arguments: subject.arguments,
             verdict,

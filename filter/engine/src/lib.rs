@@ -4,7 +4,9 @@
 //! random bytes are arguments, signatures are checked by whoever drives the machine. The filter,
 //! the control plane's compile gate, the tests and the simulator run this same code.
 
+pub mod challenge;
 pub mod circumstances;
+pub mod claims;
 pub mod credential;
 pub mod decide;
 pub mod entry;
@@ -23,9 +25,11 @@ pub mod redact;
 pub mod refusal;
 pub mod ring;
 pub mod rule;
+pub mod scope;
 pub mod seal;
 pub mod secret;
 pub mod server;
+pub mod spiffe;
 pub mod sse;
 pub mod subject;
 pub mod token;

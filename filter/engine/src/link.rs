@@ -19,8 +19,9 @@ use crate::{
     seal::{Keyring, SealingKey},
     secret::Secret,
     snapshot::{FEATURES, InvalidSnapshot, Loader, Progress},
+    token::{Ask, WantedKey, WantedKeys},
     trust::TrustKeys,
-    wire::audit::{principal_of, time_of, timestamp},
+    wire::audit::{self, time_of, timestamp},
 };
 
 /// Who an instance says it is.
@@ -54,6 +55,8 @@ pub enum Command {
     UseKeys(Arc<Keyring>),
     /// Let an exchange that waits for a credential go on with this.
     Release(Release),
+    /// A key was looked for; the policy to be enforced has it, if anyone has.
+    KeyAnswered(WantedKey),
     /// Tell the operator.
     Warn(String),
 }
@@ -65,6 +68,7 @@ pub struct Link {
     loader: Loader,
     keys: Keyring,
     credentials: Credentials,
+    wanted: WantedKeys,
     ring: Ring,
     state: State,
     /// Failed attempts since the other side last answered.
@@ -94,6 +98,7 @@ impl Link {
             loader: Loader::new(limits, trust),
             keys: Keyring::default(),
             credentials: Credentials::new(&limits),
+            wanted: WantedKeys::default(),
             ring: Ring::new(limits),
             state: State::Down {
                 retry_at: Time::default(),
@@ -193,6 +198,30 @@ impl Link {
         }
     }
 
+    /// A token names a key that is not known here: until when to wait for it, and what to do.
+    /// `None`: it is not worth waiting.
+    pub fn want_key(&mut self, key: &WantedKey, now: Time) -> (Option<Time>, Vec<Command>) {
+        match self.state {
+            State::Down { .. } | State::Opened { .. } => return (None, Vec::new()),
+            State::Up { .. } => {}
+        }
+        match self.wanted.want(key, now) {
+            Ask::Never => (None, Vec::new()),
+            Ask::Already(until) => (Some(until), Vec::new()),
+            Ask::Now(until) => {
+                let WantedKey {
+                    identity_provider,
+                    key_id,
+                } = key.clone();
+                let request = connect_request::Message::KeyRequest(pb::KeyRequest {
+                    identity_provider: identity_provider.into(),
+                    key_id: key_id.into(),
+                });
+                (Some(until), vec![send(request)])
+            }
+        }
+    }
+
     /// The stream was opened, as far as the host can tell: the first message goes out.
     pub fn opened(&mut self, now: Time) -> Vec<Command> {
         self.state = State::Opened {
@@ -242,6 +271,7 @@ impl Link {
             retry_at: now.plus_ms(delay.saturating_add(jitter / 4)),
         };
         self.loader.abandon();
+        self.wanted.disconnected();
         self.ring.rewind();
     }
 
@@ -287,8 +317,21 @@ impl Link {
                 self.credentials.expire(&server, until);
                 return Vec::new();
             }
+            Some(connect_response::Message::KeyAnswer(answer)) => {
+                let pb::KeyAnswer {
+                    identity_provider,
+                    key_id,
+                    is_known,
+                } = answer;
+                let key = WantedKey {
+                    identity_provider: identity_provider.into(),
+                    key_id: key_id.into(),
+                };
+                self.wanted.answered(&key, is_known, now);
+                return vec![Command::KeyAnswered(key)];
+            }
             // A newer control plane may say more than is known here; none of it is policy.
-            Some(connect_response::Message::KeyAnswer(_)) | None => return Vec::new(),
+            None => return Vec::new(),
         };
         match progress {
             Ok(Progress::Waiting) => Vec::new(),
@@ -433,12 +476,12 @@ fn ask(question: &Question) -> Command {
         request_id,
         server,
         token,
-        principal,
+        acting,
         refused,
     } = question;
     let token = token.as_ref().and_then(Secret::expose_text);
-    let principal = principal.as_ref();
-    let principal = principal.map(|principal| principal_of(principal, None, server));
+    let acting = acting.as_ref();
+    let principal = acting.map(|it| audit::acting(&it.principal, server, &it.workspace));
     send(connect_request::Message::CredentialRequest(
         pb::CredentialRequest {
             request_id: *request_id,

@@ -22,6 +22,9 @@ pub const PROTOCOL_VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion"
 /// The key of `_meta` that names what the client of a 2026-07-28 request can do.
 pub const CLIENT_CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilities";
 
+/// The key of `_meta` that says what the client of a 2026-07-28 request calls itself.
+pub const CLIENT_INFO_KEY: &str = "io.modelcontextprotocol/clientInfo";
+
 /// The key of `_meta` that names the task a message belongs to.
 pub const RELATED_TASK_KEY: &str = "io.modelcontextprotocol/related-task";
 

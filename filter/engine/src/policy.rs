@@ -1,6 +1,14 @@
 //! A whole compiled snapshot: immutable, swapped as one.
 
-use std::collections::BTreeMap;
+mod places;
+mod providers;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use places::Arrival;
+use places::Places;
+use providers::Providers;
+pub use providers::Vouchers;
 
 use crate::{
     circumstances::Circumstances,
@@ -13,7 +21,7 @@ use crate::{
     rule::Rule,
     server::{Endpoint, Server, Upstream},
     subject::{Role, Subjects},
-    token::IdentityProvider,
+    token::{IdentityProvider, KeySet},
     truth::Truth,
 };
 
@@ -27,9 +35,8 @@ pub struct Policy {
     roles: BTreeMap<Box<str>, Role>,
     offers: Vec<Offer>,
     quotas: Vec<Quota>,
-    /// By path: endpoints are few a path, paths may be many.
-    endpoints: BTreeMap<Box<str>, Vec<(Endpoint, ServerIndex)>>,
-    providers: BTreeMap<Box<str>, IdentityProvider>,
+    places: Places,
+    providers: Providers,
 }
 
 #[derive(Debug)]
@@ -105,6 +112,22 @@ pub enum PolicyError {
         /// The issuer.
         issuer: Box<str>,
     },
+    /// Keys that no identity provider waits for.
+    #[error("the key set of `{name}` is the second one, or no such provider has one")]
+    StrayKeySet {
+        /// The provider that it names.
+        name: Box<str>,
+    },
+    /// Two organizations accept one audience.
+    #[error("`{first}` and `{second}` both accept the audience `{audience}`")]
+    SharedAudience {
+        /// The audience.
+        audience: Box<str>,
+        /// One.
+        first: Box<str>,
+        /// The other.
+        second: Box<str>,
+    },
 }
 
 /// The parts of a snapshot, each valid by itself; their order has no meaning.
@@ -122,6 +145,8 @@ pub struct Parts {
     pub quotas: Vec<Quota>,
     /// Who issues tokens.
     pub identity_providers: Vec<IdentityProvider>,
+    /// The keys that issuers publish.
+    pub key_sets: Vec<KeySet>,
 }
 
 impl Policy {
@@ -137,6 +162,7 @@ impl Policy {
             offers,
             quotas,
             identity_providers,
+            key_sets,
         } = parts;
         let rules = in_order(
             rules,
@@ -153,35 +179,14 @@ impl Policy {
             |quota| &quota.name,
             |name| PolicyError::DuplicateQuota { name },
         )?;
-        let mut names = BTreeMap::new();
-        let mut endpoints: BTreeMap<Box<str>, Vec<(Endpoint, ServerIndex)>> = BTreeMap::new();
-        for (position, server) in servers.iter().enumerate() {
-            let index = ServerIndex(position);
-            if names.insert(&*server.name, index).is_some() {
-                return Err(PolicyError::DuplicateServer {
-                    name: server.name.clone(),
-                });
-            }
-            for endpoint in &server.endpoints {
-                let here = endpoints.entry(endpoint.path.clone()).or_default();
-                if let Some((_, other)) = here.iter().find(|(e, _)| e.host == endpoint.host) {
-                    let first = servers.get(other.0).map_or("", |server| &server.name);
-                    return Err(PolicyError::DuplicateEndpoint {
-                        first: first.into(),
-                        second: server.name.clone(),
-                        path: endpoint.path.clone(),
-                    });
-                }
-                here.push((endpoint.clone(), index));
-            }
+        let mut names = BTreeSet::new();
+        if let Some(twice) = servers.iter().find(|server| !names.insert(&*server.name)) {
+            return Err(PolicyError::DuplicateServer {
+                name: twice.name.clone(),
+            });
         }
-        let mut providers = BTreeMap::new();
-        for provider in identity_providers {
-            let issuer = provider.issuer.clone();
-            if providers.insert(issuer.clone(), provider).is_some() {
-                return Err(PolicyError::DuplicateIssuer { issuer });
-            }
-        }
+        let places = Places::new(&servers)?;
+        let providers = Providers::new(identity_providers, key_sets, &servers)?;
         let roles_by_name = by_name(roles)?;
         let of_rules = rules.iter().map(|rule| (&*rule.name, &rule.subjects));
         let of_quotas = quotas.iter().map(|quota| (&*quota.name, &quota.subjects));
@@ -196,7 +201,7 @@ impl Policy {
             roles: roles_by_name,
             offers,
             quotas,
-            endpoints,
+            places,
             providers,
         })
     }
@@ -273,36 +278,69 @@ impl Policy {
             .filter_map(|position| self.quotas.get(*position))
     }
 
-    /// Who issues an issuer's tokens.
-    pub fn identity_provider(&self, issuer: &str) -> Option<&IdentityProvider> {
-        self.providers.get(issuer)
+    /// Where a request arrived.
+    pub fn endpoint(&self, arrival: Arrival) -> Option<&Endpoint> {
+        let server = self.server(arrival.server)?;
+        server.endpoints.get(arrival.endpoint)
     }
 
-    /// The server that Envoy is about to call.
+    /// Who issues an issuer's tokens.
+    pub fn identity_provider(&self, issuer: &str) -> Option<&IdentityProvider> {
+        self.providers.by_issuer(issuer)
+    }
+
+    /// What vouches for the principals of an organization, `organizations/{o}`.
+    pub fn vouchers(&self, organization: &str) -> Option<&Vouchers> {
+        self.providers.vouchers(organization)
+    }
+
+    /// The keys under which Envoy's `jwt_authn` leaves claims that anyone here accepts.
+    pub fn metadata_keys(&self) -> &BTreeSet<Box<str>> {
+        self.providers.metadata_keys()
+    }
+
+    /// Whether anyone here accepts the certificates of peers.
+    pub fn reads_certificates(&self) -> bool {
+        self.providers.reads_certificates()
+    }
+
+    /// The endpoint that clients know by this host and path, wherever the route leads.
+    pub fn endpoint_known_as(&self, host: &str, path: &str) -> Option<Arrival> {
+        self.places.known_as(host, path)
+    }
+
+    /// The endpoint of a host that has no other.
+    pub fn only_endpoint_at(&self, host: &str) -> Option<Arrival> {
+        self.places.only_one_at(host)
+    }
+
+    /// Whether a registered server is behind a cluster.
+    pub fn has_cluster(&self, cluster: &str) -> bool {
+        self.places.has_cluster(cluster)
+    }
+
+    /// The endpoint that Envoy is about to call.
     ///
     /// `cluster` is what the route leads to, so a client cannot name one server and reach another.
     /// An endpoint with a host comes before one for any host.
     ///
     /// # Errors
     /// [`Reason::UnknownServer`] or [`Reason::ServerMismatch`].
-    pub fn locate(&self, host: &str, path: &str, cluster: &str) -> Result<ServerIndex, Reason> {
-        let here = self.endpoints.get(path).map_or(&[][..], Vec::as_slice);
-        let exact = here
-            .iter()
-            .find(|(endpoint, _)| endpoint.host.as_deref() == Some(host));
-        let found = exact.or_else(|| here.iter().find(|(endpoint, _)| endpoint.host.is_none()));
-        match found {
-            None => Err(Reason::UnknownServer),
-            Some((endpoint, _)) if *endpoint.cluster != *cluster => Err(Reason::ServerMismatch),
-            Some((_, index)) => Ok(*index),
-        }
+    pub fn locate(&self, host: &str, path: &str, cluster: &str) -> Result<Arrival, Reason> {
+        self.places.locate(host, path, cluster)
     }
 
-    /// The server that route metadata names, which must also be reached through `cluster`.
+    /// The server that route metadata names, which must also be reached through `cluster`: at the
+    /// endpoint that host and path name, else at the only one behind that cluster.
     ///
     /// # Errors
     /// [`Reason::UnknownServer`] or [`Reason::ServerMismatch`].
-    pub fn locate_named(&self, name: &str, cluster: &str) -> Result<ServerIndex, Reason> {
+    pub fn locate_named(
+        &self,
+        name: &str,
+        (host, path): (&str, &str),
+        cluster: &str,
+    ) -> Result<Arrival, Reason> {
         let named = |registered: &Registered| {
             *registered.server.name == *name || registered.server.id() == name
         };
@@ -314,13 +352,25 @@ impl Policy {
         let (Some((position, registered)), None) = (found.next(), found.next()) else {
             return Err(Reason::UnknownServer);
         };
-        if registered
+        let server = ServerIndex(position);
+        if let Ok(arrival) = self.locate(host, path, cluster)
+            && arrival.server == server
+        {
+            return Ok(arrival);
+        }
+        let mut behind = registered
             .server
             .endpoints
             .iter()
-            .any(|endpoint| *endpoint.cluster == *cluster)
-        {
-            Ok(ServerIndex(position))
+            .enumerate()
+            .filter(|(_, endpoint)| *endpoint.cluster == *cluster);
+        let (endpoint, first) = behind.next().ok_or(Reason::ServerMismatch)?;
+        // Which of several is meant does not matter where they admit alike.
+        let is_alike = |(_, other): (usize, &Endpoint)| {
+            (&other.workspace, &other.audiences) == (&first.workspace, &first.audiences)
+        };
+        if behind.all(is_alike) {
+            Ok(Arrival { server, endpoint })
         } else {
             Err(Reason::ServerMismatch)
         }

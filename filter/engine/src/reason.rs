@@ -19,6 +19,10 @@ pub enum Reason {
     NoToken,
     /// The token proves nothing.
     InvalidToken,
+    /// The token lacks scopes that this needs.
+    InsufficientScope,
+    /// Clients look for an authorization server here, and there is none.
+    NoAuthorizationServer,
     /// The body is longer than the limit.
     BodyTooLarge,
     /// The body is encoded or is not declared as JSON.
@@ -83,6 +87,8 @@ impl Reason {
             Self::HttpMethod => "http_method",
             Self::NoToken => "no_token",
             Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::NoAuthorizationServer => "no_authorization_server",
             Self::BodyTooLarge => "body_too_large",
             Self::ContentType => "content_type",
             Self::InvalidJson => "invalid_json",
@@ -122,6 +128,8 @@ impl Reason {
             Self::HttpMethod => "an MCP endpoint takes POST, GET and DELETE only",
             Self::NoToken => "this server needs a bearer token",
             Self::InvalidToken => "the bearer token was not accepted",
+            Self::InsufficientScope => "the bearer token lacks scopes that this needs",
+            Self::NoAuthorizationServer => "this gateway is no authorization server",
             Self::BodyTooLarge => "the message is longer than the gateway's limit",
             Self::ContentType => "the message must be plain application/json in UTF-8",
             Self::InvalidJson => "the message is not JSON that is safe to judge",
@@ -165,6 +173,13 @@ impl Reason {
             }
             Self::HttpMethod | Self::LegacyTransport => "use the Streamable HTTP transport",
             Self::NoToken | Self::InvalidToken => "log in again and send a valid bearer token",
+            Self::InsufficientScope => {
+                "log in again, asking for the scopes that `WWW-Authenticate` names"
+            }
+            Self::NoAuthorizationServer => {
+                "read `/.well-known/oauth-protected-resource` followed by the server's path, and ask \
+                 the authorization server that it names"
+            }
             Self::BodyTooLarge => "send less",
             Self::ContentType => "send content-type application/json without content-encoding",
             Self::InvalidJson | Self::InvalidMessage => "send one well-formed JSON-RPC message",

@@ -1,12 +1,12 @@
 //! What a refused client gets: shapes that real clients show to their callers.
 
 use crate::{
+    challenge::Challenge,
     id::DecisionId,
     json::escape_into,
     message::{Era, STATELESS_VERSION},
     reason::Reason,
     rule::Target,
-    token::TokenError,
 };
 
 /// JSON-RPC code of a refusal by policy, outside the ranges that JSON-RPC and MCP reserve.
@@ -81,20 +81,12 @@ impl Refusal<'_> {
         }
     }
 
-    /// The refusal of a token (RFC 6750 section 3).
-    pub fn token_reply(&self, error: Option<TokenError>) -> Reply {
-        let challenge = error.map_or_else(
-            || "Bearer realm=\"mcp\"".to_owned(),
-            |error| {
-                format!(
-                    "Bearer realm=\"mcp\", error=\"invalid_token\", error_description=\"{error}\""
-                )
-            },
-        );
+    /// The refusal of a token, with what would be a better one (RFC 6750 section 3).
+    pub fn challenging(&self, status: u16, challenge: &Challenge) -> Reply {
         let mut headers = self.headers();
-        headers.push(("www-authenticate", challenge));
+        headers.push(("www-authenticate", challenge.to_string()));
         Reply {
-            status: 401,
+            status,
             headers,
             body: self.body(),
         }
@@ -193,8 +185,10 @@ impl Refusal<'_> {
             | Reason::UnknownServer
             | Reason::ServerMismatch
             | Reason::HttpMethod
+            | Reason::NoAuthorizationServer
             | Reason::NoToken
             | Reason::InvalidToken
+            | Reason::InsufficientScope
             | Reason::UnknownMethod
             | Reason::DeniedByRule
             | Reason::NoMatchingRule
@@ -220,8 +214,8 @@ impl Refusal<'_> {
             | Reason::NoSealingKey
             | Reason::NoUpstreamCredential => 503,
             // A legacy client begins anew after 404 (MCP 2025-11-25, session management).
-            Reason::UnknownServer | Reason::UnknownSession => 404,
-            Reason::Origin => 403,
+            Reason::UnknownServer | Reason::UnknownSession | Reason::NoAuthorizationServer => 404,
+            Reason::Origin | Reason::InsufficientScope => 403,
             Reason::ServerMismatch => 421,
             Reason::HttpMethod => 405,
             Reason::NoToken | Reason::InvalidToken => 401,

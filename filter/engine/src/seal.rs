@@ -139,10 +139,16 @@ impl Binding<'_> {
     }
 
     /// What a token must be shown with, beside the key: each a component of its own in RFC 5297.
-    fn header(&self, handle: Handle) -> [&[u8]; 6] {
-        let Principal { user, issuer, .. } = self.principal;
+    /// None of the principal's is empty where it is there.
+    fn header(&self, handle: Handle) -> [&[u8]; 7] {
+        let Principal {
+            user,
+            issuer,
+            agent,
+            ..
+        } = self.principal;
         let is_known: &[u8] = if self.principal.is_authenticated() {
-            b"user"
+            b"authenticated"
         } else {
             b"anonymous"
         };
@@ -153,6 +159,7 @@ impl Binding<'_> {
             is_known,
             issuer.as_deref().unwrap_or_default().as_bytes(),
             user.as_deref().unwrap_or_default().as_bytes(),
+            agent.as_deref().unwrap_or_default().as_bytes(),
         ]
     }
 }
@@ -212,11 +219,27 @@ mod tests {
 
         let foreign = Err(SealError::Foreign);
         let anonymous = Principal::anonymous();
+        let through = Principal {
+            agent: Some("bot".into()),
+            ..alice.clone()
+        };
+        let agent = Principal {
+            user: None,
+            agent: Some("alice".into()),
+            ..alice.clone()
+        };
+        let namesake = Principal {
+            issuer: Some("https://other.test".into()),
+            ..alice.clone()
+        };
         let elsewhere = keyring(&[2]);
         for other in [
             binding(&keys, "s", &bob),
             binding(&keys, "t", &alice),
             binding(&keys, "s", &anonymous),
+            binding(&keys, "s", &through),
+            binding(&keys, "s", &agent),
+            binding(&keys, "s", &namesake),
             binding(&elsewhere, "s", &alice),
         ] {
             assert_eq!(other.open(Handle::Session, &token), foreign);

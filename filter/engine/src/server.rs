@@ -1,5 +1,11 @@
 //! A registered server and where it is reached.
 
+mod resource;
+
+pub use resource::{METADATA_PATH, ResourceUrl, is_host};
+
+use crate::scope::ScopeRequirement;
+
 /// A registered MCP server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Server {
@@ -13,6 +19,8 @@ pub struct Server {
     pub on_denied: OnDenied,
     /// Web origins that may call it, beside its own hosts: `https://app.example.com`.
     pub origins: Vec<Box<str>>,
+    /// Scopes that calls need.
+    pub scopes: Vec<ScopeRequirement>,
     /// The environment it belongs to, such as `production`.
     pub environment: Option<Box<str>>,
     /// Tools of its that call other tools of its, which are judged as well.
@@ -81,6 +89,12 @@ impl Server {
         self.dispatchers.iter().find(|known| *known.tool == *tool)
     }
 
+    /// The scopes that everything needs here.
+    pub fn general_scopes(&self) -> impl Iterator<Item = &str> {
+        let general = self.scopes.iter().filter(|scopes| scopes.is_general());
+        general.flat_map(|general| general.scopes.iter().map(|scope| &**scope))
+    }
+
     /// The id of the workspace it is registered in.
     pub fn workspace(&self) -> &str {
         self.name.split('/').nth(3).unwrap_or_default()
@@ -128,7 +142,7 @@ fn is_loopback(authority: &str) -> bool {
 }
 
 /// A place where a server is reached.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Endpoint {
     /// The exact path.
     pub path: Box<str>,
@@ -136,6 +150,33 @@ pub struct Endpoint {
     pub host: Option<Box<str>>,
     /// The Envoy cluster that carries it.
     pub cluster: Box<str>,
+    /// The id of the workspace that calls through here belong to.
+    pub workspace: Box<str>,
+    /// A token needs one of these in `aud`. Empty: one of its identity provider's.
+    pub audiences: Vec<Audience>,
+    /// The URL by which clients know it. `None`: `https`, the host and the path.
+    pub resource: Option<ResourceUrl>,
+}
+
+/// An accepted audience (RFC 8707).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Audience {
+    /// The exact `aud`.
+    pub value: Box<str>,
+    /// The id of the workspace that calls with it belong to. `None`: the endpoint's.
+    pub workspace: Option<Box<str>>,
+}
+
+impl Endpoint {
+    /// The URL by which a client knows it that asks for `authority`; `None` where that is no host.
+    pub fn resource_url(&self, authority: &str) -> Option<ResourceUrl> {
+        if let Some(resource) = &self.resource {
+            return Some(resource.clone());
+        }
+        let host = self.host.as_deref().unwrap_or(authority);
+        let host = host.strip_suffix(":443").unwrap_or(host);
+        ResourceUrl::parse(&format!("https://{host}{}", self.path))
+    }
 }
 
 /// Whether a server may be called without a token.
@@ -187,6 +228,9 @@ mod tests {
             path: "/mcp".into(),
             host: host.map(Box::from),
             cluster: "c".into(),
+            workspace: "w".into(),
+            audiences: Vec::new(),
+            resource: None,
         };
         let server = |host| Server {
             name: "organizations/o/workspaces/w/servers/s".into(),
@@ -194,6 +238,7 @@ mod tests {
             authentication: Authentication::Required,
             on_denied: OnDenied::Reveal,
             origins: vec!["https://app.example.com".into()],
+            scopes: Vec::new(),
             environment: None,
             dispatchers: Vec::new(),
             upstream: None,

@@ -13,15 +13,19 @@ use crate::{
     limits::Limits,
     policy::{Parts, Policy, PolicyError},
     server::Server,
+    token::KeySet,
     trust::{TrustKeys, Untrusted},
     wire::Invalid,
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 8] = [
+pub const FEATURES: [&str; 11] = [
     "credentials.v1",
     "dispatchers.v1",
+    "endpoints.v1",
+    "identity.v1",
     "jwt.v1",
+    "key_sets.v1",
     "methods.v1",
     "offers.v1",
     "quotas.v1",
@@ -221,8 +225,10 @@ fn compile_manifest(
             pb::section::Content::QuotaSet(pb::QuotaSet { name: _, quotas }) => {
                 parts.quotas.extend(each(quotas, |quota| &quota.name)?);
             }
-            pb::section::Content::KeySet(_) => {
-                return Err(InvalidSnapshot::UnknownContent { digest });
+            pb::section::Content::KeySet(set) => {
+                let name = set.identity_provider.clone();
+                let set = KeySet::try_from(set).map_err(value(name))?;
+                parts.key_sets.push(set);
             }
         }
     }

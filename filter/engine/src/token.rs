@@ -4,60 +4,28 @@
 //! [`Principal`].
 
 mod cache;
+mod error;
+mod provider;
+mod wanted;
 
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 pub use cache::TokenCache;
+pub use error::TokenError;
+pub use provider::{IdentityProvider, KeySet, Source, VerificationKey};
+pub use wanted::{Ask, WantedKey, WantedKeys};
 
 use crate::{
-    id::{Digest, Time},
+    claims::Claims,
+    id::Time,
     json::{Document, Kind, Value},
     limits::Limits,
     policy::Policy,
     principal::Principal,
 };
-
-/// Who issues tokens, how they are checked and what is read from them.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct IdentityProvider {
-    /// Its resource name, `organizations/{o}/identityProviders/{p}`.
-    pub name: Box<str>,
-    /// The exact `iss`.
-    pub issuer: Box<str>,
-    /// A token needs one of these in `aud`.
-    pub audiences: Vec<Box<str>>,
-    /// Public keys.
-    pub keys: Vec<VerificationKey>,
-    /// Where the user id is: object keys from the root of the claims.
-    pub user_claim: Vec<Box<str>>,
-    /// Where the groups are. Empty: principals have none.
-    pub groups_claim: Vec<Box<str>>,
-    /// How far clocks may differ, in seconds.
-    pub leeway_seconds: u64,
-}
-
-impl IdentityProvider {
-    /// The organization it belongs to, `organizations/{o}`.
-    pub fn organization(&self) -> &str {
-        self.name
-            .split("/identityProviders/")
-            .next()
-            .unwrap_or_default()
-    }
-}
-
-/// A public key and the one algorithm it may be used with.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct VerificationKey {
-    /// Its `kid`; empty where it has none.
-    pub key_id: Box<str>,
-    /// The algorithm.
-    pub algorithm: Algorithm,
-    /// RSA and EC: SubjectPublicKeyInfo in DER. Ed25519: 32 bytes.
-    pub public_key: Vec<u8>,
-}
+use provider::{MissingKey, Proof};
 
 /// Signature algorithms (RFC 7518, RFC 8037).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,94 +49,103 @@ impl Algorithm {
     }
 }
 
-/// Why a token proves nothing.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TokenError {
-    /// More than one Authorization header, or one that is not `Bearer` with one token.
-    #[error("the Authorization header is not a single bearer token")]
-    Scheme,
-    /// In the query, where it would be forwarded and logged.
-    #[error("a token in the query is not accepted")]
-    InQuery,
-    /// Longer than the limit.
-    #[error("the token is too long")]
-    TooLong,
-    /// Not three parts of canonical base64url with JSON objects in the first two.
-    #[error("the token is not a signed JWT")]
-    Malformed,
-    /// `alg` is missing or not one that is accepted.
-    #[error("the token's algorithm is not accepted")]
-    Algorithm,
-    /// A header that changes how a token is to be read: `crit`, `b64`, `zip`, `jku`, `x5u`, `jwk`, `x5c`.
-    #[error("the token has a header that is not accepted")]
-    Header,
-    /// No identity provider of the server's organization has this `iss`.
-    #[error("the token's issuer is not known here")]
-    Issuer,
-    /// No key of the issuer fits.
-    #[error("the token's key is not known")]
-    Key,
-    /// The signature does not fit.
-    #[error("the token's signature is wrong")]
-    Signature,
-    /// No accepted audience.
-    #[error("the token is meant for another audience")]
-    Audience,
-    /// `exp` is missing, not a number, or past.
-    #[error("the token has expired")]
-    Expired,
-    /// `nbf` is not a number or still ahead.
-    #[error("the token is not valid yet")]
-    NotYetValid,
-    /// The claim that names the user is missing or not a string.
-    #[error("the token names no user")]
-    User,
-    /// The groups claim is there and neither a string nor an array of strings.
-    #[error("the token's groups cannot be read")]
-    Groups,
-}
-
 /// A signature for the shell to check.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SignatureCheck {
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SignatureCheck<'t> {
     /// With which algorithm.
     pub algorithm: Algorithm,
     /// With which key, as [`VerificationKey::public_key`].
-    pub public_key: Vec<u8>,
+    pub public_key: &'t [u8],
     /// Over which bytes.
-    pub message: Vec<u8>,
+    pub message: &'t [u8],
     /// The signature as in the token.
-    pub signature: Vec<u8>,
+    pub signature: &'t [u8],
 }
 
 /// A token that is right in all but its signature, which is not checked yet.
 #[derive(Clone, Debug)]
 pub struct UnverifiedToken {
-    /// What must be checked before the principal counts.
-    pub check: SignatureCheck,
-    principal: Principal,
-    /// When it stops being valid, leeway included.
-    not_after: Time,
+    token: Box<str>,
+    /// How much of the token is signed.
+    signed_bytes: usize,
+    signature: Vec<u8>,
+    algorithm: Algorithm,
+    public_key: Arc<[u8]>,
+    claims: VerifiedToken,
 }
 
 impl UnverifiedToken {
-    /// The principal, for whoever has checked the signature.
-    pub fn into_verified(self) -> VerifiedToken {
-        VerifiedToken {
-            principal: Arc::new(self.principal),
-            not_after: self.not_after,
+    /// What must be checked before the principal counts.
+    pub fn check(&self) -> SignatureCheck<'_> {
+        let signed = self.token.get(..self.signed_bytes).unwrap_or_default();
+        SignatureCheck {
+            algorithm: self.algorithm,
+            public_key: &self.public_key,
+            message: signed.as_bytes(),
+            signature: &self.signature,
         }
+    }
+
+    /// What it would prove.
+    pub fn claimed(&self) -> &VerifiedToken {
+        &self.claims
+    }
+
+    /// The token and what it proves, for whoever has checked the signature.
+    pub fn into_verified(self) -> (Box<str>, VerifiedToken) {
+        (self.token, self.claims)
     }
 }
 
-/// Whom a verified token vouches for, and until when.
+/// Whom a verified token vouches for, for which audiences, and until when.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifiedToken {
     /// Who.
     pub principal: Arc<Principal>,
+    /// `aud`: whoever accepts the token looks for itself among these.
+    pub audiences: Arc<[Box<str>]>,
     /// Until when, leeway included.
     pub not_after: Time,
+}
+
+impl From<Proof> for VerifiedToken {
+    fn from(proof: Proof) -> Self {
+        let Proof {
+            principal,
+            audiences,
+            not_after,
+        } = proof;
+        Self {
+            principal: Arc::new(principal),
+            audiences: audiences.into(),
+            not_after,
+        }
+    }
+}
+
+/// Why nothing is read from a token.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Unreadable {
+    /// It proves nothing.
+    Refused(TokenError),
+    /// Its key is not known here, and its issuer may have it: everything else about it is right.
+    UnknownKey(WantedKey),
+}
+
+impl From<TokenError> for Unreadable {
+    fn from(error: TokenError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Unreadable> for TokenError {
+    /// For whoever cannot ask for a key.
+    fn from(unreadable: Unreadable) -> Self {
+        match unreadable {
+            Unreadable::Refused(error) => error,
+            Unreadable::UnknownKey(_) => Self::Key,
+        }
+    }
 }
 
 /// The token of an Authorization header (RFC 6750 section 2.1).
@@ -190,7 +167,7 @@ pub fn bearer<'h>(header: &'h [u8], limits: &Limits) -> Result<&'h str, TokenErr
     Ok(token)
 }
 
-/// Reads a token against a policy: everything but the signature.
+/// Reads a token against a policy: everything but the signature, and whom it is meant for.
 ///
 /// # Errors
 /// The first thing that is wrong with it.
@@ -200,130 +177,69 @@ pub fn read(
     organization: &str,
     now: Time,
     limits: &Limits,
-) -> Result<UnverifiedToken, TokenError> {
+) -> Result<UnverifiedToken, Unreadable> {
     let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
     let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
     let (header, claims, signature) = (decode(header)?, decode(claims)?, decode(signature)?);
     let header = object(&header, limits)?;
     let claims = object(&claims, limits)?;
-    let (header, claims) = (header.root(), claims.root());
+    let (header, claims) = (header.root(), Claims::new(claims.root()));
 
-    let issuer = claims
-        .get("iss")
-        .and_then(Value::as_str)
-        .ok_or(TokenError::Issuer)?;
-    let provider = policy
-        .identity_provider(&issuer)
-        .ok_or(TokenError::Issuer)?;
-    if provider.organization() != organization {
-        return Err(TokenError::Issuer);
+    let provider = issuer(&claims, policy, organization)?;
+    if provider.source != Source::Token {
+        return Err(TokenError::Issuer.into());
     }
-    let key = provider.key(header)?;
-    provider.check_audience(claims)?;
-    let not_after = provider.check_times(claims, now)?;
-    let token_id = claims.get("jti").and_then(Value::as_str);
+    let algorithm = provider.algorithm(header)?;
+    let proof = provider.prove(&claims, now)?;
+    let key = provider.key(header, algorithm).map_err(|key| match key {
+        MissingKey::Unknown => Unreadable::Refused(TokenError::Key),
+        MissingKey::Wanted(key) => Unreadable::UnknownKey(key),
+    })?;
     Ok(UnverifiedToken {
-        check: SignatureCheck {
-            algorithm: key.algorithm,
-            public_key: key.public_key.clone(),
-            message: signed.as_bytes().to_vec(),
-            signature,
-        },
-        principal: Principal {
-            user: Some(provider.user(claims)?),
-            groups: provider.groups(claims)?,
-            issuer: Some(provider.issuer.clone()),
-            token_id_digest: token_id.map(|id| Digest::of(id.as_bytes())),
-            ..Principal::default()
-        },
-        not_after,
+        signed_bytes: signed.len(),
+        signature,
+        algorithm,
+        public_key: Arc::clone(&key.public_key),
+        claims: proof.into(),
+        token: token.into(),
     })
 }
 
-impl IdentityProvider {
-    /// The key a token's header asks for: by `kid`, or the only one of its algorithm.
-    fn key(&self, header: Value<'_>) -> Result<&VerificationKey, TokenError> {
-        const REFUSED: [&str; 7] = ["crit", "b64", "zip", "jku", "x5u", "jwk", "x5c"];
-        if REFUSED.iter().any(|name| header.get(name).is_some()) {
-            return Err(TokenError::Header);
+/// Reads claims that Envoy's `jwt_authn` has verified and left under `key` in dynamic metadata.
+///
+/// # Errors
+/// As [`read`]; [`TokenError::Issuer`] where the key belongs to another issuer's claims.
+pub fn read_metadata(
+    (key, bytes): (&str, &[u8]),
+    policy: &Policy,
+    organization: &str,
+    now: Time,
+    limits: &Limits,
+) -> Result<VerifiedToken, TokenError> {
+    let json = crate::claims::metadata_to_json(bytes).ok_or(TokenError::Malformed)?;
+    let document = object(json.as_bytes(), limits)?;
+    let claims = Claims::new(document.root());
+    let provider = issuer(&claims, policy, organization)?;
+    match &provider.source {
+        Source::Metadata { key: expected } if **expected == *key => {
+            provider.prove(&claims, now).map(VerifiedToken::from)
         }
-        if let Some(kind) = header.get("typ") {
-            let kind = kind
-                .as_str()
-                .ok_or(TokenError::Header)?
-                .to_ascii_lowercase();
-            if !["jwt", "at+jwt", "application/at+jwt"].contains(&&*kind) {
-                return Err(TokenError::Header);
-            }
-        }
-        let algorithm = header
-            .get("alg")
-            .and_then(Value::as_str)
-            .ok_or(TokenError::Algorithm)?;
-        let algorithm = Algorithm::from_jose(&algorithm).ok_or(TokenError::Algorithm)?;
-        let mut keys = self.keys.iter().filter(|key| key.algorithm == algorithm);
-        match header.get("kid") {
-            Some(id) => keys.find(|key| id.is(&key.key_id)).ok_or(TokenError::Key),
-            None => match (keys.next(), keys.next()) {
-                (Some(key), None) => Ok(key),
-                _ => Err(TokenError::Key),
-            },
+        Source::Metadata { .. } | Source::Token | Source::Certificate { .. } => {
+            Err(TokenError::Issuer)
         }
     }
+}
 
-    fn check_audience(&self, claims: Value<'_>) -> Result<(), TokenError> {
-        let audience = claims.get("aud").ok_or(TokenError::Audience)?;
-        let accepted = |value: Value<'_>| self.audiences.iter().any(|audience| value.is(audience));
-        if accepted(audience) || audience.items().any(accepted) {
-            Ok(())
-        } else {
-            Err(TokenError::Audience)
-        }
-    }
-
-    fn check_times(&self, claims: Value<'_>, now: Time) -> Result<Time, TokenError> {
-        let leeway_ms = self.leeway_seconds.saturating_mul(1_000);
-        let expiry = claims
-            .get("exp")
-            .and_then(numeric_date)
-            .ok_or(TokenError::Expired)?;
-        let not_after = expiry.plus_ms(leeway_ms);
-        if not_after <= now {
-            return Err(TokenError::Expired);
-        }
-        if let Some(not_before) = claims.get("nbf") {
-            let not_before = numeric_date(not_before).ok_or(TokenError::NotYetValid)?;
-            if not_before > now.plus_ms(leeway_ms) {
-                return Err(TokenError::NotYetValid);
-            }
-        }
-        Ok(not_after)
-    }
-
-    fn user(&self, claims: Value<'_>) -> Result<Box<str>, TokenError> {
-        let user = claims.descend(&self.user_claim);
-        let user = user.and_then(Value::as_str).ok_or(TokenError::User)?;
-        if user.is_empty() {
-            Err(TokenError::User)
-        } else {
-            Ok(user.into())
-        }
-    }
-
-    fn groups(&self, claims: Value<'_>) -> Result<Vec<Box<str>>, TokenError> {
-        if self.groups_claim.is_empty() {
-            return Ok(Vec::new());
-        }
-        let Some(groups) = claims.descend(&self.groups_claim) else {
-            return Ok(Vec::new());
-        };
-        let text = |value: Value<'_>| value.as_str().map(Box::from).ok_or(TokenError::Groups);
-        match groups.kind() {
-            Kind::Array => groups.items().map(text).collect(),
-            Kind::String => Ok(vec![text(groups)?]),
-            Kind::Null | Kind::Bool | Kind::Number | Kind::Object => Err(TokenError::Groups),
-        }
-    }
+fn issuer<'p>(
+    claims: &Claims<'_>,
+    policy: &'p Policy,
+    organization: &str,
+) -> Result<&'p IdentityProvider, TokenError> {
+    let issuer = claims.get("iss").and_then(Value::as_str);
+    let provider = issuer.and_then(|issuer| policy.identity_provider(&issuer));
+    provider
+        .filter(|provider| provider.organization() == organization)
+        .ok_or(TokenError::Issuer)
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
@@ -339,17 +255,4 @@ fn object<'b>(bytes: &'b [u8], limits: &Limits) -> Result<Document<'b>, TokenErr
         .ok()
         .filter(|document| document.root().kind() == Kind::Object)
         .ok_or(TokenError::Malformed)
-}
-
-/// A NumericDate (RFC 7519 section 2): seconds, perhaps with a fraction, which is cut off.
-fn numeric_date(value: Value<'_>) -> Option<Time> {
-    let lexeme = value.as_number()?;
-    let seconds = match lexeme.split_once('.') {
-        Some((seconds, fraction)) if fraction.bytes().all(|byte| byte.is_ascii_digit()) => seconds,
-        Some(_) => return None,
-        None => lexeme,
-    };
-    // Far dates saturate instead of wrapping into the past.
-    let seconds = seconds.parse::<u64>().ok()?;
-    Some(Time::from_unix_ms(seconds.saturating_mul(1_000)))
 }

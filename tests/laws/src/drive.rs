@@ -6,7 +6,7 @@ use chancery_engine::{
     entry::Entry,
     exchange::{
         BodyStep, Context, CredentialStep, Exchange, HeadStep, Headers, Judged, RequestHead,
-        ResponseHead, ResponseStep, Unmatched,
+        ResponseHead, ResponseStep, Unmatched, Vouched,
     },
     id::{DecisionId, Time},
     limits::Limits,
@@ -99,6 +99,7 @@ pub(crate) fn drive(sent: &Sent, answered: &Answered) -> Seen {
         unmatched: Unmatched::Refuse,
         decision_id: DecisionId::new([7; 16]),
         now: now(),
+        may_wait: false,
     };
     let head = RequestHead {
         method: &sent.method,
@@ -108,17 +109,20 @@ pub(crate) fn drive(sent: &Sent, answered: &Answered) -> Seen {
         cluster: HOST,
         route_server: None,
         source: None,
+        vouched: Vouched::default(),
         ends: sent.body.is_empty() && sent.method != b"POST",
     };
     let mut tokens = TokenCache::new((1, 2), 4);
     let (mut exchange, mut step) = Exchange::open(context, &head, &tokens);
-    while let HeadStep::Verify(check) = &step {
-        step = exchange.verified(check.signature == GOOD_SIGNATURE, &mut tokens);
+    if let HeadStep::Verify = step {
+        let check = exchange.signature_check();
+        let is_good = check.is_some_and(|check| check.signature == GOOD_SIGNATURE);
+        step = exchange.verified(is_good, &mut tokens);
     }
     let mut seen = Seen::default();
     match step {
         HeadStep::Reply(reply) => seen.reply = Some(reply),
-        HeadStep::Pass | HeadStep::Forward(_) | HeadStep::Verify(_) => {
+        HeadStep::Pass | HeadStep::Forward(_) | HeadStep::Verify | HeadStep::AwaitKey(_) => {
             seen.forwarded = Some(sent.body.clone());
         }
         HeadStep::AwaitCredential(_) => refuse(&mut exchange, &mut seen),

@@ -54,7 +54,7 @@ pub(crate) fn allows(target: Target<'_>) -> bool {
 }
 
 fn server_index(policy: &Policy) -> Option<ServerIndex> {
-    policy.locate(HOST, "/mcp", HOST).ok()
+    Some(policy.locate(HOST, "/mcp", HOST).ok()?.server)
 }
 
 /// A manifest over sections.
@@ -148,6 +148,7 @@ fn providers() -> pb::section::Content {
     let provider = pb::IdentityProvider {
         name: format!("{ORGANIZATION}/identityProviders/p"),
         issuer: ISSUER.to_owned(),
+        source: pb::IdentitySource::Token.into(),
         audiences: vec![AUDIENCE.to_owned()],
         keys: vec![
             key("1", pb::SignatureAlgorithm::Eddsa),

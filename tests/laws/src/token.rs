@@ -40,8 +40,8 @@ pub fn token(data: &[u8]) {
     };
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).unwrap_or_default();
     let json = |part: &str| serde_json::from_slice::<Value>(&decode(part));
-    let check = &unverified.check;
-    assert_eq!(check.message, format!("{header}.{claims}").into_bytes());
+    let check = unverified.check();
+    assert_eq!(check.message, format!("{header}.{claims}").as_bytes());
     assert_eq!(check.signature, decode(signature));
     let (Ok(header), Ok(claims)) = (json(header), json(claims)) else {
         // A number too large for serde.
@@ -63,7 +63,15 @@ pub fn token(data: &[u8]) {
     let seconds = |name: &str| claim(name).as_f64().unwrap_or_default().floor();
     assert!(seconds("exp") * 1_000.0 >= NOW_UNIX_MS, "expired");
     assert!(seconds("nbf") * 1_000.0 <= NOW_UNIX_MS, "not yet valid");
-    let principal = unverified.into_verified().principal;
+    let (_, verified) = unverified.into_verified();
+    assert!(
+        verified
+            .audiences
+            .iter()
+            .any(|audience| **audience == *AUDIENCE)
+            == (is_ours(claim("aud")) || among)
+    );
+    let principal = verified.principal;
     assert_eq!(principal.user.as_deref(), claim("sub").as_str());
     let groups: Vec<&str> = match claim("groups") {
         Value::String(group) => vec![group],

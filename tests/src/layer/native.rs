@@ -7,7 +7,7 @@ use chancery_engine::{
     credential::Answer,
     exchange::{
         BodyStep, Context, CredentialStep, Exchange, HeadStep, HeaderEdit, Headers, Judged,
-        RequestHead, ResponseHead, ResponseStep, Unmatched,
+        RequestHead, ResponseHead, ResponseStep, Unmatched, Vouched,
     },
     id::{DecisionId, Time},
     limits::Limits,
@@ -78,6 +78,7 @@ impl Native {
             unmatched: Unmatched::Refuse,
             decision_id: DecisionId::new([7; 16]),
             now: self.now,
+            may_wait: false,
         };
         let head = RequestHead {
             method: request.method.as_bytes(),
@@ -87,16 +88,18 @@ impl Native {
             cluster: &request.cluster,
             route_server: None,
             source: None,
+            vouched: Vouched::default(),
             // Clients that have nothing to send say so in the head, but for POST.
             ends: body.is_empty() && request.method != "POST",
         };
         let (mut exchange, mut step) = Exchange::open(context, &head, &self.tokens);
-        while let HeadStep::Verify(check) = &step {
-            step = exchange.verified(is_valid(check), &mut self.tokens);
+        if let HeadStep::Verify = step {
+            let is_valid = exchange.signature_check().is_some_and(is_valid);
+            step = exchange.verified(is_valid, &mut self.tokens);
         }
         let sent = match step {
             HeadStep::Reply(reply) => Err(reply),
-            HeadStep::Pass | HeadStep::Verify(_) => Ok((Vec::new(), body)),
+            HeadStep::Pass | HeadStep::Verify | HeadStep::AwaitKey(_) => Ok((Vec::new(), body)),
             HeadStep::Forward(edits) => Ok((edits, body)),
             HeadStep::AwaitCredential(edits) => {
                 self.go_on(&mut exchange, edits).map(|edits| (edits, body))
@@ -239,9 +242,9 @@ fn text(headers: &[(String, Vec<u8>)]) -> Vec<(String, String)> {
 }
 
 /// Checks a signature as every native driver of the engine does.
-pub(crate) fn is_valid(check: &SignatureCheck) -> bool {
+pub(crate) fn is_valid(check: SignatureCheck<'_>) -> bool {
     let inner = || {
-        let info = SubjectPublicKeyInfoRef::from_der(&check.public_key).ok()?;
+        let info = SubjectPublicKeyInfoRef::from_der(check.public_key).ok()?;
         Some(info.subject_public_key.raw_bytes().to_vec())
     };
     let (key, algorithm) = match check.algorithm {
@@ -254,12 +257,12 @@ pub(crate) fn is_valid(check: &SignatureCheck) -> bool {
             jsonwebtoken::Algorithm::ES256,
         ),
         Algorithm::EdDsa => (
-            Some(DecodingKey::from_ed_der(&check.public_key)),
+            Some(DecodingKey::from_ed_der(check.public_key)),
             jsonwebtoken::Algorithm::EdDSA,
         ),
     };
-    let signature = URL_SAFE_NO_PAD.encode(&check.signature);
+    let signature = URL_SAFE_NO_PAD.encode(check.signature);
     key.is_some_and(|key| {
-        jsonwebtoken::crypto::verify(&signature, &check.message, &key, algorithm).unwrap_or(false)
+        jsonwebtoken::crypto::verify(&signature, check.message, &key, algorithm).unwrap_or(false)
     })
 }

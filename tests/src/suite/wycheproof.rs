@@ -159,14 +159,14 @@ impl Vector {
         let (signed, _, payload, _) = self.parts();
         let unverified = match read(&self.with_claims(now)) {
             Ok(unverified) => unverified,
-            Err(error) => return Ok(Judgement::Refused(error)),
+            Err(unreadable) => return Ok(Judgement::Refused(unreadable.into())),
         };
         if URL_SAFE_NO_PAD.decode(payload).is_err() {
             return Ok(Judgement::Refused(TokenError::Malformed));
         }
-        let mut check = unverified.check;
-        check.message = signed.as_bytes().to_vec();
-        Ok(if is_valid(&check) {
+        let mut check = unverified.check();
+        check.message = signed.as_bytes();
+        Ok(if is_valid(check) {
             Judgement::Accepted
         } else {
             Judgement::WrongSignature

@@ -22,7 +22,11 @@ fn user(name: &str, token: &str) -> Need {
         user: Some(name.into()),
         ..Principal::default()
     };
-    Need::of_principal(SERVER, "c", Arc::new(principal), Some(Secret::new(token)))
+    let acting = Acting {
+        principal: Arc::new(principal),
+        workspace: "w".into(),
+    };
+    Need::of_principal(SERVER, "c", acting, Some(Secret::new(token)))
 }
 
 fn until(value: &str, expires: u64) -> Arc<Credential> {
@@ -56,7 +60,7 @@ fn known(credentials: &mut Credentials, need: &Need, now: u64) -> Option<Answer>
 fn many_wait_for_one_answer_which_is_kept_until_it_expires() {
     let mut credentials = credentials(10);
     let asked = question(&mut credentials, &service(), 1, 0);
-    assert_eq!((&*asked.server, &asked.principal), (SERVER, &None));
+    assert_eq!((&*asked.server, &asked.acting), (SERVER, &None));
     for waiter in [2, 3] {
         let joined = credentials.ask(&service(), waiter, at(1));
         assert!(matches!(joined, Asked::Waits(None)));

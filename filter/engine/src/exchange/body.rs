@@ -12,12 +12,15 @@ use super::{
 };
 use crate::{
     decide::Verdict,
-    entry::{Capability, Content, Direction},
+    entry::{Capability, Content, Direction, bounded},
     glob::percent_encoded,
     id::Digest,
     json::{Document, Edits, Kind, Value},
     limits::Limits,
-    message::{self, Answer, Body, Call, Era, Message, Method, PROTOCOL_VERSION_KEY, Sender},
+    message::{
+        self, Answer, Body, CLIENT_INFO_KEY, Call, Era, Message, Method, PROTOCOL_VERSION_KEY,
+        Sender,
+    },
     quota::Charge,
     reason::Reason,
     redact::{mask, redact},
@@ -116,7 +119,7 @@ impl Exchange {
         for inner in &reading.inner {
             self.facts.push(inner.fact());
         }
-        let subject = self.judge(&place, &reading.acts(), subject)?;
+        let subject = self.judge_request(&place, &reading.acts(), subject)?;
         let charges = self.charges(&place, &reading.called_tools());
         self.asked.rpc_id = subject.rpc_id.map(Box::from);
         self.asked.method = reading.call.and_then(|call| call.method);
@@ -157,6 +160,7 @@ impl Exchange {
             if let Some(version) = version {
                 self.asked.protocol_version = Some(version.into());
             }
+            self.ids.client_name = client_name(call);
             self.claims
                 .agree(call, self.asked.era)
                 .map_err(|header| Malformed::new(Reason::HeaderMismatch, header))?;
@@ -325,6 +329,16 @@ impl Reading<'_> {
         });
         std::iter::once(own).chain(inner).chain(others).collect()
     }
+}
+
+/// What the client calls itself, for the record alone.
+fn client_name(call: &Call<'_>) -> Option<Box<str>> {
+    let info = call.meta(CLIENT_INFO_KEY).or_else(|| {
+        let is_handshake = call.method == Some(Method::Initialize);
+        call.param("clientInfo").filter(|_| is_handshake)
+    });
+    let name = info?.get("name")?.as_str()?;
+    Some(bounded(&name).into())
 }
 
 /// The method of a call, if it is one that a client may send in this era.

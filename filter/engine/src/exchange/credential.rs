@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Exchange, HeaderEdit, Headers, Phase};
 use crate::{
-    credential::{Answer, Credential, Need},
+    credential::{Acting, Answer, Credential, Need},
     decide::Verdict,
     entry::{DecisionEvent, Event, Fact, Provenance, bounded},
     reason::Reason,
@@ -33,7 +33,8 @@ pub enum CredentialStep {
 impl Exchange {
     fn server(&self) -> Option<&Server> {
         let policy = self.context.policy.as_deref();
-        self.server.and_then(|index| policy?.server(index))
+        self.arrival
+            .and_then(|arrival| policy?.server(arrival.server))
     }
 
     fn upstream(&self) -> Option<&Upstream> {
@@ -82,8 +83,11 @@ impl Exchange {
                 Need::of_service(server, credential)
             }
             UpstreamIdentity::Principal => {
-                let principal = Arc::clone(&self.principal);
-                Need::of_principal(server, credential, principal, self.bearer.clone())
+                let acting = Acting {
+                    principal: Arc::clone(&self.principal),
+                    workspace: self.workspace.clone(),
+                };
+                Need::of_principal(server, credential, acting, self.bearer.clone())
             }
         };
         let is_nobodys =

@@ -1,24 +1,23 @@
 //! The head of a request: which server, who asks, and whether its body is worth waiting for.
 
-use std::sync::Arc;
-
 use percent_encoding::percent_decode_str;
 
 use super::{
-    Context, Exchange, HeaderClaims, HeaderEdit, Headers, Phase, Subject, Unmatched, Verb,
+    Context, Exchange, HeaderClaims, HeaderEdit, Headers, Phase, Subject, Verb, Vouched, discovery,
     headers::{Repeated, is_json},
+    identity::{Addressee, Identified},
     strip,
 };
 use crate::{
     decide::Verdict,
     entry::{Direction, Fact, Provenance, RequestIds, bounded},
     message::is_known_legacy,
-    policy::{Policy, ServerIndex},
+    policy::{Arrival, Policy},
     reason::Reason,
     refusal::Reply,
     rule::Act,
-    server::{Authentication, Server, normalise},
-    token::{self, SignatureCheck, TokenCache, TokenError},
+    server::{Server, normalise},
+    token::{TokenCache, TokenError, WantedKey},
 };
 
 /// The head of a request and where Envoy would send it.
@@ -38,6 +37,8 @@ pub struct RequestHead<'a> {
     pub route_server: Option<&'a str>,
     /// The peer's address.
     pub source: Option<&'a str>,
+    /// What the proxy has verified of whoever asks.
+    pub vouched: Vouched<'a>,
     /// Whether there is no body.
     pub ends: bool,
 }
@@ -49,8 +50,11 @@ pub enum HeadStep {
     Pass,
     /// Answer with this.
     Reply(Reply),
-    /// Check a signature and say so with [`Exchange::verified`].
-    Verify(SignatureCheck),
+    /// Check [`Exchange::signature_check`] and say so with [`Exchange::verified`].
+    Verify,
+    /// Ask for a key and hold the request for a while; then [`Exchange::open`] it again, with the
+    /// policy that is in force by then, and wait no more.
+    AwaitKey(WantedKey),
     /// Hold the request until its body is whole, then [`Exchange::body`].
     AwaitBody,
     /// Send it on with these changes to its headers.
@@ -81,19 +85,46 @@ impl Exchange {
             trace_parent: head.headers.text("traceparent"),
             session_id: session,
             source: head.source.map(Box::from),
+            client_name: None,
         };
         let policy = self.policy().ok_or(Reason::NoSnapshot)?;
-        match self.locate(&policy, head) {
-            Ok(index) => self.server = Some(index),
-            Err(Reason::UnknownServer) if self.context.unmatched == Unmatched::Pass => {
-                self.phase = Phase::Passed;
-                return Ok(HeadStep::Pass);
+        let text = |bytes| std::str::from_utf8(bytes).ok();
+        let place = text(head.authority).zip(text(head.path));
+        let place = place.and_then(|(authority, path)| normalise(authority, path));
+        let path = match place {
+            None => None,
+            Some((host, path)) => {
+                self.host = host.into();
+                Some(path)
+            }
+        };
+        if let Some(reply) = path
+            .as_deref()
+            .and_then(|path| self.discover(&policy, head, path))
+        {
+            self.phase = Phase::Done;
+            return Ok(HeadStep::Reply(reply));
+        }
+        let arrival = match self.locate(&policy, head, path.as_deref()) {
+            Ok(arrival) => arrival,
+            Err(Reason::UnknownServer) => {
+                let mode = self.context.unmatched;
+                return match discovery::unmatched(mode, &policy, head, path.as_deref()) {
+                    Some(reason) => Err(reason),
+                    None => {
+                        self.phase = Phase::Passed;
+                        Ok(HeadStep::Pass)
+                    }
+                };
             }
             Err(reason) => return Err(reason),
-        }
-        let server = self.server.and_then(|index| policy.server(index));
-        let server = server.ok_or(Reason::UnknownServer)?;
+        };
+        self.arrival = Some(arrival);
+        let server = policy.server(arrival.server);
+        let at = server.zip(policy.endpoint(arrival));
+        let (server, endpoint) = at.ok_or(Reason::UnknownServer)?;
         self.server_name.clone_from(&server.name);
+        self.workspace.clone_from(&endpoint.workspace);
         self.verb = match head.method {
             b"POST" => Verb::Post,
             b"GET" => Verb::Get,
@@ -109,35 +140,44 @@ impl Exchange {
                 self.refuse_token(Some(TokenError::InQuery)),
             ));
         }
-        match self.authenticate(&policy, server, head.headers, tokens) {
-            Ok(Some(check)) => Ok(HeadStep::Verify(check)),
-            Ok(None) => Ok(self.after_token(&policy)),
-            Err(error) => Ok(HeadStep::Reply(self.refuse_token(error))),
-        }
+        let at = Addressee {
+            policy: &policy,
+            server,
+            endpoint,
+        };
+        Ok(match self.identify(at, head, tokens) {
+            Ok(Identified::Known) => self.after_token(&policy),
+            Ok(Identified::Unverified) => HeadStep::Verify,
+            Ok(Identified::UnknownKey(key)) => HeadStep::AwaitKey(key),
+            Err(error) => HeadStep::Reply(self.refuse_token(error)),
+        })
     }
 
-    fn locate(&mut self, policy: &Policy, head: &RequestHead<'_>) -> Result<ServerIndex, Reason> {
-        let text = |bytes| std::str::from_utf8(bytes).ok();
-        let place = text(head.authority).zip(text(head.path));
-        let place = place.and_then(|(authority, path)| normalise(authority, path));
-        let (host, path) = place.ok_or(Reason::UnknownServer)?;
+    fn locate(
+        &mut self,
+        policy: &Policy,
+        head: &RequestHead<'_>,
+        path: Option<&str>,
+    ) -> Result<Arrival, Reason> {
+        let path = path.ok_or(Reason::UnknownServer)?;
+        let host = &*self.host;
         let fact = |key, value: &str, provenance| Fact {
             key,
             value: bounded(value).into(),
             provenance,
         };
         self.facts = vec![
-            fact("endpoint.host", &host, Provenance::Claimed),
-            fact("endpoint.path", &path, Provenance::Claimed),
+            fact("endpoint.host", host, Provenance::Claimed),
+            fact("endpoint.path", path, Provenance::Claimed),
             fact("endpoint.cluster", head.cluster, Provenance::Verified),
         ];
         match head.route_server {
             Some(name) => {
                 self.facts
                     .push(fact("route.server", name, Provenance::Verified));
-                policy.locate_named(name, head.cluster)
+                policy.locate_named(name, (host, path), head.cluster)
             }
-            None => policy.locate(&host, &path, head.cluster),
+            None => policy.locate(host, path, head.cluster),
         }
     }
 
@@ -154,70 +194,6 @@ impl Exchange {
         self.resumes = event.is_some();
         self.asked.protocol_version = self.claims.protocol_version.text().map(Box::from);
         Ok(())
-    }
-
-    /// Finds the principal, or what must be verified first.
-    fn authenticate(
-        &mut self,
-        policy: &Policy,
-        server: &Server,
-        headers: Headers<'_>,
-        tokens: &TokenCache,
-    ) -> Result<Option<SignatureCheck>, Option<TokenError>> {
-        let header = headers
-            .single("authorization")
-            .map_err(|Repeated| Some(TokenError::Scheme))?;
-        let Some(header) = header else {
-            return match server.authentication {
-                Authentication::Required => Err(None),
-                Authentication::Optional => Ok(None),
-            };
-        };
-        let now = self.context.now;
-        let bearer = token::bearer(header, &self.context.limits).map_err(Some)?;
-        self.keep_bearer(server, bearer);
-        if let Some(verified) = tokens.find(bearer, server.organization(), now) {
-            self.principal = Arc::clone(&verified.principal);
-            return Ok(None);
-        }
-        let token = token::read(
-            bearer,
-            policy,
-            server.organization(),
-            now,
-            &self.context.limits,
-        );
-        let token = token.map_err(Some)?;
-        let check = token.check.clone();
-        self.unverified = Some(Box::new((bearer.into(), token)));
-        Ok(Some(check))
-    }
-
-    /// Takes the answer to [`HeadStep::Verify`].
-    pub fn verified(&mut self, is_valid: bool, tokens: &mut TokenCache) -> HeadStep {
-        let policy = self.policy();
-        let (Some(pending), Some(policy)) = (self.unverified.take(), policy) else {
-            return HeadStep::Reply(self.refuse(Reason::InvalidToken, Subject::default()));
-        };
-        if !is_valid {
-            return HeadStep::Reply(self.refuse_token(Some(TokenError::Signature)));
-        }
-        let (bearer, token) = *pending;
-        let verified = Arc::new(token.into_verified());
-        self.principal = Arc::clone(&verified.principal);
-        let server = self.server.and_then(|index| policy.server(index));
-        tokens.insert(&bearer, server.map_or("", Server::organization), verified);
-        self.after_token(&policy)
-    }
-
-    pub(super) fn refuse_token(&mut self, error: Option<TokenError>) -> Reply {
-        let reason = if error.is_some() {
-            Reason::InvalidToken
-        } else {
-            Reason::NoToken
-        };
-        self.refuse(reason, Subject::default());
-        self.refusal(reason, None, None).token_reply(error)
     }
 
     /// A body must be plain JSON; what has none must not claim one.
@@ -247,7 +223,7 @@ impl Exchange {
     }
 
     /// The principal is known: a body is judged next; a request without one is judged now.
-    fn after_token(&mut self, policy: &Policy) -> HeadStep {
+    pub(super) fn after_token(&mut self, policy: &Policy) -> HeadStep {
         // What is wrong with a request is told to nobody before its token was accepted.
         if let Some(reason) = self.fault {
             return HeadStep::Reply(self.refuse(reason, Subject::default()));
@@ -265,7 +241,7 @@ impl Exchange {
         if let Err(reason) = self.bodiless(place.server) {
             return HeadStep::Reply(self.refuse(reason, subject));
         }
-        match self.judge(&place, &[Act::on_server(None)], subject) {
+        match self.judge_request(&place, &[Act::on_server(None)], subject) {
             Ok(subject) => {
                 let decision = self.decision(Verdict::Allow, Direction::ToServer, subject);
                 if let Err(reply) = self.go_on(decision) {

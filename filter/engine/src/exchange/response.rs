@@ -130,8 +130,8 @@ impl Exchange {
         }
         let policy = self.policy();
         let server = self
-            .server
-            .and_then(|index| policy.as_deref()?.server(index));
+            .arrival
+            .and_then(|arrival| policy.as_deref()?.server(arrival.server));
         let id = std::str::from_utf8(id).map_err(|_not_text| Reason::UnreadableResponse)?;
         let server = server.ok_or(Reason::UnreadableResponse)?;
         let token = self.binding(server).seal(Handle::Session, "", id);

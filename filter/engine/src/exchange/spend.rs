@@ -21,7 +21,7 @@ pub(super) struct Allowed {
 impl Exchange {
     /// The buckets that a call of tools spends from.
     pub(super) fn charges(&self, place: &Place<'_>, tools: &[&str]) -> Vec<Charge> {
-        let circumstances = self.circumstances(place.server);
+        let circumstances = self.circumstances();
         let Place { policy, index, .. } = *place;
         policy.charges(index, &self.principal, &circumstances, tools)
     }

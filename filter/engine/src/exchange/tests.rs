@@ -121,6 +121,7 @@ impl Site {
             unmatched: Unmatched::Refuse,
             decision_id: DecisionId::new([7; 16]),
             now,
+            may_wait: false,
         };
         let head = RequestHead {
             method: b"POST",
@@ -130,6 +131,7 @@ impl Site {
             cluster: "c",
             route_server: None,
             source: None,
+            vouched: Vouched::default(),
             ends: false,
         };
         let (mut exchange, step) = Exchange::open(context, &head, &TokenCache::new((1, 2), 4));

@@ -23,21 +23,21 @@ pub(super) struct Place<'p> {
 impl Exchange {
     /// Where this exchange's messages are judged; `None` before a server was found.
     pub(super) fn place<'p>(&self, policy: Option<&'p Policy>) -> Option<Place<'p>> {
-        let (policy, index) = policy.zip(self.server)?;
-        let server = policy.server(index)?;
-        let circumstances = self.circumstances(server);
+        let (policy, arrival) = policy.zip(self.arrival)?;
+        let server = policy.server(arrival.server)?;
+        let circumstances = self.circumstances();
         Some(Place {
             policy,
-            index,
+            index: arrival.server,
             server,
-            rules: policy.rules_for(index, &self.principal, &circumstances),
+            rules: policy.rules_for(arrival.server, &self.principal, &circumstances),
         })
     }
 
     /// What the messages of this exchange carry beside their principal.
-    pub(super) fn circumstances<'s>(&self, server: &'s Server) -> Circumstances<'s> {
+    pub(super) fn circumstances(&self) -> Circumstances<'_> {
         Circumstances {
-            workspace: server.workspace(),
+            workspace: &self.workspace,
             source: self.ids.source.as_deref().and_then(peer_address),
             now: self.context.now,
         }

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     hash::Hasher as _,
-    sync::Arc,
 };
 
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
@@ -11,7 +10,8 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use super::VerifiedToken;
 use crate::id::Time;
 
-/// Verified tokens of one policy, bounded, oldest out first.
+/// Verified tokens of one policy, bounded, oldest out first. What a token proves is remembered, not
+/// what it was accepted for: its audiences are looked at with every use.
 ///
 /// A key nobody outside knows makes the hash unpredictable, so that no choice of tokens makes the
 /// cache slow; the whole token is compared before an entry counts.
@@ -27,7 +27,7 @@ pub struct TokenCache {
 struct Entry {
     token: Box<str>,
     organization: Box<str>,
-    verified: Arc<VerifiedToken>,
+    verified: VerifiedToken,
 }
 
 impl TokenCache {
@@ -48,17 +48,17 @@ impl TokenCache {
     }
 
     /// What a token was found to prove for an organization, if it still does.
-    pub fn find(&self, token: &str, organization: &str, now: Time) -> Option<Arc<VerifiedToken>> {
+    pub fn find(&self, token: &str, organization: &str, now: Time) -> Option<&VerifiedToken> {
         let entry = self.tokens.get(&self.hash(token))?;
         let same = *entry.token == *token && *entry.organization == *organization;
-        (same && entry.verified.not_after > now).then(|| Arc::clone(&entry.verified))
+        (same && entry.verified.not_after > now).then_some(&entry.verified)
     }
 
     /// Remembers a token whose signature was checked.
-    pub fn insert(&mut self, token: &str, organization: &str, verified: Arc<VerifiedToken>) {
-        let hash = self.hash(token);
+    pub fn insert(&mut self, token: Box<str>, organization: &str, verified: VerifiedToken) {
+        let hash = self.hash(&token);
         let entry = Entry {
-            token: token.into(),
+            token,
             organization: organization.into(),
             verified,
         };

@@ -83,6 +83,7 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
                 trace_parent,
                 session_id,
                 source,
+                client_name,
             },
         principal,
         direction,
@@ -90,6 +91,7 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         method,
         rpc_id,
         server,
+        workspace,
         capability,
         arguments,
         verdict,
@@ -113,7 +115,15 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
     pb::Decision {
         request_id: text(request_id),
         trace_parent: text(trace_parent),
-        principal: Some(principal_of(&principal, source, &server)),
+        principal: Some(pb::Principal {
+            workspace: derived(&workspace),
+            organization: derived(organization_id(&server)),
+            source: Some(match source {
+                Some(source) => attribute(&source, pb::Provenance::Verified),
+                None => absent(),
+            }),
+            ..principal_of(&principal, client_name)
+        }),
         session: session_id.map(session),
         direction: match direction {
             Direction::ToServer => pb::Direction::ToServer.into(),
@@ -188,59 +198,78 @@ fn outcome_event(event: OutcomeEvent) -> pb::Outcome {
     }
 }
 
-/// A principal as it acts at a server.
-pub(crate) fn principal_of(
-    principal: &Principal,
-    source: Option<Box<str>>,
-    server: &str,
-) -> pb::Principal {
+/// Who acted, each field with how it is known: what a token or certificate says was verified, what a
+/// client says of itself is claimed.
+fn principal_of(principal: &Principal, client_name: Option<Box<str>>) -> pb::Principal {
     let Principal {
         user,
         groups,
-        has_more_groups: _,
-        token_roles: _,
-        team: _,
-        agent: _,
-        client: _,
-        scopes: _,
+        has_more_groups,
+        token_roles,
+        team,
+        agent,
+        client,
+        scopes,
         issuer,
         token_id_digest,
     } = principal;
     let verified = |value: &Option<Box<str>>| match value {
         Some(value) => attribute(value, pb::Provenance::Verified),
-        None => attribute("", pb::Provenance::Absent),
+        None => absent(),
     };
-    let mut segments = server.split('/').skip(1).step_by(2);
-    let mut derived = || {
-        segments
-            .next()
-            .map(|id| attribute(id, pb::Provenance::Derived))
+    // Without a user a list has nothing to say, not even that there are none.
+    let listed = match user {
+        Some(_) => pb::Provenance::Verified,
+        None => pb::Provenance::Absent,
     };
-    let organization = derived();
-    let workspace = derived();
-    let groups_provenance = if user.is_some() {
-        pb::Provenance::Verified
-    } else {
-        pb::Provenance::Absent
-    };
+    let texts = |texts: &[Box<str>]| texts.iter().map(ToString::to_string).collect();
     pb::Principal {
         user: Some(verified(user)),
         issuer: Some(verified(issuer)),
         token_id_digest: token_id_digest
             .map(|digest| digest.as_bytes().to_vec())
             .unwrap_or_default(),
-        groups: groups.iter().map(ToString::to_string).collect(),
-        groups_provenance: groups_provenance.into(),
-        roles: Vec::new(),
-        team: None,
-        workspace,
-        organization,
-        agent: None,
-        client: None,
-        source: source.map(|source| attribute(&source, pb::Provenance::Verified)),
-        scopes: Vec::new(),
-        roles_provenance: pb::Provenance::Absent.into(),
+        groups: texts(groups),
+        groups_provenance: listed.into(),
+        has_more_groups: *has_more_groups,
+        roles: texts(token_roles),
+        roles_provenance: listed.into(),
+        team: Some(verified(team)),
+        workspace: None,
+        organization: None,
+        agent: Some(verified(agent)),
+        client: Some(match (client, client_name) {
+            (None, Some(name)) => attribute(&name, pb::Provenance::Claimed),
+            (client, _) => verified(client),
+        }),
+        source: None,
+        scopes: texts(scopes),
     }
+}
+
+/// A principal as it acts at a server, in a workspace.
+pub(crate) fn acting(principal: &Principal, server: &str, workspace: &str) -> pb::Principal {
+    pb::Principal {
+        organization: derived(organization_id(server)),
+        workspace: derived(workspace),
+        ..principal_of(principal, None)
+    }
+}
+
+/// The id of the organization that a resource belongs to.
+fn organization_id(name: &str) -> &str {
+    name.split('/').nth(1).unwrap_or_default()
+}
+
+fn derived(value: &str) -> Option<pb::Attribute> {
+    Some(match value {
+        "" => absent(),
+        value => attribute(value, pb::Provenance::Derived),
+    })
+}
+
+fn absent() -> pb::Attribute {
+    attribute("", pb::Provenance::Absent)
 }
 
 fn attribute(value: &str, provenance: pb::Provenance) -> pb::Attribute {

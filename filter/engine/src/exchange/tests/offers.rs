@@ -44,7 +44,7 @@ fn in_workspace<'p>(policy: &'p Policy, workspace: &str) -> RulesFor<'p> {
         source: None,
         now: Time::default(),
     };
-    policy.rules_for(server, &Principal::anonymous(), &circumstances)
+    policy.rules_for(server.server, &Principal::anonymous(), &circumstances)
 }
 
 fn allows_tool(policy: &Policy, workspace: &str, tool: &str) -> bool {

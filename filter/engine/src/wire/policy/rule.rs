@@ -88,7 +88,10 @@ impl TryFrom<pb::Rule> for Rule {
 
 /// Globs over methods, each of which must match one that there is: a misspelt one would allow or
 /// deny nothing.
-fn methods_of(patterns: Vec<String>, names_capability: bool) -> Result<Vec<Glob>, Invalid> {
+pub(super) fn methods_of(
+    patterns: Vec<String>,
+    names_capability: bool,
+) -> Result<Vec<Glob>, Invalid> {
     let globs = globs("methods", patterns)?;
     let fits = |method: &&Method| !names_capability || method.acts_on_a_capability();
     let is_dead = |glob: &Glob| {

@@ -5,9 +5,16 @@ use chancery_proto::policy::v1 as pb;
 use super::{
     super::{Invalid, shown},
     dispatcher::dispatchers as dispatchers_of,
-    each, is_id, named, not_yet,
+    each, globs, is_id, named,
+    rule::methods_of,
 };
-use crate::server::{Authentication, Endpoint, OnDenied, Server, Upstream, normalise};
+use crate::{
+    scope::{ScopeRequirement, is_scope},
+    server::{
+        Audience, Authentication, Endpoint, OnDenied, ResourceUrl, Server, Upstream, is_host,
+        normalise,
+    },
+};
 
 impl TryFrom<pb::Server> for Server {
     type Error = Invalid;
@@ -24,7 +31,6 @@ impl TryFrom<pb::Server> for Server {
             scopes,
             upstream,
         } = message;
-        not_yet("scopes", scopes.is_empty())?;
         let name = named(name, ["organizations", "workspaces", "servers"])?;
         if endpoints.is_empty() {
             return Err(Invalid::new("endpoints", "none", "at least one endpoint"));
@@ -47,15 +53,19 @@ impl TryFrom<pb::Server> for Server {
                 return Err(Invalid::new("on_denied", on_denied, "`reveal` or `hide`"));
             }
         };
-        let endpoints = each("endpoints", endpoints, Endpoint::try_from)?;
         let upstream = upstream.map(|upstream| called_as(&name, upstream));
         let upstream = upstream.transpose()?;
+        let workspace = name.split('/').nth(3).unwrap_or_default();
+        let endpoints = each("endpoints", endpoints, |message| {
+            endpoint(message, workspace)
+        })?;
         Ok(Self {
             name,
             endpoints,
             authentication,
             on_denied,
             origins: each("origins", origins, origin)?,
+            scopes: each("scopes", scopes, ScopeRequirement::try_from)?,
             environment: environment_of(environment)?,
             dispatchers: dispatchers_of(dispatchers)?,
             upstream,
@@ -102,50 +112,102 @@ fn origin(text: String) -> Result<Box<str>, Invalid> {
     Err(Invalid::new("", shown(&text), expected))
 }
 
-impl TryFrom<pb::Endpoint> for Endpoint {
+/// A place of a server that is registered in `own_workspace`.
+fn endpoint(message: pb::Endpoint, own_workspace: &str) -> Result<Endpoint, Invalid> {
+    let pb::Endpoint {
+        cluster,
+        host,
+        path,
+        workspace,
+        audiences,
+        resource,
+    } = message;
+    if cluster.is_empty() {
+        return Err(Invalid::new(
+            "cluster",
+            "nothing",
+            "the name of an Envoy cluster",
+        ));
+    }
+    match normalise(&host, &path) {
+        Some((_, normal)) if normal == path => {}
+        Some(_) | None => {
+            let expected = "an absolute path without query, `//`, `.`, `..` or escapes of them";
+            return Err(Invalid::new("path", shown(&path), expected));
+        }
+    }
+    if !is_host(&host) {
+        let expected = "a lower-case host, with `:port` where clients dial one, or nothing for any";
+        return Err(Invalid::new("host", shown(&host), expected));
+    }
+    let resource = if resource.is_empty() {
+        None
+    } else {
+        let expected = "an absolute URL of `https` or `http` without query and fragment";
+        let url = ResourceUrl::parse(&resource);
+        Some(url.ok_or_else(|| Invalid::new("resource", shown(&resource), expected))?)
+    };
+    Ok(Endpoint {
+        path: path.into(),
+        host: Some(host).filter(|host| !host.is_empty()).map(Box::from),
+        cluster: cluster.into(),
+        workspace: workspace_id(workspace)?.unwrap_or_else(|| own_workspace.into()),
+        audiences: each("audiences", audiences, Audience::try_from)?,
+        resource,
+    })
+}
+
+/// The id of a workspace, if one is named.
+fn workspace_id(id: String) -> Result<Option<Box<str>>, Invalid> {
+    match &*id {
+        "" => Ok(None),
+        text if is_id(text) => Ok(Some(id.into())),
+        text => {
+            let expected = "the id of a workspace, 1 to 63 of `a-z`, `0-9`, `-`";
+            Err(Invalid::new("workspace", shown(text), expected))
+        }
+    }
+}
+
+impl TryFrom<pb::Audience> for Audience {
     type Error = Invalid;
 
-    fn try_from(message: pb::Endpoint) -> Result<Self, Invalid> {
-        let pb::Endpoint {
-            cluster,
-            host,
-            path,
-            workspace,
-            audiences,
-            resource,
-        } = message;
-        not_yet("workspace", workspace.is_empty())?;
-        not_yet("audiences", audiences.is_empty())?;
-        not_yet("resource", resource.is_empty())?;
-        if cluster.is_empty() {
-            return Err(Invalid::new(
-                "cluster",
-                "nothing",
-                "the name of an Envoy cluster",
-            ));
+    fn try_from(message: pb::Audience) -> Result<Self, Invalid> {
+        let pb::Audience { value, workspace } = message;
+        if value.is_empty() {
+            return Err(Invalid::new("value", "nothing", "the exact `aud`"));
         }
-        match normalise(&host, &path) {
-            Some((_, normal)) if normal == path => {}
-            Some(_) | None => {
-                let expected = "an absolute path without query, `//`, `.`, `..` or escapes of them";
-                return Err(Invalid::new("path", shown(&path), expected));
-            }
-        }
-        let is_host = |byte: u8| byte.is_ascii_graphic() && !b"/?#@\\*".contains(&byte);
-        if !host.bytes().all(is_host) || host != host.to_ascii_lowercase() {
-            let expected =
-                "a lower-case host, with `:port` where clients dial one, or nothing for any";
-            return Err(Invalid::new("host", shown(&host), expected));
-        }
-        let host = if host.is_empty() {
-            None
-        } else {
-            Some(host.into())
-        };
         Ok(Self {
-            path: path.into(),
-            host,
-            cluster: cluster.into(),
+            value: value.into(),
+            workspace: workspace_id(workspace)?,
+        })
+    }
+}
+
+impl TryFrom<pb::ScopeRequirement> for ScopeRequirement {
+    type Error = Invalid;
+
+    fn try_from(message: pb::ScopeRequirement) -> Result<Self, Invalid> {
+        let pb::ScopeRequirement {
+            scopes,
+            tools,
+            methods,
+        } = message;
+        if scopes.is_empty() {
+            return Err(Invalid::new("scopes", "none", "at least one scope"));
+        }
+        let scope = |scope: String| match is_scope(&scope) {
+            true => Ok(scope.into()),
+            false => {
+                let expected = "one scope, without spaces, quotes and backslashes";
+                Err(Invalid::new("", shown(&scope), expected))
+            }
+        };
+        let names_tools = !tools.is_empty();
+        Ok(Self {
+            scopes: each("scopes", scopes, scope)?,
+            tools: globs("tools", tools)?,
+            methods: methods_of(methods, names_tools)?,
         })
     }
 }
