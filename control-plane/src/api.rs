@@ -7,6 +7,7 @@ mod error;
 mod instance;
 mod node;
 mod page;
+mod policy;
 mod resource;
 mod store_key;
 

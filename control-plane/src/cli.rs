@@ -1,11 +1,14 @@
 //! The command line.
 //!
 //! It talks to a control plane through the admin and audit APIs alone, as any other client could;
-//! only `serve` knows the control plane's inside.
+//! only `serve` and `test` know the control plane's inside, the one to run it and the other to judge
+//! without it.
 
 mod apply;
 mod audit;
 mod batch;
+mod can_i;
+mod candidate;
 mod check;
 mod connect;
 mod console;
@@ -14,6 +17,8 @@ mod delete;
 mod diff;
 mod document;
 mod exit;
+mod explain;
+mod explanation;
 mod files;
 mod get;
 mod keygen;
@@ -23,17 +28,22 @@ mod name;
 mod nodes;
 mod output;
 mod path;
+mod principal;
 mod problem;
 mod render;
+mod replay;
 mod schema;
 mod secret;
 mod serve;
+mod simulate;
 mod stored;
 mod table;
+mod test;
 mod time;
 mod violation;
 mod visible;
 mod warning;
+mod who_can;
 mod yaml;
 
 use std::{
@@ -97,6 +107,12 @@ enum Command {
     Diff(diff::DiffArgs),
     Get(get::GetArgs),
     Delete(delete::DeleteArgs),
+    Simulate(simulate::SimulateArgs),
+    Explain(explain::ExplainArgs),
+    WhoCan(who_can::WhoCanArgs),
+    CanI(can_i::CanIArgs),
+    Replay(replay::ReplayArgs),
+    Test(test::TestArgs),
     Nodes(nodes::NodesArgs),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -224,6 +240,12 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::Diff(args) => diff::run(&args, &context, console).await,
         Command::Get(args) => get::run(&args, &context, console).await,
         Command::Delete(args) => delete::run(&args, &context, console).await,
+        Command::Simulate(args) => simulate::run(&args, &context, console).await,
+        Command::Explain(args) => explain::run(&args, &context, console).await,
+        Command::WhoCan(args) => who_can::run(&args, &context, console).await,
+        Command::CanI(args) => can_i::run(&args, &context, console).await,
+        Command::Replay(args) => replay::run(&args, &context, console).await,
+        Command::Test(args) => test::run(&args, &context, console),
         Command::Nodes(args) => nodes::run(&args, &context, console).await,
         Command::Credentials(command) => credentials::run(&command, &context, console).await,
         Command::Keys(command) => keys::run(&command, &context, console).await,

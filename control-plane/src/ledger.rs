@@ -4,6 +4,7 @@
 //! `fdatasync`, and only then says so. An entry is known by node, instance and sequence, and kept
 //! once however often it is sent.
 
+pub mod decision;
 mod read;
 mod segment;
 

@@ -16,5 +16,6 @@ pub mod sealing;
 pub mod secrets;
 pub mod serve;
 pub mod signing;
+pub mod simulate;
 pub mod snapshot;
 pub mod store;

@@ -1,5 +1,6 @@
 //! The resources: checked, stored and published as one.
 
+pub mod candidate;
 mod credential;
 mod reference;
 mod secret;
@@ -213,6 +214,14 @@ impl Registry {
             .into_iter()
             .map(|organization| sealing::keys(&self.secrets, organization, now_seconds))
             .collect()
+    }
+
+    /// A snapshot that was published by this store. Blocks on the store.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn snapshot(&self, version: u64) -> Result<Option<Snapshot>, RegistryError> {
+        Ok(self.store.snapshot(version)?)
     }
 
     fn lock(&self) -> MutexGuard<'_, Arc<Resources>> {

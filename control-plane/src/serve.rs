@@ -19,8 +19,9 @@ use chancery_proto::{
         identity_provider_service_server::IdentityProviderServiceServer,
         instance_service_server::InstanceServiceServer, offer_service_server::OfferServiceServer,
         organization_service_server::OrganizationServiceServer,
-        quota_service_server::QuotaServiceServer, role_service_server::RoleServiceServer,
-        rule_service_server::RuleServiceServer, server_service_server::ServerServiceServer,
+        policy_service_server::PolicyServiceServer, quota_service_server::QuotaServiceServer,
+        role_service_server::RoleServiceServer, rule_service_server::RuleServiceServer,
+        server_service_server::ServerServiceServer,
         store_key_service_server::StoreKeyServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
@@ -234,6 +235,7 @@ fn add_services(routes: &mut RoutesBuilder, control_plane: &ControlPlane) {
         .add_service(BindingServiceServer::new(control_plane.clone()))
         .add_service(OrganizationServiceServer::new(control_plane.clone()))
         .add_service(ApplyServiceServer::new(control_plane.clone()))
+        .add_service(PolicyServiceServer::new(control_plane.clone()))
         .add_service(InstanceServiceServer::new(control_plane.clone()))
         .add_service(StoreKeyServiceServer::new(control_plane.clone()))
         .add_service(AuditServiceServer::new(control_plane.clone()));

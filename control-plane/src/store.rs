@@ -183,21 +183,34 @@ impl Store {
     /// # Errors
     /// Where it cannot be read.
     pub fn newest_snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
+        let newest =
+            self.connection()
+                .query_row("SELECT max(version) FROM snapshots", [], |row| {
+                    row.get::<_, Option<i64>>(0)
+                })?;
+        newest.map_or(Ok(None), |version| self.snapshot(version.unsigned_abs()))
+    }
+
+    /// A published snapshot.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn snapshot(&self, version: u64) -> Result<Option<Snapshot>, StoreError> {
         let connection = self.connection();
-        let newest = connection
+        let manifest = connection
             .query_row(
-                "SELECT version, manifest FROM snapshots ORDER BY version DESC LIMIT 1",
-                [],
-                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)),
+                "SELECT manifest FROM snapshots WHERE version = ?1",
+                [integer(version)],
+                |row| row.get::<_, Vec<u8>>(0),
             )
             .optional()?;
-        let Some((version, manifest)) = newest else {
+        let Some(manifest) = manifest else {
             return Ok(None);
         };
         let mut statement = connection.prepare(
             "SELECT digest, content FROM sections JOIN snapshot_sections USING (digest) WHERE version = ?1",
         )?;
-        let rows = statement.query_map([version], |row| {
+        let rows = statement.query_map([integer(version)], |row| {
             Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
         })?;
         let mut sections = BTreeMap::new();
@@ -209,7 +222,7 @@ impl Store {
         }
         Ok(Some(Snapshot {
             epoch: self.epoch,
-            version: version.unsigned_abs(),
+            version,
             manifest,
             signatures: Vec::new(),
             sections,

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod tests {
+    mod seeing;
+
     use std::{
         fs,
         io::{BufRead as _, BufReader, Write as _},
@@ -48,7 +50,11 @@ spec:
 
     impl Site {
         fn start() -> Self {
-            let folder = tempfile::tempdir().unwrap();
+            Self::start_in(tempfile::tempdir().unwrap())
+        }
+
+        /// Starts with what is in `data`, which may be nothing.
+        fn start_in(folder: TempDir) -> Self {
             let mut server = Command::new(PROGRAM)
                 .args(["serve", "--listen", "127.0.0.1:0", "--insecure-development"])
                 .arg("--data-dir")

@@ -196,6 +196,9 @@ pub struct Decision {
     pub capability: Option<String>,
     /// The verified user.
     pub user: Option<String>,
+    /// Fields of the principal by name, each as `provenance value`.
+    #[serde(default)]
+    pub principal: BTreeMap<String, String>,
     /// The protocol version.
     pub protocol_version: Option<String>,
     /// Detector, pointer, count.

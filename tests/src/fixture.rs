@@ -7,7 +7,8 @@ use chancery::{
     resource::Resource,
     snapshot::{self, BuildError, Features},
 };
-use serde_json::Value;
+use chancery_engine::principal::Principal;
+use serde_json::{Value, json};
 
 use crate::{
     identity::{Algorithm, Flaw, IdentityError, IdentityProvider},
@@ -49,6 +50,25 @@ pub enum FixtureError {
     /// A token name that a case uses and nobody mints.
     #[error("there is no token `{0}`")]
     UnknownToken(String),
+}
+
+/// What tokens for the ledger say beside their user, by the names that cases use.
+fn ledger_claims(token: &str) -> Option<serde_json::Map<String, Value>> {
+    let ledger = "https://ledger.test/mcp";
+    let red = "https://red.ledger.test/mcp";
+    let claims = match token {
+        "ledger-reader" => json!({
+            "aud": ledger, "scope": "ledger", "roles": ["clerk"], "team": "books",
+            "azp": "cli", "act": { "sub": "bot-7" },
+        }),
+        "ledger-writer" => json!({ "aud": [ledger, "x"], "scp": ["ledger", "ledger.write"] }),
+        "ledger-unscoped" => json!({ "aud": ledger }),
+        "ledger-red" => json!({ "aud": red, "scope": "ledger" }),
+        "ledger-both" => json!({ "aud": [ledger, red], "scope": "ledger" }),
+        "ledger-bad-roles" => json!({ "aud": ledger, "roles": { "clerk": true } }),
+        _ => return None,
+    };
+    claims.as_object().cloned()
 }
 
 impl Fixture {
@@ -104,17 +124,14 @@ impl Fixture {
     /// Where the name is not known or the token cannot be made.
     pub fn token(&self, name: &str) -> Result<String, FixtureError> {
         let provider = &self.provider;
-        let (user, groups): (&str, &[&str]) = match name {
-            "sue" => ("sue@example.test", &["support"]),
-            "otto" => ("otto@example.test", &["ops"]),
-            "nobody" => ("nobody@example.test", &[]),
-            "carl" => ("carl@example.test", &[]),
-            "lena" => ("lena@example.test", &[]),
-            "mute" => ("mute@example.test", &[]),
-            _ => ("alice@example.test", &["dev"]),
-        };
+        let (user, groups) = bearer(name);
+        if let Some(extra) = ledger_claims(name) {
+            let mut claims = provider.claims("lee@example.test", &["books"]);
+            claims.extend(extra);
+            return Ok(provider.sign(Algorithm::EdDsa, &claims)?);
+        }
         let flaw = match name {
-            "alice" | "sue" | "otto" | "nobody" | "carl" | "lena" | "mute" => {
+            good if GOOD.contains(&good) => {
                 return Ok(provider.token(user, groups)?);
             }
             "alice-eddsa" => {
@@ -142,8 +159,37 @@ impl Fixture {
         Ok(provider.flawed(flaw, user, groups)?)
     }
 
+    /// Who the token by this name proves to be. `None`: it proves nothing.
+    pub fn principal(name: &str) -> Option<Principal> {
+        let is_good =
+            GOOD.contains(&name) || ["alice-eddsa", "alice-rs256", "alice-es256"].contains(&name);
+        let (user, groups) = bearer(name);
+        is_good.then(|| Principal {
+            user: Some(user.into()),
+            groups: groups.iter().map(|group| (*group).into()).collect(),
+            issuer: Some(ISSUER.into()),
+            ..Principal::default()
+        })
+    }
+
     /// The provider's document.
     pub fn provider_document(&self) -> Value {
         self.provider.resource("tests")
+    }
+}
+
+/// Tokens without a flaw, signed as most are.
+const GOOD: [&str; 7] = ["alice", "sue", "otto", "nobody", "carl", "lena", "mute"];
+
+/// Whom a token by this name is made out to: a user, and groups.
+fn bearer(name: &str) -> (&'static str, &'static [&'static str]) {
+    match name {
+        "sue" => ("sue@example.test", &["support"]),
+        "otto" => ("otto@example.test", &["ops"]),
+        "nobody" => ("nobody@example.test", &[]),
+        "carl" => ("carl@example.test", &[]),
+        "lena" => ("lena@example.test", &[]),
+        "mute" => ("mute@example.test", &[]),
+        _ => ("alice@example.test", &["dev"]),
     }
 }

@@ -138,7 +138,12 @@ impl IdentityProvider {
             "apiVersion": "chancery.dev/v1",
             "kind": "IdentityProvider",
             "metadata": { "name": name },
-            "spec": { "issuer": self.issuer, "audiences": [self.audience], "jwks": self.jwks() },
+            "spec": {
+                "issuer": self.issuer,
+                "audiences": [self.audience],
+                "jwks": self.jwks(),
+                "claims": { "roles": "$.roles", "team": "$.team" },
+            },
         })
     }
 

@@ -103,6 +103,14 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
     }
 }
 
+/// No record of a decision.
+pub(super) fn no_decision(id: &str) -> Status {
+    let message = format!("there is no decision `{id}` in the record");
+    let mut details = ErrorDetails::new();
+    details.set_resource_info("decision", id, "", "there is none of this id");
+    status(Code::NotFound, "NOT_FOUND", message, details)
+}
+
 pub(super) fn sealing(error: &SealingError) -> Status {
     let message = error.to_string();
     tracing::error!(error = %message, "there are no sealing keys");

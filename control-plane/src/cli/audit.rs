@@ -17,6 +17,7 @@ use super::{
     connect::{Connection, MAX_ANSWER_BYTES},
     console::Console,
     exit::{Exit, Failure},
+    explain,
     output::Format,
     render,
     time::When,
@@ -84,7 +85,7 @@ pub(crate) struct FilterArgs {
     #[arg(long, value_enum)]
     verdict: Option<VerdictArg>,
     /// A decision id, 32 hexadecimal digits: the decision and its outcome
-    #[arg(long, value_name = "ID", value_parser = decision_id)]
+    #[arg(long, value_name = "ID", value_parser = explain::decision_id)]
     decision: Option<String>,
 }
 
@@ -115,15 +116,6 @@ impl FilterArgs {
             start_time: None,
             end_time: None,
         }
-    }
-}
-
-fn decision_id(text: &str) -> Result<String, &'static str> {
-    let is_id = text.len() == 32 && text.chars().all(|c| c.is_ascii_hexdigit());
-    if is_id {
-        Ok(text.to_lowercase())
-    } else {
-        Err("expected 32 hexadecimal digits")
     }
 }
 

@@ -167,7 +167,7 @@ pub(crate) struct Unreadable {
 /// A field that says nothing is an oversight, such as a list whose last item was deleted; what is
 /// optional is left out instead. So `null` is in no schema, but where any scalar is meant.
 #[derive(Clone, Debug)]
-struct WithoutNull;
+pub(crate) struct WithoutNull;
 
 impl schemars::transform::Transform for WithoutNull {
     fn transform(&mut self, schema: &mut Schema) {

@@ -43,7 +43,7 @@ pub(crate) fn explain(
     }
 }
 
-fn place(field: &str, message: String, batch: &Batch) -> Problem {
+pub(crate) fn place(field: &str, message: String, batch: &Batch) -> Problem {
     let placed = Path::parse(field).ok().and_then(|path| {
         let (Step::Field(first), [Step::Index(index), rest @ ..]) = path.steps().split_first()?
         else {

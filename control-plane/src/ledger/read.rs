@@ -1,6 +1,6 @@
 //! Finds records by reading segments. Indexes come with the search that needs them.
 
-use std::sync::PoisonError;
+use std::{ops::ControlFlow, sync::PoisonError};
 
 use chancery_proto::audit::v1::{Entry, Record, RecordFilter, Verdict, entry::Event};
 use prost::Message as _;
@@ -178,5 +178,22 @@ impl Ledger {
             found.extend(wanted.map(|(position, record)| Positioned { position, record }));
         }
         Ok(found)
+    }
+
+    /// Shows every record, oldest first, until told to stop; no more than one segment is held.
+    /// Blocks on the disk.
+    ///
+    /// # Errors
+    /// Where a segment cannot be read.
+    pub fn visit(
+        &self,
+        mut each: impl FnMut(Record) -> ControlFlow<()>,
+    ) -> Result<(), LedgerError> {
+        for segment in self.segments_now() {
+            if segment.visit(&mut each)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 }

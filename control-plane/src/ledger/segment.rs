@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
+    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
@@ -60,10 +61,24 @@ impl Segment {
 
     /// Its durable records, oldest first.
     pub(super) fn read(&self) -> Result<Vec<Record>, LedgerError> {
+        let bytes = self.durable()?;
+        Ok(frames(&bytes).map(|(_, record)| record).collect())
+    }
+
+    /// Shows its durable records one by one, oldest first, until told to stop.
+    pub(super) fn visit(
+        &self,
+        each: impl FnMut(Record) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, LedgerError> {
+        let bytes = self.durable()?;
+        Ok(frames(&bytes).map(|(_, record)| record).try_for_each(each))
+    }
+
+    fn durable(&self) -> Result<Vec<u8>, LedgerError> {
         let mut bytes = fs::read(&self.path).map_err(io_error(&self.path))?;
         // What is being written behind them is not theirs yet.
         bytes.truncate(usize::try_from(self.bytes).unwrap_or(usize::MAX));
-        Ok(frames(&bytes).map(|(_, record)| record).collect())
+        Ok(bytes)
     }
 }
 

@@ -32,7 +32,6 @@ fn default_claims() -> policy::ClaimMapping {
     policy::ClaimMapping {
         user: "$.sub".to_owned(),
         groups: "$.groups".to_owned(),
-        client: "$.client_id".to_owned(),
         ..policy::ClaimMapping::default()
     }
 }
@@ -61,15 +60,6 @@ fn policy_identity_provider(
     let mut claims = claims.unwrap_or_else(default_claims);
     if claims.user.is_empty() && claims.agent.is_empty() {
         "$.sub".clone_into(&mut claims.user);
-    }
-    for (field, path) in [
-        ("claims.user", &claims.user),
-        ("claims.groups", &claims.groups),
-    ] {
-        if !path.is_empty() && claim_path(path).is_none() {
-            let expected = "a singular JSONPath of names, such as `$.realm_access.roles`";
-            return Err(invalid(field, format!("`{path}`"), expected));
-        }
     }
     let source = match policy::IdentitySource::try_from(source) {
         Ok(policy::IdentitySource::Unspecified) => policy::IdentitySource::Token.into(),
@@ -109,67 +99,4 @@ fn policy_identity_provider(
         access_tokens_only,
         has_key_set: is_token && jwks.is_empty(),
     })
-}
-
-/// Reads a singular JSONPath (RFC 9535 section 2.3.5.1) made of names: `$.a['b'].c`.
-fn claim_path(text: &str) -> Option<Vec<String>> {
-    let mut rest = text.strip_prefix('$')?;
-    let mut keys = Vec::new();
-    while !rest.is_empty() {
-        let (key, after) = if let Some(dotted) = rest.strip_prefix('.') {
-            let end = dotted.find(['.', '[']).unwrap_or(dotted.len());
-            let (key, after) = dotted.split_at_checked(end)?;
-            let is_name = |c: char| c.is_alphanumeric() || c == '_';
-            if !key.chars().all(is_name) || key.starts_with(|c: char| c.is_ascii_digit()) {
-                return None;
-            }
-            (key, after)
-        } else {
-            let bracket = rest.strip_prefix('[')?;
-            let quote = bracket
-                .chars()
-                .next()
-                .filter(|quote| ['\'', '"'].contains(quote))?;
-            let (key, after) = bracket.get(1..)?.split_once(quote)?;
-            if key.contains('\\') {
-                return None;
-            }
-            (key, after.strip_prefix(']')?)
-        };
-        if key.is_empty() {
-            return None;
-        }
-        keys.push(key.to_owned());
-        rest = after;
-    }
-    if keys.is_empty() { None } else { Some(keys) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_singular_paths() {
-        let cases = [
-            ("$.sub", Some(vec!["sub"])),
-            ("$.realm_access.roles", Some(vec!["realm_access", "roles"])),
-            (
-                "$['https://x.example/groups']",
-                Some(vec!["https://x.example/groups"]),
-            ),
-            ("$.a[\"b\"].c", Some(vec!["a", "b", "c"])),
-            ("$", None),
-            ("sub", None),
-            ("$..sub", None),
-            ("$.a[0]", None),
-            ("$.*", None),
-            ("$.a-b", None),
-        ];
-        for (text, expected) in cases {
-            let keys = claim_path(text);
-            let expected = expected.map(|keys| keys.into_iter().map(str::to_owned).collect());
-            assert_eq!(keys, expected, "{text}");
-        }
-    }
 }

@@ -19,6 +19,7 @@
 //! one decision entry is made for the request, and one outcome entry for what was forwarded.
 
 mod answer;
+mod assume;
 mod body;
 mod capabilities;
 mod claims;
@@ -41,6 +42,7 @@ mod verdict;
 
 use std::sync::Arc;
 
+pub use assume::{Assumed, headers_with, task_handle};
 pub use body::BodyStep;
 use claims::HeaderClaims;
 pub use credential::CredentialStep;
@@ -60,6 +62,7 @@ use crate::{
         Capability, Content, DecisionEvent, Direction, Entry, Event, Fact, OutcomeEvent,
         OutcomeStatus, Pruned, RequestIds, bounded,
     },
+    explain::NearMiss,
     id::{DecisionId, Time},
     limits::Limits,
     message::{Era, Method},
@@ -142,6 +145,8 @@ pub struct Exchange {
     stream: Stream,
     phase: Phase,
     entries: Vec<Entry>,
+    /// Why rules did not apply, where that is asked.
+    near_misses: Option<Vec<NearMiss>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -220,6 +225,7 @@ impl Exchange {
             stream: Stream::default(),
             phase: Phase::Request,
             entries: Vec::new(),
+            near_misses: None,
         }
     }
 

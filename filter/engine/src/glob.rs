@@ -71,6 +71,11 @@ impl Glob {
         }
     }
 
+    /// The pattern.
+    pub fn as_str(&self) -> &str {
+        &self.pattern
+    }
+
     /// The name, if the glob names exactly one.
     pub fn as_literal(&self) -> Option<&str> {
         (self.kind == Kind::Literal).then_some(&*self.pattern)

@@ -11,6 +11,7 @@ pub mod credential;
 pub mod decide;
 pub mod entry;
 pub mod exchange;
+pub mod explain;
 pub mod glob;
 pub mod id;
 pub mod json;

@@ -245,12 +245,26 @@ impl Policy {
 
     /// The servers that are called with credentials, by their names.
     pub fn upstreams(&self) -> impl Iterator<Item = (&str, &Upstream)> {
-        let servers = self.servers.iter().map(|registered| &registered.server);
-        servers.filter_map(|server| Some((&*server.name, server.upstream.as_ref()?)))
+        self.servers()
+            .filter_map(|server| Some((&*server.name, server.upstream.as_ref()?)))
+    }
+
+    /// Every server.
+    pub fn servers(&self) -> impl Iterator<Item = &Server> {
+        self.servers.iter().map(|registered| &registered.server)
+    }
+
+    /// The server of a resource name.
+    pub fn find(&self, name: &str) -> Option<ServerIndex> {
+        let position = self
+            .servers
+            .iter()
+            .position(|registered| *registered.server.name == *name);
+        position.map(ServerIndex)
     }
 
     /// The rules that name a server, in the order of their names.
-    pub(crate) fn rules_of(&self, server: ServerIndex) -> impl Iterator<Item = &Rule> {
+    pub fn rules_of(&self, server: ServerIndex) -> impl Iterator<Item = &Rule> {
         let positions = self
             .servers
             .get(server.0)

@@ -145,6 +145,18 @@ impl Rule {
         !self.has_capabilities() && self.covers_method(Some(kind.method()))
     }
 
+    /// Whether the rule is about what an act acts on, through whatever method.
+    pub(crate) fn covers_target(&self, target: Target<'_>) -> bool {
+        let any = |globs: &[Glob], name: &str| globs.iter().any(|glob| glob.matches(name));
+        !self.has_capabilities()
+            || match target {
+                Target::Server => true,
+                Target::Tool(name) => any(&self.tools, name),
+                Target::Prompt(name) => any(&self.prompts, name),
+                Target::Resource(uri) => any(&self.resources, uri),
+            }
+    }
+
     fn has_capabilities(&self) -> bool {
         !(self.tools.is_empty() && self.prompts.is_empty() && self.resources.is_empty())
     }

@@ -84,15 +84,15 @@ impl Server {
         self.name.split("/workspaces/").next().unwrap_or_default()
     }
 
-    /// How a tool calls others, if it does.
-    pub fn dispatcher(&self, tool: &str) -> Option<&Dispatcher> {
-        self.dispatchers.iter().find(|known| *known.tool == *tool)
-    }
-
     /// The scopes that everything needs here.
     pub fn general_scopes(&self) -> impl Iterator<Item = &str> {
         let general = self.scopes.iter().filter(|scopes| scopes.is_general());
         general.flat_map(|general| general.scopes.iter().map(|scope| &**scope))
+    }
+
+    /// How a tool calls others, if it does.
+    pub fn dispatcher(&self, tool: &str) -> Option<&Dispatcher> {
+        self.dispatchers.iter().find(|known| *known.tool == *tool)
     }
 
     /// The id of the workspace it is registered in.

@@ -185,6 +185,10 @@ impl Differences {
                 .and_then(|principal| principal.user.as_ref());
             self.same("user", &principal.map(|user| &*user.value), &Some(&**user));
         }
+        for (name, expected) in &expected.principal {
+            let found = found.principal.as_ref().and_then(|p| attribute(p, name));
+            self.same(name, &found.unwrap_or_default(), expected);
+        }
         if let Some(findings) = &expected.findings {
             self.same("findings", &triples(&found.findings), findings);
         }
@@ -215,4 +219,31 @@ impl Differences {
 fn triples(findings: &[pb::Finding]) -> Vec<(String, String, u32)> {
     let triple = |f: &pb::Finding| (f.detector.clone(), f.pointer.clone(), f.count);
     findings.iter().map(triple).collect()
+}
+
+/// A field of a principal as `provenance value`.
+fn attribute(principal: &pb::Principal, name: &str) -> Option<String> {
+    let listed = |values: &[String], provenance: pb::Provenance| pb::Attribute {
+        value: values.join(","),
+        provenance: provenance.into(),
+    };
+    let found = match name {
+        "user" => principal.user.clone(),
+        "issuer" => principal.issuer.clone(),
+        "team" => principal.team.clone(),
+        "workspace" => principal.workspace.clone(),
+        "organization" => principal.organization.clone(),
+        "agent" => principal.agent.clone(),
+        "client" => principal.client.clone(),
+        "groups" => Some(listed(&principal.groups, principal.groups_provenance())),
+        "roles" => Some(listed(&principal.roles, principal.roles_provenance())),
+        _ => None,
+    }?;
+    let provenance = found.provenance().as_str_name();
+    let provenance = provenance.trim_start_matches("PROVENANCE_").to_lowercase();
+    Some(
+        format!("{provenance} {}", found.value)
+            .trim_end()
+            .to_owned(),
+    )
 }

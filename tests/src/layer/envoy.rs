@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The clusters of the case table. Each has a listener of its own that routes everything to it.
-const CLUSTERS: [&str; 3] = ["notes", "vault", "open"];
+const CLUSTERS: [&str; 4] = ["notes", "vault", "open", "tools"];
 
 /// Envoy, the control plane and the servers.
 #[derive(Debug)]

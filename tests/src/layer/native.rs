@@ -6,12 +6,13 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chancery_engine::{
     credential::Answer,
     exchange::{
-        BodyStep, Context, CredentialStep, Exchange, HeadStep, HeaderEdit, Headers, Judged,
-        RequestHead, ResponseHead, ResponseStep, Unmatched, Vouched,
+        Assumed, BodyStep, Context, CredentialStep, Exchange, HeadStep, HeaderEdit, Headers,
+        Judged, RequestHead, ResponseHead, ResponseStep, Unmatched, Vouched,
     },
     id::{DecisionId, Time},
     limits::Limits,
     policy::Policy,
+    principal::Principal,
     quota,
     refusal::Reply,
     seal::{Keyring, SealingKey},
@@ -59,18 +60,42 @@ impl Native {
 
     /// Runs a case with its token, if it has one.
     pub fn run(&mut self, case: &Case, token: Option<&str>) -> Observed {
+        let authorization = token.map(|token| format!("Bearer {token}").into_bytes());
+        let authorization = authorization.map(|value| ("authorization".to_owned(), value));
+        self.drive(case, authorization, |native, context, head| {
+            let (mut exchange, mut step) = Exchange::open(context, head, &native.tokens);
+            if let HeadStep::Verify = step {
+                let is_valid = exchange.signature_check().is_some_and(is_valid);
+                step = exchange.verified(is_valid, &mut native.tokens);
+            }
+            (exchange, step)
+        })
+    }
+
+    /// Runs a case as a principal that nothing proves.
+    pub fn assume(&mut self, case: &Case, principal: &Principal) -> Observed {
+        let assumed = Assumed {
+            principal: Arc::new(principal.clone()),
+            is_explained: true,
+        };
+        self.drive(case, None, |_, context, head| {
+            Exchange::assume(context, head, &assumed)
+        })
+    }
+
+    fn drive(
+        &mut self,
+        case: &Case,
+        authorization: Option<(String, Vec<u8>)>,
+        begin: impl FnOnce(&mut Self, Context, &RequestHead<'_>) -> (Exchange, HeadStep),
+    ) -> Observed {
         let request = &case.request;
         let body = request.bytes();
         let mut headers: Vec<(String, Vec<u8>)> = request
             .headers()
             .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
             .collect();
-        headers.extend(token.map(|token| {
-            (
-                "authorization".to_owned(),
-                format!("Bearer {token}").into_bytes(),
-            )
-        }));
+        headers.extend(authorization);
         let context = Context {
             policy: Some(Arc::clone(&self.policy)),
             keys: Arc::clone(&self.keys),
@@ -92,11 +117,7 @@ impl Native {
             // Clients that have nothing to send say so in the head, but for POST.
             ends: body.is_empty() && request.method != "POST",
         };
-        let (mut exchange, mut step) = Exchange::open(context, &head, &self.tokens);
-        if let HeadStep::Verify = step {
-            let is_valid = exchange.signature_check().is_some_and(is_valid);
-            step = exchange.verified(is_valid, &mut self.tokens);
-        }
+        let (mut exchange, step) = begin(self, context, &head);
         let sent = match step {
             HeadStep::Reply(reply) => Err(reply),
             HeadStep::Pass | HeadStep::Verify | HeadStep::AwaitKey(_) => Ok((Vec::new(), body)),

@@ -18,11 +18,13 @@ document! {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct IdentityProviderSpec {
-    /// The exact `iss` of its tokens.
+    /// The exact `iss` of its tokens. Of certificates: `spiffe://` and the trust domain, or left out.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(min = 1))]
     issuer: String,
-    /// A token needs one of these in `aud`.
-    #[schemars(length(min = 1))]
+    /// A token needs one of these in `aud`. Where left out, it is good only at endpoints with audiences
+    /// of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     audiences: Vec<String>,
     /// Where its word is taken from: `token`, a bearer token, which the filter verifies;
     /// `envoy_metadata`, claims that Envoy's `jwt_authn` verified; or `peer_certificate`, the SPIFFE
@@ -136,11 +138,12 @@ struct Claims {
     /// To the team; principals have none where left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     team: Option<ClaimPath>,
-    /// To the agent that acts; principals have none where left out.
+    /// To the agent that acts; the `sub` of the outermost `act` (RFC 8693) where left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     agent: Option<ClaimPath>,
-    /// To the OAuth client.
-    client: ClaimPath,
+    /// To the OAuth client; `client_id` (RFC 9068), else `azp`, where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<ClaimPath>,
     /// Cut from the beginning of every group that begins with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     group_prefix: Option<String>,
@@ -154,7 +157,6 @@ struct ClaimPath(String);
 impl Claims {
     const USER: &'static str = "$.sub";
     const GROUPS: &'static str = "$.groups";
-    const CLIENT: &'static str = "$.client_id";
 
     fn into_message(self) -> policy::ClaimMapping {
         let Self {
@@ -173,7 +175,7 @@ impl Claims {
             roles: text(roles),
             team: text(team),
             agent: text(agent),
-            client: client.0,
+            client: text(client),
             group_prefix: group_prefix.unwrap_or_default(),
         }
     }
@@ -199,7 +201,7 @@ impl From<policy::ClaimMapping> for Claims {
             roles: unless_empty(roles).map(ClaimPath),
             team: unless_empty(team).map(ClaimPath),
             agent: unless_empty(agent).map(ClaimPath),
-            client: given(client, Self::CLIENT),
+            client: unless_empty(client).map(ClaimPath),
             group_prefix: unless_empty(group_prefix),
         }
     }

@@ -126,7 +126,6 @@ spec:
   claims:
     user: $.sub
     groups: $.groups
-    client: $.client_id
   leeway: 60s
 ",
     );

@@ -126,7 +126,7 @@ impl HeaderClaims {
 }
 
 /// What `Mcp-Name` repeats (MCP 2026-07-28, transports; the tasks extension for tasks).
-fn mirrored_name<'d>(call: &Call<'d>) -> Option<std::borrow::Cow<'d, str>> {
+pub(super) fn mirrored_name<'d>(call: &Call<'d>) -> Option<std::borrow::Cow<'d, str>> {
     let key = match call.method? {
         Method::ToolsCall | Method::PromptsGet => "name",
         Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => "uri",

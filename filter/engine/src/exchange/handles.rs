@@ -248,7 +248,7 @@ fn open_related(
     }
 }
 
-fn about_text(capability: Option<&Capability>) -> String {
+pub(super) fn about_text(capability: Option<&Capability>) -> String {
     match capability {
         None => String::new(),
         Some(Capability::Tool(name)) => format!("tool:{name}"),

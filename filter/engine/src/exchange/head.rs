@@ -3,7 +3,9 @@
 use percent_encoding::percent_decode_str;
 
 use super::{
-    Context, Exchange, HeaderClaims, HeaderEdit, Headers, Phase, Subject, Verb, Vouched, discovery,
+    Context, Exchange, HeaderClaims, HeaderEdit, Headers, Phase, Subject, Verb, Vouched,
+    assume::Identity,
+    discovery,
     headers::{Repeated, is_json},
     identity::{Addressee, Identified},
     strip,
@@ -69,15 +71,15 @@ impl Exchange {
     pub fn open(context: Context, head: &RequestHead<'_>, tokens: &TokenCache) -> (Self, HeadStep) {
         let mut exchange = Self::new(context);
         let step = exchange
-            .judge_head(head, tokens)
+            .judge_head(head, &Identity::Token(tokens))
             .unwrap_or_else(|reason| HeadStep::Reply(exchange.refuse(reason, Subject::default())));
         (exchange, step)
     }
 
-    fn judge_head(
+    pub(super) fn judge_head(
         &mut self,
         head: &RequestHead<'_>,
-        tokens: &TokenCache,
+        identity: &Identity<'_>,
     ) -> Result<HeadStep, Reason> {
         let session = head.headers.text("mcp-session-id");
         self.ids = RequestIds {
@@ -145,7 +147,13 @@ impl Exchange {
             server,
             endpoint,
         };
-        Ok(match self.identify(at, head, tokens) {
+        let identified = match identity {
+            Identity::Token(tokens) => self.identify(at, head, tokens),
+            Identity::Assumed(principal) => self
+                .take_for_granted(server, principal)
+                .map(|()| Identified::Known),
+        };
+        Ok(match identified {
             Ok(Identified::Known) => self.after_token(&policy),
             Ok(Identified::Unverified) => HeadStep::Verify,
             Ok(Identified::UnknownKey(key)) => HeadStep::AwaitKey(key),

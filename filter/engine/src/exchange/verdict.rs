@@ -52,6 +52,7 @@ impl Exchange {
     ) -> Result<Subject<'s>, Reply> {
         for act in acts {
             let judgement = place.rules.judge(*act);
+            self.explain(place, *act);
             let rules = judgement.rules.iter().map(|rule| Box::from(*rule));
             match judgement.verdict {
                 Verdict::Allow => {
@@ -71,6 +72,17 @@ impl Exchange {
             }
         }
         Ok(subject)
+    }
+
+    /// Keeps why rules did not apply to an act, where that is asked; the last act asked about is
+    /// the one that decides.
+    fn explain(&mut self, place: &Place<'_>, act: Act<'_>) {
+        if self.near_misses.is_some() {
+            let circumstances = self.circumstances();
+            let (policy, principal) = (place.policy, &self.principal);
+            let near_misses = policy.near_misses(place.index, principal, &circumstances, act);
+            self.near_misses = Some(near_misses);
+        }
     }
 
     /// What a caller sees of an act that the rules do not allow.

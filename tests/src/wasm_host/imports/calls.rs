@@ -3,7 +3,7 @@
 use wasmtime::Linker;
 
 use crate::wasm_host::error::Fault;
-use crate::wasm_host::grpc::CallKind;
+use crate::wasm_host::grpc::{CallKind, Calls};
 use crate::wasm_host::memory::{self, Calling};
 use crate::wasm_host::state::{After, Host};
 use crate::wasm_host::{
@@ -143,6 +143,17 @@ impl Opening {
     }
 }
 
+/// Envoy keeps a stream with the context that opened it: to every other one it is not there.
+fn own_calls<'c>(caller: &'c mut Calling<'_>, token: u32) -> Result<&'c mut Calls, Fault> {
+    let host = caller.data_mut();
+    let context = host.context();
+    let owner = host.calls.grpc.get(&token).map(|stream| stream.root);
+    match owner {
+        Some(RootId(owner)) if owner != context => Err(Status::NotFound.into()),
+        Some(_) | None => Ok(&mut host.calls),
+    }
+}
+
 fn link_use(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     linker
         .func_wrap(
@@ -151,10 +162,8 @@ fn link_use(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
             |caller: Calling<'_>, token: u32, message: u32, size: u32, end_stream: u32| {
                 host_call(caller, |caller| {
                     let message = memory::read(caller, message, size)?;
-                    Ok(caller
-                        .data_mut()
-                        .calls
-                        .send(token, message, end_stream != 0)?)
+                    let calls = own_calls(caller, token)?;
+                    Ok(calls.send(token, message, end_stream != 0)?)
                 })
             },
         )?
@@ -162,16 +171,17 @@ fn link_use(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
             "env",
             "proxy_grpc_close",
             |caller: Calling<'_>, token: u32| {
-                host_call(caller, |caller| Ok(caller.data_mut().calls.close(token)?))
+                host_call(caller, |caller| Ok(own_calls(caller, token)?.close(token)?))
             },
         )?
         .func_wrap(
             "env",
             "proxy_grpc_cancel",
             |caller: Calling<'_>, token: u32| {
-                host_call(caller, |caller| {
-                    Ok(caller.data_mut().calls.cancel(token)?)
-                })
+                host_call(
+                    caller,
+                    |caller| Ok(own_calls(caller, token)?.cancel(token)?),
+                )
             },
         )?;
     Ok(())

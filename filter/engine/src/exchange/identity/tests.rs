@@ -94,10 +94,10 @@ fn parts() -> Parts {
         authentication: Authentication::Required,
         on_denied: OnDenied::Reveal,
         origins: Vec::new(),
-        dispatchers: Vec::new(),
-        upstream: None,
         environment: None,
         scopes,
+        dispatchers: Vec::new(),
+        upstream: None,
     };
     let scopes = vec![needs(&["mcp"], &[]), needs(&["write", "mcp"], &["set_*"])];
     let everyone = Subjects {
@@ -429,11 +429,12 @@ fn scopes_are_asked_for_where_rules_would_let_it_through() {
         assert!(matches!(step, HeadStep::AwaitBody));
         match exchange.body(&call(tool)) {
             BodyStep::Forward { .. } => "forwarded".to_owned(),
+            BodyStep::Spend(_) => panic!("there are no quotas"),
             BodyStep::Reply(reply) => {
                 assert!(reply.body.contains("\"id\":7"), "{}", reply.body);
                 challenge(&reply)
             }
-            BodyStep::AwaitCredential { .. } | BodyStep::Spend(_) => "held".to_owned(),
+            BodyStep::AwaitCredential { .. } => panic!("there are no credentials"),
         }
     };
     let url = "https://mcp.test/.well-known/oauth-protected-resource/scoped";

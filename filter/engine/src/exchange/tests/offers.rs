@@ -38,13 +38,13 @@ fn site(offers: Vec<pb::Offer>) -> Site {
 }
 
 fn in_workspace<'p>(policy: &'p Policy, workspace: &str) -> RulesFor<'p> {
-    let server = policy.locate("mcp.test", "/mcp", "c").unwrap();
+    let server = policy.locate("mcp.test", "/mcp", "c").unwrap().server;
     let circumstances = Circumstances {
         workspace,
         source: None,
         now: Time::default(),
     };
-    policy.rules_for(server.server, &Principal::anonymous(), &circumstances)
+    policy.rules_for(server, &Principal::anonymous(), &circumstances)
 }
 
 fn allows_tool(policy: &Policy, workspace: &str, tool: &str) -> bool {

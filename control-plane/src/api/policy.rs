@@ -1,0 +1,352 @@
+//! What rules would do, and why they did what they did.
+
+mod replay;
+
+use std::sync::Arc;
+
+use chancery_engine::principal::Principal;
+use chancery_proto::{
+    admin::v1::{
+        AssumedPrincipal, Candidate, CheckResourcesRequest, CheckResourcesResponse, CheckedCall,
+        ExplainDecisionRequest, ExplainDecisionResponse, Explanation, ListCallersRequest,
+        ListCallersResponse, ReplayDecisionsRequest, SimulateCallRequest, SimulateCallResponse,
+        policy_service_server::PolicyService,
+    },
+    audit::v1::{Decision, RecordFilter},
+};
+use prost_types::Timestamp;
+use tonic::{Request, Response, Status};
+
+use super::{
+    ControlPlane,
+    error::{self, Naming},
+};
+use crate::{
+    ledger::{Filter, decision::Decided},
+    registry::{Registry, RegistryError, candidate, now},
+    resource::Resource,
+    simulate::{self, Call, Recall, Simulated, Simulator, Unreachable},
+};
+
+#[tonic::async_trait]
+impl PolicyService for ControlPlane {
+    async fn simulate_call(
+        &self,
+        request: Request<SimulateCallRequest>,
+    ) -> Result<Response<SimulateCallResponse>, Status> {
+        let registry = Arc::clone(&self.registry);
+        let request = request.into_inner();
+        blocking(move || {
+            let SimulateCallRequest {
+                server,
+                workspace,
+                principal,
+                message,
+                candidate,
+                time,
+                answer,
+            } = request;
+            let simulator = simulator(&registry, candidate)?;
+            let call = CheckedCall {
+                server,
+                workspace,
+                principal,
+                message,
+                time,
+                answer,
+            };
+            simulate(&simulator, call, "")
+        })
+        .await
+    }
+
+    async fn explain_decision(
+        &self,
+        request: Request<ExplainDecisionRequest>,
+    ) -> Result<Response<ExplainDecisionResponse>, Status> {
+        let ExplainDecisionRequest {
+            decision_id,
+            candidate,
+        } = request.into_inner();
+        let filter = Filter::new(RecordFilter {
+            decision_id: decision_id.clone(),
+            ..RecordFilter::default()
+        });
+        let filter = filter.filter(|_| !decision_id.is_empty()).ok_or_else(|| {
+            let found = format!("`{decision_id}`");
+            error::invalid_argument("decision_id", &found, "32 hexadecimal digits")
+        })?;
+        let control_plane = self.clone();
+        blocking(move || {
+            let decided = control_plane.ledger.decided(&filter);
+            let decided = decided.map_err(|error| error::ledger(&error))?;
+            let decided = decided.ok_or_else(|| error::no_decision(&decision_id))?;
+            explain(&control_plane.registry, decided, candidate)
+        })
+        .await
+    }
+
+    async fn list_callers(
+        &self,
+        request: Request<ListCallersRequest>,
+    ) -> Result<Response<ListCallersResponse>, Status> {
+        let registry = Arc::clone(&self.registry);
+        let ListCallersRequest {
+            server,
+            tool,
+            candidate,
+        } = request.into_inner();
+        blocking(move || {
+            let simulator = simulator(&registry, candidate)?;
+            let (callers, denied) = simulator
+                .callers(&server, &tool)
+                .ok_or_else(|| unreachable("", &Unreachable::NoServer(server)))?;
+            Ok(ListCallersResponse { callers, denied })
+        })
+        .await
+    }
+
+    type ReplayDecisionsStream = replay::Parts;
+
+    async fn replay_decisions(
+        &self,
+        request: Request<ReplayDecisionsRequest>,
+    ) -> Result<Response<Self::ReplayDecisionsStream>, Status> {
+        replay::run(self, request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn check_resources(
+        &self,
+        request: Request<CheckResourcesRequest>,
+    ) -> Result<Response<CheckResourcesResponse>, Status> {
+        let CheckResourcesRequest { resources, calls } = request.into_inner();
+        blocking(move || {
+            let resources = candidate::alone(read(resources)?)
+                .map_err(|error| error::registry(&error, Naming::Batch))?;
+            let simulator = Simulator::of_resources(&resources)
+                .map_err(|error| error::registry(&error.into(), Naming::Batch))?;
+            let results = calls
+                .into_iter()
+                .enumerate()
+                .map(|(position, call)| simulate(&simulator, call, &format!("calls[{position}].")));
+            let results = results.collect::<Result<_, _>>()?;
+            Ok(CheckResourcesResponse { results })
+        })
+        .await
+    }
+}
+
+/// Does what takes long away from the streams.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Status> + Send + 'static,
+) -> Result<Response<T>, Status> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| error::task(&error))?
+        .map(Response::new)
+}
+
+fn read(messages: Vec<chancery_proto::admin::v1::Resource>) -> Result<Vec<Resource>, Status> {
+    let (mut resources, mut problems) = (Vec::new(), Vec::new());
+    for (position, message) in messages.into_iter().enumerate() {
+        match Resource::try_from(message) {
+            Ok(resource) => resources.push(resource),
+            Err(invalid) => problems.push((position, invalid)),
+        }
+    }
+    if problems.is_empty() {
+        return Ok(resources);
+    }
+    Err(error::registry(
+        &RegistryError::Invalid(problems),
+        Naming::Batch,
+    ))
+}
+
+/// The resources of a candidate.
+fn overlaid(registry: &Registry, candidate: Candidate) -> Result<Vec<Resource>, Status> {
+    let Candidate { resources, removed } = candidate;
+    let candidate = registry.candidate(read(resources)?, &removed);
+    candidate.map_err(|error| error::registry(&error, Naming::Batch))
+}
+
+/// The rules in force, or those of a candidate.
+fn simulator(registry: &Registry, rules: Option<Candidate>) -> Result<Simulator, Status> {
+    let simulator = match rules {
+        Some(rules) => Simulator::of_resources(&overlaid(registry, rules)?),
+        None => match registry.published().borrow().clone() {
+            Some(snapshot) => Simulator::of_snapshot(&snapshot).map_err(Into::into),
+            None => Simulator::of_resources(&[]),
+        },
+    };
+    simulator.map_err(|error| error::registry(&error.into(), Naming::Batch))
+}
+
+fn simulate(
+    simulator: &Simulator,
+    call: CheckedCall,
+    at: &str,
+) -> Result<SimulateCallResponse, Status> {
+    let CheckedCall {
+        server,
+        workspace,
+        principal,
+        message,
+        time,
+        answer,
+    } = call;
+    let principal = principal.unwrap_or_default();
+    let source = match &*principal.source {
+        "" => None,
+        text => Some(simulate::peer(text).ok_or_else(|| {
+            let expected = "an IP address, with a port or without";
+            error::invalid_argument(
+                &format!("{at}principal.source"),
+                &format!("`{text}`"),
+                expected,
+            )
+        })?),
+    };
+    let place = simulator.place(&server, &workspace);
+    let call = Call {
+        place: place.map_err(|error| unreachable(at, &error))?,
+        principal: Arc::new(assumed(principal)),
+        source,
+        message: Some(message),
+        answer: Some(answer).filter(|answer| !answer.is_empty()),
+        time: simulate::unix_time(&time.unwrap_or_else(now)),
+        is_explained: true,
+    };
+    let mut simulated = simulator
+        .judge(&call)
+        .map_err(|error| unreachable(at, &error))?;
+    Ok(SimulateCallResponse {
+        refusal: simulated.refusal.take().unwrap_or_default(),
+        forwarded: simulated.forwarded.take().unwrap_or_default(),
+        answer: simulated.answer.take().unwrap_or_default(),
+        explanation: Some(explanation(simulated)),
+    })
+}
+
+fn unreachable(at: &str, error: &Unreachable) -> Status {
+    match error {
+        Unreachable::NoServer(server) => {
+            let registry = RegistryError::NotFound {
+                name: server.clone(),
+            };
+            error::registry(&registry, Naming::Batch)
+        }
+        Unreachable::NoWorkspace { server, workspace } => error::invalid_argument(
+            &format!("{at}workspace"),
+            &format!("`{workspace}`"),
+            &format!("a workspace that calls through an endpoint of `{server}` belong to"),
+        ),
+        Unreachable::Undecided => error::invalid_argument(
+            &format!("{at}message"),
+            "what no decision is made about",
+            "a message to a registered server",
+        ),
+    }
+}
+
+fn assumed(principal: AssumedPrincipal) -> Principal {
+    let AssumedPrincipal {
+        user,
+        groups,
+        token_roles,
+        team,
+        agent,
+        client,
+        scopes,
+        source: _,
+        has_more_groups,
+    } = principal;
+    let text = |text: String| (!text.is_empty()).then(|| text.into());
+    let texts = |texts: Vec<String>| texts.into_iter().map(Into::into).collect();
+    Principal {
+        user: text(user),
+        groups: texts(groups),
+        has_more_groups,
+        token_roles: texts(token_roles),
+        team: text(team),
+        agent: text(agent),
+        client: text(client),
+        scopes: texts(scopes),
+        issuer: None,
+        token_id_digest: None,
+    }
+}
+
+fn explanation(simulated: Simulated) -> Explanation {
+    let decision = simulated.decision;
+    Explanation {
+        verdict: decision.verdict,
+        reason: decision.reason,
+        rules: decision.rules,
+        near_misses: simulated.near_misses,
+        shadow_rules: decision.shadow_rules,
+        facts: decision.facts,
+        snapshot_epoch: decision.snapshot_epoch,
+        snapshot_version: decision.snapshot_version,
+        findings: decision.findings,
+    }
+}
+
+/// Judges a recorded decision again: by the rules that it was made by, or by a candidate's.
+fn explain(
+    registry: &Registry,
+    decided: Decided,
+    candidate: Option<Candidate>,
+) -> Result<ExplainDecisionResponse, Status> {
+    let Decided {
+        decision,
+        time,
+        outcome,
+    } = decided;
+    let rules = match candidate {
+        Some(candidate) => Ok(simulator(registry, Some(candidate))?),
+        None => rules_of(registry, &decision)?,
+    };
+    let explained = rules.and_then(|rules| judged_again(&rules, &decision, &time));
+    let (explanation, unexplained) = match explained {
+        Ok(explanation) => (Some(explanation), String::new()),
+        Err(why) => (None, why),
+    };
+    Ok(ExplainDecisionResponse {
+        explanation,
+        decision: Some(decision),
+        time: Some(time),
+        outcome,
+        unexplained,
+    })
+}
+
+/// The rules that a decision was made by, or why they cannot be had.
+fn rules_of(registry: &Registry, decision: &Decision) -> Result<Result<Simulator, String>, Status> {
+    let (epoch, version) = (decision.snapshot_epoch, decision.snapshot_version);
+    let snapshot = registry.snapshot(version);
+    let snapshot = snapshot.map_err(|error| error::registry(&error, Naming::Batch))?;
+    let Some(snapshot) = snapshot.filter(|snapshot| snapshot.epoch == epoch) else {
+        return Ok(Err(format!("snapshot {epoch}.{version} is not kept here")));
+    };
+    let simulator = Simulator::of_snapshot(&snapshot);
+    Ok(simulator.map_err(|error| format!("its snapshot does not compile here: {error}")))
+}
+
+fn judged_again(
+    rules: &Simulator,
+    decision: &Decision,
+    time: &Timestamp,
+) -> Result<Explanation, String> {
+    match simulate::recall(rules, decision, simulate::unix_time(time)) {
+        Recall::Whole(mut call) => {
+            call.is_explained = true;
+            let simulated = rules.judge(&call).map_err(|error| error.to_string())?;
+            Ok(explanation(simulated))
+        }
+        Recall::WithoutArguments(_, why) | Recall::Unknown(why) => Err(why.to_owned()),
+        Recall::Sent(_) => Err("it is about what the server sent by itself".to_owned()),
+        Recall::PassedOver => Err("it was not rules that decided".to_owned()),
+    }
+}

@@ -1,0 +1,53 @@
+//! One decision and what came of it.
+
+use chancery_proto::audit::v1::{Decision, Direction, Entry, Outcome, entry::Event};
+use prost::Message as _;
+use prost_types::Timestamp;
+
+use super::{Filter, Ledger, LedgerError};
+
+/// Entries of one decision: what was asked, a few questions of the server's, the outcome.
+const MAX_ENTRIES: usize = 1_000;
+
+/// A decision about what a client sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// When it was made.
+    pub time: Timestamp,
+    /// What came of it.
+    pub outcome: Option<Outcome>,
+}
+
+impl Ledger {
+    /// The decision that a filter for its id finds. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Where a segment cannot be read.
+    pub fn decided(&self, filter: &Filter) -> Result<Option<Decided>, LedgerError> {
+        let page = self.search(filter, u64::MAX, MAX_ENTRIES)?;
+        let (mut decided, mut outcome) = (None, None);
+        for found in page.records {
+            let Ok(entry) = Entry::decode(&*found.record.entry) else {
+                continue;
+            };
+            let time = entry.time.unwrap_or_default();
+            match entry.event {
+                Some(Event::Decision(decision)) if decision.direction() != Direction::ToClient => {
+                    decided = Some((decision, time));
+                }
+                Some(Event::Outcome(found)) => outcome = Some(found),
+                Some(
+                    Event::Decision(_) | Event::Drift(_) | Event::AdminChange(_) | Event::Gap(_),
+                )
+                | None => {}
+            }
+        }
+        Ok(decided.map(|(decision, time)| Decided {
+            decision,
+            time,
+            outcome,
+        }))
+    }
+}

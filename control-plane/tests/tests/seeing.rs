@@ -1,0 +1,532 @@
+//! What rules would do, asked from the command line.
+
+use std::{fs, sync::Arc};
+
+use chancery::{
+    cli::read_documents,
+    ledger::{Batch, Ledger},
+    resource::Resource,
+    simulate::{Call, Simulator},
+};
+use chancery_engine::{id::Time, principal::Principal};
+use chancery_proto::audit::v1::{Content, Decision, Entry, Verdict, entry::Event};
+use prost::Message as _;
+use prost_types::Timestamp;
+
+use super::{Done, Site, check};
+
+const GITHUB: &str = "\
+apiVersion: chancery.dev/v1
+kind: Server
+metadata: {name: github}
+spec:
+  endpoints: [{cluster: github, host: mcp.example.com, path: /github}]
+  tools:
+  - {name: create_issue, inputSchema: {type: object, properties: {repo: {type: string}}}}
+  - {name: delete_repo, inputSchema: {type: object}}
+";
+
+const DEV: &str = "\
+apiVersion: chancery.dev/v1
+kind: Rule
+metadata: {name: dev-issues}
+spec: {effect: allow, subjects: {groups: [dev]}, servers: [github], tools: [create_issue]}
+";
+
+const FROZEN: &str = "\
+apiVersion: chancery.dev/v1
+kind: Rule
+metadata: {name: frozen}
+spec: {effect: deny, subjects: {users: [ann@example.com]}, servers: [\"*\"], tools: [\"create_*\"]}
+";
+
+const OPS: &str = "\
+apiVersion: chancery.dev/v1
+kind: Rule
+metadata: {name: ops-delete}
+spec: {effect: allow, subjects: {groups: [ops]}, servers: [github], tools: [delete_repo]}
+";
+
+fn site() -> Site {
+    let site = Site::start();
+    site.write("policy/github.yaml", GITHUB);
+    site.write("policy/dev.yaml", DEV);
+    site.write("candidate/frozen.yaml", FROZEN);
+    assert_eq!(site.run(&["apply", "-f", "policy"]).code, 0);
+    site
+}
+
+const ANN: [&str; 4] = ["--user", "ann@example.com", "--group", "dev"];
+const BOB: [&str; 2] = ["--user", "bob@example.com"];
+
+fn run(site: &Site, command: &[&str], more: &[&str]) -> Done {
+    site.run(&[command, more].concat())
+}
+
+#[test]
+fn a_call_is_simulated_by_the_rules_in_force_and_by_others() {
+    let site = site();
+    let command = ["simulate", "github", "create_issue"];
+    let allowed = run(&site, &command, &ANN);
+    check(&allowed, 0, "allow by rule/dev-issues\n", "");
+    let denied = run(&site, &command, &BOB);
+    assert_eq!(denied.code, 1);
+    let near = "\
+deny: no_matching_rule
+
+NEAR MISS        FIELD     FOUND                 EXPECTED
+rule/dev-issues  subjects  user bob@example.com  group dev
+";
+    check(&denied, 1, near, "");
+    let frozen = run(&site, &[&command[..], &ANN].concat(), &["-f", "candidate"]);
+    assert_eq!(frozen.code, 1);
+    assert!(
+        frozen
+            .out
+            .starts_with("deny: denied_by_rule by rule/frozen\n"),
+        "{}",
+        frozen.out
+    );
+    let without = run(
+        &site,
+        &[&command[..], &ANN].concat(),
+        &["--without", "rule/dev-issues"],
+    );
+    assert!(
+        without.out.starts_with("deny: no_matching_rule\n"),
+        "{}",
+        without.out
+    );
+    // Nothing of all that is in force.
+    let rules = site.run(&["get", "rules", "-o", "name"]);
+    check(&rules, 0, "rule/dev-issues\n", "");
+}
+
+#[test]
+fn any_message_can_be_simulated() {
+    let site = site();
+    let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let arguments = [&["simulate", "github", "--message", "-"][..], &ANN].concat();
+    check(
+        &site.run_with(&arguments, ping),
+        0,
+        "allow by rule/dev-issues\n",
+        "",
+    );
+    let twice = r#"{"jsonrpc":"2.0","id":1,"method":"ping","method":"ping"}"#;
+    let done = site.run_with(&arguments, twice);
+    check(&done, 1, "deny: invalid_json\n", "");
+    let stateless = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"create_issue",
+        "_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+    check(
+        &site.run_with(&arguments, stateless),
+        0,
+        "allow by rule/dev-issues\n",
+        "",
+    );
+}
+
+#[test]
+fn what_makes_no_sense_to_simulate_is_said() {
+    let site = site();
+    for (arguments, code, said) in [
+        (
+            &["simulate", "nowhere", "x"][..],
+            3,
+            "there is no `organizations/default/workspaces/default/servers/nowhere`",
+        ),
+        (
+            &["simulate", "github", "x", "--arguments", "[1]"],
+            2,
+            "expected a JSON object",
+        ),
+        (
+            &["simulate", "github", "x", "--arguments", "{"],
+            2,
+            "`--arguments` is no JSON",
+        ),
+        (
+            &["simulate", "github", "x", "--source", "here"],
+            2,
+            "expected an IP address",
+        ),
+        (
+            &["simulate", "github", "x", "--without", "dev-issues"],
+            2,
+            "expected KIND/NAME",
+        ),
+        (
+            &["simulate", "github", "x", "--without", "rule/none"],
+            3,
+            "there is no `organizations/default/rules/none`",
+        ),
+        (
+            &["simulate", "github", "x", "--call-workspace", "other"],
+            2,
+            "`other`",
+        ),
+        (&["simulate", "github"], 2, "<TOOL>"),
+        (
+            &["can-i", "github", "create_issue"],
+            2,
+            "expected --user or --agent",
+        ),
+        (
+            &["explain", "3f2a9c1b5d6e7f8091a2b3c4d5e6f708"],
+            3,
+            "there is no decision",
+        ),
+        (&["explain", "3f2a"], 2, "expected 32 hexadecimal digits"),
+    ] {
+        let done = site.run(arguments);
+        assert_eq!(done.code, code, "{arguments:?}: {}", done.err);
+        assert!(done.err.contains(said), "{arguments:?}: {}", done.err);
+    }
+    site.write(
+        "bad.yaml",
+        &DEV.replace("servers: [github]", "servers: [gitlab]"),
+    );
+    let done = run(
+        &site,
+        &["simulate", "github", "create_issue", "-f", "bad.yaml"],
+        &ANN,
+    );
+    assert_eq!(done.code, 2);
+    assert!(
+        done.err
+            .starts_with("bad.yaml:4:60: spec.servers[0]: found `gitlab`"),
+        "{}",
+        done.err
+    );
+}
+
+#[test]
+fn callers_are_listed_and_asked_for() {
+    let site = site();
+    let who = site.run(&["who-can", "github", "create_issue", "-f", "candidate"]);
+    let table = "\
+EFFECT  WHO                   RULE             IF
+allow   group dev             rule/dev-issues
+deny    user ann@example.com  rule/frozen
+";
+    check(&who, 0, table, "");
+    let nobody = site.run(&["who-can", "github", "delete_repo"]);
+    check(&nobody, 1, "nobody: no rule allows it\n", "");
+    let can = run(&site, &["can-i", "github", "create_issue"], &ANN);
+    check(&can, 0, "yes: by rule/dev-issues\n", "");
+    let cannot = run(&site, &["can-i", "github", "create_issue"], &BOB);
+    assert_eq!(cannot.code, 1);
+    assert!(
+        cannot.out.starts_with("no: no_matching_rule"),
+        "{}",
+        cannot.out
+    );
+    let list = run(&site, &["can-i", "--list", "github"], &ANN);
+    check(&list, 0, "create_issue\n", "");
+    let empty = run(&site, &["can-i", "--list", "github"], &BOB);
+    check(&empty, 1, "", "none of its registered tools\n");
+}
+
+/// A record in the making: calls, decided by the rules that were in force.
+struct Past {
+    simulator: Simulator,
+    entries: Vec<(u64, Vec<u8>)>,
+}
+
+/// What the time of every recorded call is, in seconds.
+const PAST: i64 = 1_790_000_000;
+
+impl Past {
+    fn new(folder: &std::path::Path) -> Self {
+        let documents = read_documents(&[folder.to_owned()]).unwrap();
+        let resources: Vec<_> = documents
+            .into_iter()
+            .map(|document| Resource::try_from(document).unwrap())
+            .collect();
+        Self {
+            simulator: Simulator::of_resources(&resources).unwrap(),
+            entries: Vec::new(),
+        }
+    }
+
+    /// A call of a tool by one user, as the filter would record it.
+    fn decide(&self, user: &str, group: &str, tool: &str, arguments: &str) -> Decision {
+        let server = "organizations/default/workspaces/default/servers/github";
+        let message = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}"#
+        );
+        let call = Call {
+            place: self.simulator.place(server, "").unwrap(),
+            principal: Arc::new(Principal {
+                user: Some(user.into()),
+                groups: vec![group.into()],
+                ..Principal::default()
+            }),
+            source: None,
+            message: Some(message),
+            answer: None,
+            time: Time::from_unix_ms(PAST.unsigned_abs() * 1_000),
+            is_explained: false,
+        };
+        self.simulator.judge(&call).unwrap().decision
+    }
+
+    fn record(&mut self, decision: Decision) {
+        let sequence = u64::try_from(self.entries.len()).unwrap() + 1;
+        let mut id = vec![0; 8];
+        id.extend(sequence.to_be_bytes());
+        let entry = Entry {
+            schema_version: 1,
+            time: Some(Timestamp {
+                seconds: PAST,
+                nanos: 0,
+            }),
+            decision_id: id,
+            event: Some(Event::Decision(decision)),
+        };
+        self.entries.push((sequence, entry.encode_to_vec()));
+    }
+
+    fn write(self, folder: &std::path::Path) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let ledger = Ledger::open(&folder.join("data/ledger")).unwrap();
+        let batch = Batch {
+            source: ("edge".to_owned(), vec![7; 16]),
+            entries: self.entries,
+        };
+        runtime.block_on(ledger.append(batch)).unwrap();
+    }
+}
+
+/// A site whose record holds so many rounds of five calls.
+fn site_with_past(rounds: usize) -> Site {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy");
+    fs::create_dir_all(&policy).unwrap();
+    fs::write(policy.join("github.yaml"), GITHUB).unwrap();
+    fs::write(policy.join("dev.yaml"), DEV).unwrap();
+    let mut past = Past::new(&policy);
+    for _ in 0..rounds {
+        let issue = past.decide(
+            "ann@example.com",
+            "dev",
+            "create_issue",
+            r#"{"repo":"acme/x"}"#,
+        );
+        assert_eq!(issue.verdict(), Verdict::Allow);
+        past.record(issue);
+        past.record(past.decide(
+            "eve@example.com",
+            "dev",
+            "create_issue",
+            r#"{"repo":"acme/y"}"#,
+        ));
+        let delete = past.decide("otto@example.com", "ops", "delete_repo", "{}");
+        assert_eq!(delete.verdict(), Verdict::Deny);
+        past.record(delete);
+        let bad = Decision {
+            reason: "invalid_json".to_owned(),
+            ..past.decide("eve@example.com", "none", "delete_repo", "{}")
+        };
+        past.record(bad);
+        let mut cut = past.decide(
+            "eve@example.com",
+            "dev",
+            "create_issue",
+            r#"{"repo":"acme/z"}"#,
+        );
+        cut.arguments = Some(Content {
+            truncated: true,
+            ..cut.arguments.unwrap()
+        });
+        past.record(cut);
+    }
+    past.write(folder.path());
+    let site = Site::start_in(folder);
+    assert_eq!(site.run(&["apply", "-f", "policy"]).code, 0);
+    site
+}
+
+#[test]
+fn the_record_is_judged_again() {
+    let site = site_with_past(3);
+    let same = site.run(&["replay"]);
+    let table = "\
+DECISIONS      COUNT
+same           12
+newly denied   0
+newly allowed  0
+undecidable    0
+passed over    3
+";
+    check(&same, 0, table, "");
+    site.write("next/frozen.yaml", FROZEN);
+    site.write("next/ops.yaml", OPS);
+    let flips = site.run(&["replay", "--candidate", "next", "--max-samples", "2"]);
+    let table = "\
+WAS    WOULD BE  USER               CALL                            WHY                               DECISION
+allow  deny      ann@example.com    github tools/call create_issue  denied_by_rule by rule/frozen     00000000000000000000000000000001
+deny   allow     otto@example.com   github tools/call delete_repo   by rule/ops-delete                00000000000000000000000000000003
+allow  deny      ann@example.com    github tools/call create_issue  denied_by_rule by rule/frozen     00000000000000000000000000000006
+deny   allow     otto@example.com   github tools/call delete_repo   by rule/ops-delete                00000000000000000000000000000008
+
+DECISIONS      COUNT
+same           6
+newly denied   3
+newly allowed  3
+undecidable    0
+passed over    3
+";
+    check(&flips, 1, table, "");
+    let nothing = site.run(&["replay", "-f", "next", "--since", "2026-12-31T00:00:00Z"]);
+    assert_eq!(nothing.code, 0, "{}", nothing.out);
+    let json = site.run(&["replay", "-f", "next", "-o", "json"]);
+    let last: serde_json::Value = serde_json::from_str(json.out.lines().last().unwrap()).unwrap();
+    assert_eq!(last["counts"]["newly_denied"], 3);
+}
+
+#[test]
+fn a_decision_is_explained_and_judged_by_other_rules() {
+    let site = site_with_past(1);
+    let id = "00000000000000000000000000000001";
+    let explained = site.run(&["explain", id]);
+    assert_eq!(explained.code, 0, "{}", explained.err);
+    for line in [
+        "decided    allow by rule/dev-issues",
+        "at         2026-09-21T14:13:20.000Z",
+        "call       tools/call create_issue at server/github",
+        "user       ann@example.com (verified)",
+        "groups     dev (verified)",
+    ] {
+        assert!(explained.out.contains(line), "{}", explained.out);
+    }
+    site.write("next/frozen.yaml", FROZEN);
+    let again = site.run(&["simulate", "--decision", id, "-f", "next"]);
+    assert_eq!(again.code, 1, "{}", again.err);
+    assert!(
+        again.out.contains("deny: denied_by_rule by rule/frozen"),
+        "{}",
+        again.out
+    );
+}
+
+const TESTS: &str = "\
+policy: [policy]
+tests:
+- name: developers file issues
+  principal: {user: ann@example.com, groups: [dev]}
+  call: {server: github, tool: create_issue, arguments: {repo: acme/x}}
+  expect: allow
+  rules: [dev-issues]
+- name: nobody else does
+  principal: {user: bob@example.com}
+  call: {server: github, tool: create_issue}
+  expect: deny
+  reason: no_matching_rule
+- name: developers see what they can call
+  principal: {user: ann@example.com, groups: [dev]}
+  lists: {server: github, shows: [create_issue], hides: [delete_repo]}
+- name: they may ping
+  principal: {user: ann@example.com, groups: [dev]}
+  call: {server: github, message: {jsonrpc: \"2.0\", id: 1, method: ping}}
+  expect: allow
+";
+
+/// A folder with rules and tests of them, and no control plane.
+fn test(tests: &str, more: &[&str]) -> (Done, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("policy")).unwrap();
+    fs::write(folder.path().join("policy/github.yaml"), GITHUB).unwrap();
+    fs::write(folder.path().join("policy/dev.yaml"), DEV).unwrap();
+    fs::write(folder.path().join("tests.yaml"), tests).unwrap();
+    let mut command = std::process::Command::new(super::PROGRAM);
+    command
+        .args(["test", "tests.yaml"])
+        .args(more)
+        .env_remove("CHANCERY_SERVER")
+        .current_dir(&folder);
+    (super::finish(command, ""), folder)
+}
+
+#[test]
+fn rules_are_tested_without_a_control_plane() {
+    let (done, _folder) = test(TESTS, &[]);
+    let passed = "\
+tests.yaml
+  ok    developers file issues
+  ok    nobody else does
+  ok    developers see what they can call
+  ok    they may ping
+
+4 passed, 0 failed
+";
+    check(&done, 0, passed, "");
+}
+
+#[test]
+fn a_test_that_fails_says_what_it_found_and_junit_too() {
+    let wrong = TESTS.replace("expect: deny", "expect: allow").replace(
+        "shows: [create_issue]",
+        "shows: [create_issue, delete_repo]",
+    );
+    let wrong = wrong.replace("hides: [delete_repo]", "hides: []");
+    let (done, folder) = test(&wrong, &["--junit", "report.xml"]);
+    assert_eq!(done.code, 1, "{}", done.err);
+    assert!(
+        done.out.contains(
+            "  FAIL  nobody else does\n        expected allow, found deny: no_matching_rule\n"
+        ),
+        "{}",
+        done.out
+    );
+    assert!(
+        done.out
+            .contains("expected `delete_repo` to be shown, found it hidden"),
+        "{}",
+        done.out
+    );
+    assert!(done.out.ends_with("2 passed, 2 failed\n"), "{}", done.out);
+    let report = fs::read_to_string(folder.path().join("report.xml")).unwrap();
+    assert!(
+        report.contains(r#"<testsuites name="chancery test" tests="4" failures="2">"#),
+        "{report}"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_file_of_tests_has_a_place() {
+    for (from, to, said) in [
+        (
+            "expect: allow\n  rules",
+            "rules",
+            "tests.yaml:3:3: tests[0].expect: found nothing, expected `allow` or `deny`",
+        ),
+        (
+            "tool: create_issue, arg",
+            "tol: create_issue, arg",
+            "tests.yaml:5:26: tests[0].call.tol: found the unknown field `tol`",
+        ),
+        (
+            "expect: deny",
+            "expect: refuse",
+            "tests.yaml:11:11: tests[1].expect: found `refuse`, expected `allow` or `deny`",
+        ),
+        (
+            "{server: github, shows",
+            "{server: gitlab, shows",
+            "tests.yaml:15:19: tests[2].lists.server: found `gitlab`, expected a server of `policy`",
+        ),
+        (
+            "policy: [policy]",
+            "policy: [nowhere]",
+            "nowhere: found no such file",
+        ),
+    ] {
+        let (done, _folder) = test(&TESTS.replacen(from, to, 1), &[]);
+        assert_eq!(done.code, 2, "{said}: {}", done.out);
+        assert!(done.err.contains(said), "{said}: {}", done.err);
+    }
+}
