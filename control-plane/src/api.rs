@@ -9,6 +9,7 @@ mod node;
 mod page;
 mod policy;
 mod resource;
+mod snapshot;
 mod store_key;
 
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    credential::Broker, instances::Instances, ledger::Ledger, registry::Registry, secrets::Secrets,
+    credential::Broker, instances::Instances, issuer_keys::IssuerKeys, ledger::Ledger,
+    registry::Registry, secrets::Secrets,
 };
 
 /// What all services work with.
@@ -34,6 +36,8 @@ pub struct ControlPlane {
     pub secrets: Secrets,
     /// Asks for every secret to be wrapped with the newest store key.
     pub rewrap: Arc<Notify>,
+    /// The keys that issuers publish.
+    pub issuer_keys: IssuerKeys,
     /// Becomes true when streams are to end.
     pub draining: watch::Receiver<bool>,
 }

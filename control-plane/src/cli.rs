@@ -36,6 +36,7 @@ mod schema;
 mod secret;
 mod serve;
 mod simulate;
+mod snapshot;
 mod stored;
 mod table;
 mod test;
@@ -49,10 +50,12 @@ mod yaml;
 use std::{
     env,
     ffi::OsString,
+    fmt::Display,
     io::{self, Write},
     process::ExitCode,
 };
 
+use chancery_proto::admin::v1::resource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -115,6 +118,8 @@ enum Command {
     Test(test::TestArgs),
     Nodes(nodes::NodesArgs),
     #[command(subcommand)]
+    Snapshot(snapshot::SnapshotCommand),
+    #[command(subcommand)]
     Keys(keys::KeysCommand),
     #[command(subcommand)]
     Credentials(credentials::CredentialsCommand),
@@ -166,6 +171,11 @@ impl Context {
             problem::alternatives(&known)
         )))
     }
+}
+
+/// A resource as `get -o yaml` shows it.
+pub(crate) fn render_document(message: resource::Kind) -> Result<String, impl Display> {
+    get::document(message).and_then(|document| yaml::to_string(&document))
 }
 
 /// Runs the program with the process's arguments.
@@ -248,6 +258,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::Test(args) => test::run(&args, &context, console),
         Command::Nodes(args) => nodes::run(&args, &context, console).await,
         Command::Credentials(command) => credentials::run(&command, &context, console).await,
+        Command::Snapshot(command) => snapshot::run(&command, &context, console).await,
         Command::Keys(command) => keys::run(&command, &context, console).await,
         Command::Audit(command) => audit::run(&command, &context, console).await,
         Command::Schema { kind } => schema::run(kind, console),

@@ -162,7 +162,10 @@ impl Egress {
             Some(Host::Domain(_)) => None,
             None => return Err(refused("names no host")),
         };
-        let is_here = literal.map_or(url.domain() == Some("localhost"), |it| it.is_loopback());
+        let is_here = literal.map_or_else(
+            || url.domain() == Some("localhost"),
+            |address| address.is_loopback(),
+        );
         match url.scheme() {
             "https" => {}
             "http" if self.is_development && is_here => {}
@@ -285,8 +288,7 @@ fn embedded(address: IpAddr) -> IpAddr {
     };
     match v6.segments() {
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] if high != 0 => from(high, low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => from(high, low),
-        [0x2002, high, low, ..] => from(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => from(high, low),
         _ => address,
     }
 }
@@ -301,17 +303,21 @@ fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let special = match address.octets() {
-        [0 | 10 | 127 | 240..=255, ..] => true,
         [100, second, ..] => (64..128).contains(&second),
         [172, second, ..] => (16..32).contains(&second),
-        [192, 0, 0 | 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => true,
-        [198, 18 | 19, ..] | [192, 168, ..] | [169, 254, ..] => true,
+        [0 | 10 | 127 | 240..=255, ..]
+        | [169, 254, ..]
+        | [192, 0, 0 | 2, _]
+        | [192, 168, ..]
+        | [198, 18 | 19, ..]
+        | [198, 51, 100, _]
+        | [203, 0, 113, _] => true,
         _ => false,
     };
     !special && !address.is_multicast()
 }
 
-/// Global unicast (2000::/3) without what is set apart of it.
+/// Global unicast (`2000::/3`) without what is set apart of it.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
         [0x2001, second, ..] => second >= 0x200 && second != 0xdb8,

@@ -2,6 +2,8 @@
 
 pub mod candidate;
 mod credential;
+mod history;
+mod keys;
 mod reference;
 mod secret;
 
@@ -16,13 +18,15 @@ use chancery_proto::{admin::v1::Warning, node::v1::SealingKeys};
 use tokio::sync::{broadcast, watch};
 
 pub use self::credential::Expiry;
+pub use self::history::{Difference, RolledBack};
 use crate::{
+    lint,
     resource::{Kind, Resource, invalid},
     sealing::{self, SealingError},
     secrets::{Secrets, SecretsError},
     signing::Signer,
-    snapshot::{self, BuildError, Features, Snapshot},
-    store::{Store, StoreError, Transaction},
+    snapshot::{self, BuildError, Features, KeySets, Snapshot},
+    store::{IssuerKeySet, Publication, Store, StoreError, Transaction},
 };
 
 /// A wish to change one resource.
@@ -43,6 +47,15 @@ pub enum Wish {
         /// Where given, must be the stored one's.
         etag: String,
     },
+}
+
+/// Whose doing a change is.
+#[derive(Clone, Copy, Debug)]
+pub struct Doing<'d> {
+    /// Who wants it.
+    pub author: &'d str,
+    /// What they did: the RPC, or what it came from.
+    pub cause: &'d str,
 }
 
 /// What became of a wish.
@@ -106,6 +119,22 @@ pub enum RegistryError {
         /// What names it.
         by: String,
     },
+    /// No such version.
+    #[error("there is no version {version} whose resources are kept{}", newest.map_or_else(String::new, |it| format!("; the newest is {it}")))]
+    UnknownVersion {
+        /// Which.
+        version: u64,
+        /// The newest there is.
+        newest: Option<u64>,
+    },
+    /// What an old version was built from is not right any more.
+    #[error("version {version} no longer fits: {problems}")]
+    Unfit {
+        /// Which.
+        version: u64,
+        /// What is wrong, resource by resource.
+        problems: String,
+    },
     /// The resources are right one by one and wrong together.
     #[error("no snapshot can be made of this: {0}")]
     Build(#[from] BuildError),
@@ -119,6 +148,16 @@ pub enum RegistryError {
 
 pub(crate) type Resources = BTreeMap<(Kind, String), Resource>;
 
+fn keyed(resources: Vec<Resource>) -> Resources {
+    resources
+        .into_iter()
+        .map(|r| ((r.kind(), r.name().to_owned()), r))
+        .collect()
+}
+
+/// The author of what the control plane publishes by itself.
+const ITSELF: &str = "control plane";
+
 /// Keeps resources and publishes what they come to.
 #[derive(Debug)]
 pub struct Registry {
@@ -126,6 +165,8 @@ pub struct Registry {
     secrets: Secrets,
     signer: Signer,
     resources: Mutex<Arc<Resources>>,
+    /// By identity provider. Locked after the resources, where both are.
+    issuer_keys: Mutex<BTreeMap<String, IssuerKeySet>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
     expiries: broadcast::Sender<Expiry>,
 }
@@ -141,11 +182,10 @@ impl Registry {
         secrets: Secrets,
         signer: Signer,
     ) -> Result<Self, RegistryError> {
-        let resources = store.resources()?;
-        let keyed = resources
-            .into_iter()
-            .map(|r| ((r.kind(), r.name().to_owned()), r))
-            .collect();
+        let keyed = keyed(store.resources()?);
+        let sets = store.key_sets()?.into_iter();
+        let sets = sets.map(|set| (set.source.identity_provider.clone(), set));
+        let issuer_keys = Mutex::new(sets.collect());
         let published = store.newest_snapshot()?;
         // By the keys of today, not those of when it was published.
         let published = published.map(|newest| Arc::new(newest.signed(&signer)));
@@ -154,6 +194,7 @@ impl Registry {
             secrets,
             signer,
             resources: Mutex::new(Arc::new(keyed)),
+            issuer_keys,
             published: watch::Sender::new(published),
             expiries: credential::expiries(),
         };
@@ -195,9 +236,11 @@ impl Registry {
         let Some(newest) = self.published.borrow().clone() else {
             return Ok(None);
         };
-        let resources: Vec<_> = self.current().values().cloned().collect();
+        let current = self.current();
+        let key_sets = self.key_sets_of(&current);
+        let resources: Vec<_> = current.values().cloned().collect();
         let version = (newest.epoch, newest.version);
-        let snapshot = snapshot::build(&resources, version, now(), features)?;
+        let snapshot = snapshot::build(&resources, &key_sets, version, now(), features)?;
         Ok(Some(snapshot.signed(&self.signer)))
     }
 
@@ -241,12 +284,24 @@ impl Registry {
     /// Where any of it is not possible.
     pub fn change(
         &self,
-        mut wishes: Vec<Wish>,
+        wishes: Vec<Wish>,
+        doing: Doing<'_>,
+        validate_only: bool,
+    ) -> Result<Changed, RegistryError> {
+        self.change_by(|_| Ok(wishes), doing, validate_only)
+    }
+
+    /// Makes the changes that follow from what is stored.
+    fn change_by(
+        &self,
+        wishes: impl FnOnce(&Resources) -> Result<Vec<Wish>, RegistryError>,
+        doing: Doing<'_>,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
         // Held to the end: changes are made one after another.
         let mut resources = self.lock();
         let mut candidate = Resources::clone(&resources);
+        let mut wishes = wishes(&resources)?;
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
         refuse_repeats(&names)?;
         let sealed = secret::seal(&self.secrets, &candidate, &mut wishes)?;
@@ -255,23 +310,24 @@ impl Registry {
             done.push(fulfil(&mut candidate, wish)?);
         }
         check(&candidate, &names)?;
+        let warnings = lint(&resources, &candidate, &names, &done)?;
         let newest = self.published.borrow().clone();
         let has_changed = done.iter().any(|done| !matches!(done, Done::Unchanged(_)));
         let mut changed = Changed {
             done,
             snapshot: newest,
-            warnings: Vec::new(),
+            warnings,
         };
         if !has_changed {
             return Ok(changed);
         }
-        let snapshot = self.next_snapshot(&candidate)?;
+        let snapshot = self.next_snapshot(&candidate, &self.key_sets_of(&candidate))?;
         if validate_only {
             return Ok(changed);
         }
         let mut transaction = Transaction {
             secrets: sealed.iter().collect(),
-            snapshot: Some(&snapshot),
+            publication: Some(Publication::new(&snapshot, doing)),
             ..Transaction::default()
         };
         for (done, (kind, name)) in changed.done.iter().zip(&names) {
@@ -292,13 +348,18 @@ impl Registry {
         Ok(changed)
     }
 
-    /// What the resources come to, as the version after the newest.
-    fn next_snapshot(&self, resources: &Resources) -> Result<Snapshot, BuildError> {
+    /// What the resources come to with these keys, as the version after the newest.
+    fn next_snapshot(
+        &self,
+        resources: &Resources,
+        key_sets: &KeySets,
+    ) -> Result<Snapshot, BuildError> {
         let newest = self.published.borrow();
         let version = newest.as_ref().map_or(0, |newest| newest.version);
         let version = (self.store.epoch(), version.saturating_add(1));
         let all: Vec<_> = resources.values().cloned().collect();
-        Ok(snapshot::build(&all, version, now(), None)?.signed(&self.signer))
+        let snapshot = snapshot::build(&all, key_sets, version, now(), None)?;
+        Ok(snapshot.signed(&self.signer))
     }
 
     fn publish(&self, snapshot: Snapshot) -> Arc<Snapshot> {
@@ -312,7 +373,8 @@ impl Registry {
         let Some(newest) = self.published.borrow().clone() else {
             return Ok(());
         };
-        let snapshot = match self.next_snapshot(&self.current()) {
+        let current = self.current();
+        let snapshot = match self.next_snapshot(&current, &self.key_sets_of(&current)) {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 // Whoever repairs it needs a control plane that runs.
@@ -324,8 +386,12 @@ impl Registry {
             return Ok(());
         }
         tracing::info!(version = snapshot.version, "the stored snapshot is renewed");
+        let doing = Doing {
+            author: ITSELF,
+            cause: "a newer control plane",
+        };
         self.store.commit(&Transaction {
-            snapshot: Some(&snapshot),
+            publication: Some(Publication::new(&snapshot, doing)),
             ..Transaction::default()
         })?;
         self.publish(snapshot);
@@ -463,6 +529,33 @@ fn check(candidate: &Resources, changed: &[(Kind, String)]) -> Result<(), Regist
         }
     }
     Ok(())
+}
+
+/// Checks that no rule is dead, or becomes so.
+fn lint(
+    before: &Resources,
+    after: &Resources,
+    names: &[(Kind, String)],
+    done: &[Done],
+) -> Result<Vec<Warning>, RegistryError> {
+    let before: Vec<_> = before.values().collect();
+    let after: Vec<_> = after.values().collect();
+    let wished: Vec<_> = names
+        .iter()
+        .zip(done)
+        .map(|((kind, name), done)| (*kind, &**name, !matches!(done, Done::Unchanged(_))))
+        .collect();
+    let lint = lint::check(&lint::Change {
+        before: &before,
+        after: &after,
+        wished: &wished,
+        now_seconds: now().seconds,
+    });
+    if lint.errors.is_empty() {
+        Ok(lint.warnings)
+    } else {
+        Err(RegistryError::Invalid(lint.errors))
+    }
 }
 
 /// The time as protobuf has it.

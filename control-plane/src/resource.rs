@@ -59,6 +59,14 @@ macro_rules! resources {
             }
         }
 
+        impl From<Resource> for AnyKind {
+            fn from(resource: Resource) -> Self {
+                match resource {
+                    $(Resource::$kind(message) => Self::$kind(message),)+
+                }
+            }
+        }
+
         impl Resource {
             /// Its kind.
             pub fn kind(&self) -> Kind {

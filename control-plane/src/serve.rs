@@ -21,12 +21,13 @@ use chancery_proto::{
         organization_service_server::OrganizationServiceServer,
         policy_service_server::PolicyServiceServer, quota_service_server::QuotaServiceServer,
         role_service_server::RoleServiceServer, rule_service_server::RuleServiceServer,
-        server_service_server::ServerServiceServer,
+        server_service_server::ServerServiceServer, snapshot_service_server::SnapshotServiceServer,
         store_key_service_server::StoreKeyServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
     node::v1::node_service_server::NodeServiceServer,
 };
+use ipnet::IpNet;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -39,6 +40,7 @@ use crate::{
     credential::Broker,
     egress::{Egress, EgressError},
     instances::Instances,
+    issuer_keys::IssuerKeys,
     ledger::{Ledger, LedgerError},
     registry::{Registry, RegistryError, now},
     secrets::{
@@ -63,6 +65,8 @@ pub struct ServeOptions {
     pub signing_keys: Vec<PathBuf>,
     /// The `iss` of assertions of principals.
     pub assertion_issuer: String,
+    /// Networks that issuers may be in beside the public internet.
+    pub allowed_networks: Vec<IpNet>,
     /// Without authentication, on loopback only.
     pub insecure_development: bool,
 }
@@ -159,6 +163,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         listen,
         signing_keys,
         assertion_issuer,
+        allowed_networks,
         insecure_development,
     } = options;
     if !insecure_development {
@@ -171,16 +176,11 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     writeln!(io::stderr(), "{WARNING}").map_err(io("standard error".to_owned()))?;
     let _lock = lock(&data_dir)?;
     let signer = signer(&signing_keys, insecure_development.then_some(&*data_dir))?;
-    for key in signer.keys() {
-        tracing::info!(trust_key = %key.trust_key(), "snapshots are signed; filters can trust this key");
-    }
     let (drain, draining) = watch::channel(false);
     let keys = store_keys(store_key.as_deref(), insecure_development, &data_dir)?;
-    let broker = (
-        Egress::new(insecure_development, Vec::new())?,
-        assertion_issuer,
-    );
-    let control_plane = open(&data_dir, keys, signer, broker, draining)?;
+    let egress = Egress::new(insecure_development, allowed_networks)?;
+    let asked = (egress, assertion_issuer);
+    let control_plane = open(&data_dir, keys, signer, asked, draining)?;
     let broker = Arc::clone(&control_plane.broker);
     tokio::spawn(rewrap(control_plane.clone()));
     let (health, health_service) = tonic_health::server::health_reporter();
@@ -237,6 +237,7 @@ fn add_services(routes: &mut RoutesBuilder, control_plane: &ControlPlane) {
         .add_service(ApplyServiceServer::new(control_plane.clone()))
         .add_service(PolicyServiceServer::new(control_plane.clone()))
         .add_service(InstanceServiceServer::new(control_plane.clone()))
+        .add_service(SnapshotServiceServer::new(control_plane.clone()))
         .add_service(StoreKeyServiceServer::new(control_plane.clone()))
         .add_service(AuditServiceServer::new(control_plane.clone()));
 }
@@ -276,10 +277,11 @@ fn open(
     let store = Arc::new(store);
     let secrets = Secrets::open(Arc::clone(&store), keys)?;
     let registry = Arc::new(Registry::open(store, secrets.clone(), signer)?);
-    let broker = Broker::new(Arc::clone(&registry), egress, assertion_issuer);
+    let broker = Broker::new(Arc::clone(&registry), egress.clone(), assertion_issuer);
     Ok(ControlPlane {
-        registry,
+        issuer_keys: IssuerKeys::start(Arc::clone(&registry), egress),
         broker: Arc::new(broker),
+        registry,
         secrets,
         rewrap: Arc::default(),
         ledger: Arc::new(Ledger::open(&data_dir.join("ledger"))?),
@@ -303,6 +305,9 @@ fn signer(files: &[PathBuf], development: Option<&Path>) -> Result<Signer, Serve
             .map(|file| SigningKey::read(file))
             .collect::<Result<_, _>>()?,
     };
+    for key in &keys {
+        tracing::info!(trust_key = %key.trust_key(), "snapshots are signed; filters can trust this key");
+    }
     Ok(Signer::new(keys)?)
 }
 

@@ -44,7 +44,7 @@ pub use self::{
 };
 use crate::{
     resource::Resource,
-    snapshot::{self, BuildError, Snapshot},
+    snapshot::{self, BuildError, KeySets, Snapshot},
 };
 
 /// Rules, compiled, to be asked what they would do.
@@ -146,7 +146,14 @@ impl Simulator {
     /// # Errors
     /// Where they come to nothing.
     pub fn of_resources(resources: &[Resource]) -> Result<Self, BuildError> {
-        let snapshot = snapshot::build(resources, (0, 0), Timestamp::default(), None)?;
+        // Principals are given, so nobody's token is verified.
+        let snapshot = snapshot::build(
+            resources,
+            &KeySets::new(),
+            (0, 0),
+            Timestamp::default(),
+            None,
+        )?;
         Ok(Self::of_snapshot(&snapshot)?)
     }
 

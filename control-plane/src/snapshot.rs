@@ -18,6 +18,8 @@ pub const RULES_FEATURE: &str = "rules.v1";
 pub const REDACT_FEATURE: &str = "redact.v1";
 /// Rules can name methods.
 pub const METHODS_FEATURE: &str = "methods.v1";
+/// Identity providers can have keys that their issuers publish.
+pub const KEY_SETS_FEATURE: &str = "key_sets.v1";
 /// Rules can have conditions, modes, ends, and subjects of every level.
 pub const CONDITIONS_FEATURE: &str = "conditions.v1";
 /// Rules can name roles.
@@ -34,7 +36,7 @@ pub const ENDPOINTS_FEATURE: &str = "endpoints.v1";
 pub const CREDENTIALS_FEATURE: &str = "credentials.v1";
 /// Tokens can be verified.
 pub const JWT_FEATURE: &str = "jwt.v1";
-/// Identity providers can have requirements, key sets, and sources other than tokens.
+/// Identity providers can have requirements, and sources other than tokens.
 pub const IDENTITY_FEATURE: &str = "identity.v1";
 
 /// A snapshot as it goes over the wire.
@@ -68,6 +70,9 @@ impl Snapshot {
     }
 }
 
+/// The keys that issuers publish, by the name of the identity provider.
+pub type KeySets = BTreeMap<String, Vec<policy::VerificationKey>>;
+
 /// What filters of one kind can honour. `None`: everything that this control plane knows.
 pub type Features<'f> = Option<&'f BTreeSet<String>>;
 
@@ -77,11 +82,12 @@ pub type Features<'f> = Option<&'f BTreeSet<String>>;
 /// Where it does not compile: such a snapshot is never published.
 pub fn build(
     resources: &[Resource],
+    key_sets: &KeySets,
     (epoch, version): (u64, u64),
     create_time: prost_types::Timestamp,
     features: Features<'_>,
 ) -> Result<Snapshot, BuildError> {
-    let mut builder = Builder::new(features);
+    let mut builder = Builder::new(features, key_sets);
     for resource in resources {
         let part = resource.to_policy().map_err(|error| BuildError::Resource {
             name: resource.name().to_owned(),

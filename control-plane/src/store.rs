@@ -1,5 +1,8 @@
 //! The embedded store: SQLite in WAL mode, synchronous in full.
 
+mod history;
+mod key_sets;
+
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -8,6 +11,10 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
+pub use self::{
+    history::{Publication, Published},
+    key_sets::{IssuerKeySet, KeySource},
+};
 use crate::{
     resource::{Kind, Resource},
     secrets::{self, Purpose, Sealed},
@@ -16,7 +23,7 @@ use crate::{
 
 /// What makes each version of the schema of the one before. The version, kept in `user_version`, is
 /// how many of them were run.
-const SCHEMA: [&str; 3] = [
+const SCHEMA: [&str; 5] = [
     "
 CREATE TABLE store (epoch INTEGER NOT NULL) STRICT;
 CREATE TABLE resources (
@@ -60,6 +67,8 @@ CREATE TABLE secrets (
 ) STRICT;
 CREATE INDEX secrets_by_key ON secrets (key_id);
 ",
+    history::TABLES,
+    key_sets::TABLES,
 ];
 
 /// Why the store did not do what it was asked.
@@ -98,7 +107,9 @@ pub struct Transaction<'t> {
     /// Owners whose secrets are forgotten.
     pub forget: Vec<(Purpose, &'t str)>,
     /// Published with the change.
-    pub snapshot: Option<&'t Snapshot>,
+    pub publication: Option<Publication<'t>>,
+    /// An issuer's keys, in the place of those before.
+    pub key_set: Option<&'t IssuerKeySet>,
 }
 
 /// The store.
@@ -169,11 +180,7 @@ impl Store {
         let mut resources = Vec::new();
         for row in rows {
             let (collection, content) = row?;
-            let kind = Kind::ALL
-                .iter()
-                .find(|kind| kind.collection() == collection);
-            let resource = kind.and_then(|kind| Resource::decode(*kind, &content).ok());
-            resources.push(resource.ok_or(StoreError::Corrupt { what: "a resource" })?);
+            resources.push(stored_resource(&collection, &content)?);
         }
         Ok(resources)
     }
@@ -262,26 +269,24 @@ impl Store {
         for (purpose, name) in &change.forget {
             secrets::delete_secrets(&transaction, *purpose, name)?;
         }
-        if let Some(snapshot) = change.snapshot {
-            let version = integer(snapshot.version);
-            transaction.execute(
-                "INSERT INTO snapshots (version, manifest) VALUES (?1, ?2)",
-                params![version, snapshot.manifest],
-            )?;
-            for (digest, content) in &snapshot.sections {
-                transaction.execute(
-                    "INSERT OR IGNORE INTO sections (digest, content) VALUES (?1, ?2)",
-                    params![digest.as_slice(), content],
-                )?;
-                transaction.execute(
-                    "INSERT INTO snapshot_sections (version, digest) VALUES (?1, ?2)",
-                    params![version, digest.as_slice()],
-                )?;
-            }
+        if let Some(publication) = change.publication {
+            history::publish(&transaction, change, publication)?;
+        }
+        if let Some(set) = change.key_set {
+            key_sets::put(&transaction, set)?;
         }
         transaction.commit()?;
         Ok(())
     }
+}
+
+/// A resource of a row.
+fn stored_resource(collection: &str, content: &[u8]) -> Result<Resource, StoreError> {
+    let kind = Kind::ALL
+        .iter()
+        .find(|kind| kind.collection() == collection);
+    let resource = kind.and_then(|kind| Resource::decode(*kind, content).ok());
+    resource.ok_or(StoreError::Corrupt { what: "a resource" })
 }
 
 /// SQLite's integers are signed; no version or epoch comes near their end.
@@ -300,11 +305,26 @@ mod tests {
         let old = Connection::open(&path).unwrap();
         old.execute_batch(SCHEMA[0]).unwrap();
         old.execute("INSERT INTO store VALUES (7)", []).unwrap();
+        for version in [1, 2] {
+            let row = "INSERT INTO snapshots VALUES (?1, x'')";
+            old.execute(row, [version]).unwrap();
+        }
+        let rule = Resource::Rule(chancery_proto::admin::v1::Rule {
+            name: "organizations/o/rules/r".to_owned(),
+            ..chancery_proto::admin::v1::Rule::default()
+        });
+        let row = "INSERT INTO resources VALUES ('rules', ?1, ?2)";
+        old.execute(row, params![rule.name(), rule.encode()])
+            .unwrap();
         old.pragma_update(None, "user_version", 1).unwrap();
         drop(old);
         let store = Store::open(&path, 9).unwrap();
         assert_eq!(store.epoch(), 7);
-        assert_eq!(store.resources().unwrap(), []);
+        // Of what the newest was built is known, of those before it is not.
+        assert_eq!(store.resources_of(2).unwrap(), Some(vec![rule.clone()]));
+        assert_eq!(store.resources_of(1).unwrap(), None);
+        assert_eq!(store.published_before(9, 9).unwrap().len(), 2);
+        assert_eq!(store.resources().unwrap(), [rule]);
 
         let newer = Connection::open(&path).unwrap();
         newer.pragma_update(None, "user_version", 99).unwrap();

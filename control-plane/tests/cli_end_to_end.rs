@@ -377,4 +377,61 @@ spec:
         command.args(["completion", "bash"]);
         assert!(finish(command, "").out.contains("_chancery"));
     }
+
+    #[test]
+    fn versions_are_listed_compared_and_rolled_back_to() {
+        let site = Site::start();
+        assert_eq!(site.run(&["snapshot", "list"]).code, 0);
+        site.run_with(&["apply", "-f", "-"], POLICY);
+        site.run_with(
+            &["apply", "-f", "-"],
+            &POLICY
+                .replace("read_*", "write_*")
+                .replace("They need", "They wish"),
+        );
+        site.run(&["delete", "rule", "dev-reads"]);
+
+        let listed = site.run(&["snapshot", "list"]);
+        let lines: Vec<_> = listed.out.lines().collect();
+        assert_eq!(lines.len(), 4, "{}", listed.out);
+        assert!(lines[1].starts_with("3 ") && lines[1].contains("DeleteRule"));
+        assert!(lines[3].starts_with("1 ") && lines[3].contains("ApplyResources"));
+        let json = site.run(&["snapshot", "list", "--limit", "1", "-o", "json"]);
+        let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+        assert_eq!(json[0]["version"], 3, "{json}");
+        assert_eq!(json[0]["key_ids"].as_array().unwrap().len(), 1, "{json}");
+
+        let diff = site.run(&["snapshot", "diff", "1", "2"]);
+        assert_eq!(diff.code, 1, "{}", diff.err);
+        assert!(diff.out.contains("--- rule/dev-reads (1)"), "{}", diff.out);
+        assert!(
+            diff.out.contains("-  - read_*\n+  - write_*"),
+            "{}",
+            diff.out
+        );
+        assert!(!diff.out.contains("server/notes"), "{}", diff.out);
+        let diff = site.run(&["snapshot", "diff", "2"]);
+        assert!(diff.out.contains("+++ /dev/null"), "{}", diff.out);
+        let same = site.run(&["snapshot", "diff", "3", "3"]);
+        assert_eq!((same.code, &*same.out), (0, ""));
+
+        let dry = site.run(&["snapshot", "rollback", "1", "--dry-run"]);
+        assert_eq!(dry.code, 0, "{}", dry.err);
+        assert!(dry.out.contains("+++ rule/dev-reads (1)"), "{}", dry.out);
+        assert_eq!(site.run(&["get", "rule", "dev-reads"]).code, 3);
+        let done = site.run(&["snapshot", "rollback", "1"]);
+        assert_eq!(done.out, "snapshot 4 is in force with the resources of 1\n");
+        let rule = site.run(&["get", "rule", "dev-reads", "-o", "yaml"]);
+        assert!(rule.out.contains("read_*"), "{}", rule.out);
+        let newest = site.run(&["snapshot", "list", "--limit", "1"]);
+        assert!(newest.out.contains("rollback of 1"), "{}", newest.out);
+        let record = site.run(&["audit", "search"]);
+        assert!(record.out.contains("RollbackSnapshot"), "{}", record.out);
+
+        let again = site.run(&["snapshot", "rollback", "1"]);
+        assert!(again.err.contains("nothing differs"), "{}", again.err);
+        let unknown = site.run(&["snapshot", "rollback", "99"]);
+        assert_eq!(unknown.code, 3);
+        assert!(unknown.err.contains("the newest is 4"), "{}", unknown.err);
+    }
 }

@@ -25,7 +25,7 @@ use base64::{
 use chancery::{
     credential::Broker,
     egress::Egress,
-    registry::{Done, Registry, Wish, now},
+    registry::{Doing, Done, Registry, Wish, now},
     resource::{Kind, Resource},
     secrets::{Secrets, key_file::KeyFile},
     signing::{Signer, SigningKey},
@@ -42,6 +42,10 @@ use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use serde_json::{Value, json};
 
 const SERVER: &str = "organizations/o/workspaces/w/servers/s";
+const DOING: Doing<'_> = Doing {
+    author: "tests",
+    cause: "a test",
+};
 const NAME: &str = "organizations/o/credentials/c";
 
 /// What the token endpoint was asked, and what it says.
@@ -125,7 +129,9 @@ impl Stage {
     }
 
     fn apply(&self, resource: Resource) -> Done {
-        let changed = self.registry.change(vec![Wish::Apply(resource)], false);
+        let changed = self
+            .registry
+            .change(vec![Wish::Apply(resource)], DOING, false);
         changed.unwrap().done.remove(0)
     }
 
@@ -422,7 +428,7 @@ async fn a_server_without_a_credential_has_none_nor_one_whose_credential_is_gone
         name: NAME.to_owned(),
         etag: String::new(),
     };
-    stage.registry.change(vec![wish], false).unwrap();
+    stage.registry.change(vec![wish], DOING, false).unwrap();
     assert_eq!(stage.ask("", &[]).await.error, "no_credential");
     let unknown = stage.registry.rotate(NAME, None, ("", 0));
     assert!(unknown.is_err());

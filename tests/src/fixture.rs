@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use chancery::{
     cli::{self, UnreadableDocuments},
     resource::Resource,
-    snapshot::{self, BuildError, Features},
+    snapshot::{self, BuildError, Features, KeySets},
 };
 use chancery_engine::principal::Principal;
 use serde_json::{Value, json};
@@ -111,7 +111,7 @@ impl Fixture {
         let messages = cli::read_documents(&[self.folder()])?;
         let resources: Result<Vec<_>, _> = messages.into_iter().map(Resource::try_from).collect();
         let time = prost_types::Timestamp::default();
-        let built = snapshot::build(&resources?, (1, version), time, features)?;
+        let built = snapshot::build(&resources?, &KeySets::new(), (1, version), time, features)?;
         Ok(Snapshot {
             manifest: built.manifest,
             sections: built.sections.into_values().collect(),

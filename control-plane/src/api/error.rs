@@ -89,6 +89,17 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
             details.add_precondition_failure_violation("IN_USE", name, format!("named by {by}"));
             status(Code::FailedPrecondition, "IN_USE", message, details)
         }
+        RegistryError::UnknownVersion { version, .. } => {
+            let name = version.to_string();
+            details.set_resource_info("snapshot", name, "", "there is none of this version");
+            status(Code::NotFound, "NOT_FOUND", message, details)
+        }
+        RegistryError::Unfit { .. } => status(
+            Code::FailedPrecondition,
+            "RESOURCES_UNFIT",
+            message,
+            details,
+        ),
         RegistryError::Build(_) => status(
             Code::FailedPrecondition,
             "SNAPSHOT_REFUSED",
@@ -138,6 +149,17 @@ pub(super) fn ledger(error: &LedgerError) -> Status {
     status(
         Code::Unavailable,
         "LOG_FAILED",
+        error.to_string(),
+        ErrorDetails::new(),
+    )
+}
+
+/// A resource that cannot be shown as a document.
+pub(super) fn rendering(error: &impl std::fmt::Display) -> Status {
+    tracing::error!(%error, "a stored resource cannot be shown");
+    status(
+        Code::Internal,
+        "RENDERING_FAILED",
         error.to_string(),
         ErrorDetails::new(),
     )

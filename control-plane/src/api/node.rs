@@ -14,6 +14,7 @@ use chancery_proto::{
 };
 use tokio::{
     sync::{broadcast::error::RecvError, mpsc, watch},
+    task::JoinSet,
     time::Instant,
 };
 use tokio_stream::{Stream, StreamExt as _, wrappers::ReceiverStream};
@@ -37,6 +38,9 @@ const HELLO_WITHIN: Duration = Duration::from_secs(10);
 
 /// How often a stream looks for a sealing key that is due.
 const KEYS_CHECKED_EVERY: Duration = Duration::from_hours(1);
+
+/// Keys that an instance may miss at once; more are answered with no.
+const MAX_LOOKUPS: usize = 32;
 
 type Out = mpsc::Sender<Result<ConnectResponse, Status>>;
 
@@ -112,11 +116,12 @@ impl Session {
         session.send_keys().await?;
         session.offer(&mut published).await?;
         let first = Instant::now() + KEYS_CHECKED_EVERY;
+        let mut lookups = JoinSet::new();
         let mut keys_due = tokio::time::interval_at(first, KEYS_CHECKED_EVERY);
         let ended = loop {
             tokio::select! {
                 message = incoming.next() => match message {
-                    Some(Ok(message)) => session.take(message, &highest).await?,
+                    Some(Ok(message)) => session.take(message, &highest, &mut lookups).await?,
                     Some(Err(status)) => break Err(status),
                     None => break Ok(()),
                 },
@@ -124,6 +129,12 @@ impl Session {
                     if changed.is_err() { break Ok(()) }
                     session.send_keys().await?;
                     session.offer(&mut published).await?;
+                }
+                Some(looked) = lookups.join_next() => {
+                    let answer = looked.map_err(|error| error::task(&error))?;
+                    // The snapshot with the key comes first.
+                    session.offer(&mut published).await?;
+                    session.say(connect_response::Message::KeyAnswer(answer)).await?;
                 }
                 Some(found) = found.recv() => session.hand_over(found).await?,
                 expiry = expiries.recv() => session.expire(expiry).await?,
@@ -268,6 +279,7 @@ impl Session {
         &mut self,
         request: ConnectRequest,
         highest: &Arc<watch::Sender<u64>>,
+        lookups: &mut JoinSet<node::KeyAnswer>,
     ) -> Result<(), Status> {
         let instances = &self.control_plane.instances;
         match request.message {
@@ -312,10 +324,40 @@ impl Session {
             Some(connect_request::Message::CredentialRequest(request)) => {
                 self.credentials.find(request);
             }
-            Some(connect_request::Message::KeyRequest(_)) | None => {
+            Some(connect_request::Message::KeyRequest(request)) => {
+                self.look_for(request, lookups).await?;
+            }
+            None => {
                 return Err(Status::invalid_argument("a message that is not known here"));
             }
         }
+        Ok(())
+    }
+
+    /// Looks for a key without holding up the stream.
+    async fn look_for(
+        &self,
+        request: node::KeyRequest,
+        lookups: &mut JoinSet<node::KeyAnswer>,
+    ) -> Result<(), Status> {
+        let node::KeyRequest {
+            identity_provider,
+            key_id,
+        } = request;
+        let mut answer = node::KeyAnswer {
+            identity_provider,
+            key_id,
+            is_known: false,
+        };
+        if lookups.len() >= MAX_LOOKUPS {
+            return self.say(connect_response::Message::KeyAnswer(answer)).await;
+        }
+        let issuer_keys = self.control_plane.issuer_keys.clone();
+        lookups.spawn(async move {
+            let known = issuer_keys.knows(&answer.identity_provider, &answer.key_id);
+            answer.is_known = known.await;
+            answer
+        });
         Ok(())
     }
 

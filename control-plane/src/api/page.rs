@@ -31,13 +31,16 @@ pub(super) fn read_token(token: &str) -> Result<String, Status> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok();
     bytes
         .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| {
-            invalid_argument(
-                "page_token",
-                "an unknown token",
-                "the token of the page before",
-            )
-        })
+        .ok_or_else(unknown_token)
+}
+
+/// A token that stands for nothing.
+pub(super) fn unknown_token() -> Status {
+    invalid_argument(
+        "page_token",
+        "an unknown token",
+        "the token of the page before",
+    )
 }
 
 /// The page of a sorted list after a token, and the token of the next.

@@ -21,7 +21,7 @@ use super::{
     page,
 };
 use crate::{
-    registry::{Changed, Done, RegistryError, Wish},
+    registry::{Changed, Doing, Done, RegistryError, Wish},
     resource::{Kind, Resource},
 };
 
@@ -36,7 +36,13 @@ impl ControlPlane {
     ) -> Result<Changed, Status> {
         let names: Vec<_> = wishes.iter().map(|wish| wish.name().to_owned()).collect();
         let registry = Arc::clone(&self.registry);
-        let changed = tokio::task::spawn_blocking(move || registry.change(wishes, validate_only));
+        let changed = tokio::task::spawn_blocking(move || {
+            let doing = Doing {
+                author: DEVELOPMENT,
+                cause: method.trim_end_matches("Request"),
+            };
+            registry.change(wishes, doing, validate_only)
+        });
         let changed = changed.await.map_err(|error| error::task(&error))?;
         if !validate_only {
             self.record_change(method, &names, &changed).await?;
@@ -143,9 +149,11 @@ fn is_within(kind: Kind, name: &str, parent: &str) -> bool {
 }
 
 /// Until callers are authenticated, everyone who reaches a development control plane is this one.
+pub(super) const DEVELOPMENT: &str = "development";
+
 fn development_principal() -> Principal {
     let user = Attribute {
-        value: "development".to_owned(),
+        value: DEVELOPMENT.to_owned(),
         provenance: Provenance::Claimed.into(),
     };
     Principal {

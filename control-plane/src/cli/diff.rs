@@ -70,7 +70,8 @@ fn compare(stored: Option<&Document>, item: &Item, scope: &Scope) -> Result<Stri
     Ok(diff.unified_diff().header(&header, &given).to_string())
 }
 
-fn print(diff: &str, console: &mut Console<'_>) -> Result<(), Failure> {
+/// Prints a unified diff, in colours where there are some.
+pub(crate) fn print(diff: &str, console: &mut Console<'_>) -> Result<(), Failure> {
     for line in diff.lines() {
         let tone = match line.chars().next() {
             _ if line.starts_with("+++") || line.starts_with("---") => Tone::Heading,

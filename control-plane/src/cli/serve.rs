@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
+use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -52,6 +53,9 @@ pub(crate) struct ServeArgs {
         default_value = "chancery"
     )]
     assertion_issuer: String,
+    /// A network that the issuers of tokens may be in beside the public internet; repeatable
+    #[arg(long = "allow-network", value_name = "CIDR")]
+    allowed_networks: Vec<IpNet>,
     /// Authenticate nobody; on loopback, for development only
     #[arg(long)]
     insecure_development: bool,
@@ -72,6 +76,7 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
         listen,
         signing_keys,
         assertion_issuer,
+        allowed_networks,
         insecure_development,
     } = args;
     match serve::run(ServeOptions {
@@ -80,6 +85,7 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
         listen,
         signing_keys,
         assertion_issuer,
+        allowed_networks,
         insecure_development,
     })
     .await

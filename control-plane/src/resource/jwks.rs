@@ -14,6 +14,9 @@ use spki::{
 /// Fewest bits of an RSA key (RFC 7518 section 3.3).
 const MIN_RSA_BITS: usize = 2_048;
 
+/// Most keys of a set that an issuer publishes.
+const MAX_PUBLISHED_KEYS: usize = 64;
+
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
@@ -54,6 +57,12 @@ pub enum JwksError {
         /// The later.
         position: usize,
     },
+    /// More keys than an issuer needs.
+    #[error("{found} keys, at most {MAX_PUBLISHED_KEYS} are taken")]
+    TooMany {
+        /// How many.
+        found: usize,
+    },
     /// Nothing to verify with.
     #[error("no key for signatures")]
     Empty,
@@ -67,43 +76,86 @@ pub fn verification_keys(text: &str) -> Result<Vec<VerificationKey>, JwksError> 
     let set: Set = serde_json::from_str(text)?;
     let mut keys: Vec<VerificationKey> = Vec::new();
     for (position, jwk) in set.keys.iter().enumerate() {
-        let member = |name: &str| jwk.get(name).and_then(serde_json::Value::as_str);
-        if let Some(member) = ["d", "p", "q", "k"]
-            .into_iter()
-            .find(|name| jwk.contains_key(*name))
-        {
-            return Err(JwksError::Private { position, member });
-        }
-        let verifies = |operation: &serde_json::Value| operation == "verify";
-        let is_for_others = member("use").is_some_and(|purpose| purpose != "sig")
-            || jwk.get("key_ops").is_some_and(|operations| {
-                !operations
-                    .as_array()
-                    .is_some_and(|list| list.iter().any(verifies))
-            });
-        if is_for_others {
+        let Some(key) = verification_key(position, jwk)? else {
             continue;
-        }
-        let (algorithm, public_key) =
-            convert(member).map_err(|found| JwksError::Unusable { position, found })?;
-        let key_id = member("kid").unwrap_or_default().to_owned();
-        let is_same = |key: &VerificationKey| {
-            key.key_id == key_id && key.algorithm == i32::from(algorithm) && !key_id.is_empty()
         };
-        if keys.iter().any(is_same) {
+        if has_same(&keys, &key) {
             return Err(JwksError::DuplicateId { position });
         }
-        keys.push(VerificationKey {
-            key_id,
-            algorithm: algorithm.into(),
-            public_key,
-        });
+        keys.push(key);
     }
     if keys.is_empty() {
         Err(JwksError::Empty)
     } else {
         Ok(keys)
     }
+}
+
+/// The keys of a set that an issuer publishes. What cannot be used, of which others may have a use,
+/// is passed over: each is said in the second list.
+///
+/// # Errors
+/// Where the set is none, has too many keys, or none that can be used.
+pub fn published_keys(text: &str) -> Result<(Vec<VerificationKey>, Vec<JwksError>), JwksError> {
+    let set: Set = serde_json::from_str(text)?;
+    let found = set.keys.len();
+    if found > MAX_PUBLISHED_KEYS {
+        return Err(JwksError::TooMany { found });
+    }
+    let (mut keys, mut passed_over) = (Vec::new(), Vec::new());
+    for (position, jwk) in set.keys.iter().enumerate() {
+        match verification_key(position, jwk) {
+            Ok(Some(key)) if has_same(&keys, &key) => {
+                passed_over.push(JwksError::DuplicateId { position });
+            }
+            Ok(Some(key)) => keys.push(key),
+            Ok(None) => {}
+            Err(error) => passed_over.push(error),
+        }
+    }
+    if keys.is_empty() {
+        Err(passed_over.pop().unwrap_or(JwksError::Empty))
+    } else {
+        Ok((keys, passed_over))
+    }
+}
+
+fn has_same(keys: &[VerificationKey], key: &VerificationKey) -> bool {
+    let is_same = |other: &VerificationKey| {
+        other.key_id == key.key_id && other.algorithm == key.algorithm && !key.key_id.is_empty()
+    };
+    keys.iter().any(is_same)
+}
+
+/// One key of a set; `None` where it is for other uses.
+fn verification_key(
+    position: usize,
+    jwk: &serde_json::Map<String, serde_json::Value>,
+) -> Result<Option<VerificationKey>, JwksError> {
+    let member = |name: &str| jwk.get(name).and_then(serde_json::Value::as_str);
+    if let Some(member) = ["d", "p", "q", "k"]
+        .into_iter()
+        .find(|name| jwk.contains_key(*name))
+    {
+        return Err(JwksError::Private { position, member });
+    }
+    let verifies = |operation: &serde_json::Value| operation == "verify";
+    let is_for_others = member("use").is_some_and(|purpose| purpose != "sig")
+        || jwk.get("key_ops").is_some_and(|operations| {
+            !operations
+                .as_array()
+                .is_some_and(|list| list.iter().any(verifies))
+        });
+    if is_for_others {
+        return Ok(None);
+    }
+    let (algorithm, public_key) =
+        convert(member).map_err(|found| JwksError::Unusable { position, found })?;
+    Ok(Some(VerificationKey {
+        key_id: member("kid").unwrap_or_default().to_owned(),
+        algorithm: algorithm.into(),
+        public_key,
+    }))
 }
 
 fn convert<'j>(

@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     CONDITIONS_FEATURE, CREDENTIALS_FEATURE, DISPATCHERS_FEATURE, ENDPOINTS_FEATURE, Features,
-    IDENTITY_FEATURE, JWT_FEATURE, METHODS_FEATURE, OFFERS_FEATURE, QUOTAS_FEATURE, REDACT_FEATURE,
-    ROLES_FEATURE, RULES_FEATURE,
+    IDENTITY_FEATURE, JWT_FEATURE, KEY_SETS_FEATURE, KeySets, METHODS_FEATURE, OFFERS_FEATURE,
+    QUOTAS_FEATURE, REDACT_FEATURE, ROLES_FEATURE, RULES_FEATURE,
 };
 use crate::resource::PolicyPart;
 
@@ -34,15 +34,17 @@ struct Organization {
 /// Collects what filters get.
 pub(super) struct Builder<'f> {
     features: Features<'f>,
+    key_sets: &'f KeySets,
     /// By their names.
     organizations: BTreeMap<String, Organization>,
     warnings: Vec<String>,
 }
 
 impl<'f> Builder<'f> {
-    pub(super) fn new(features: Features<'f>) -> Self {
+    pub(super) fn new(features: Features<'f>, key_sets: &'f KeySets) -> Self {
         Self {
             features,
+            key_sets,
             organizations: BTreeMap::new(),
             warnings: Vec::new(),
         }
@@ -260,6 +262,7 @@ impl<'f> Builder<'f> {
             match self.missing(&of_provider) {
                 None => {
                     needed.extend(of_provider);
+                    self.key_set(&provider, sections);
                     honoured.push(provider);
                 }
                 Some(feature) => self.warn(format!(
@@ -276,6 +279,20 @@ impl<'f> Builder<'f> {
             identity_providers: honoured,
         };
         sections.push(section(needed, Content::IdentityProviderSet(set)));
+    }
+
+    /// What an issuer publishes changes more often than what is written: a section of its own.
+    fn key_set(&self, provider: &policy::IdentityProvider, sections: &mut Vec<policy::Section>) {
+        let keys = self.key_sets.get(&provider.name);
+        let Some(keys) = keys.filter(|_| provider.has_key_set) else {
+            return;
+        };
+        let set = policy::KeySet {
+            identity_provider: provider.name.clone(),
+            keys: keys.clone(),
+        };
+        let needed = BTreeSet::from([JWT_FEATURE, KEY_SETS_FEATURE]);
+        sections.push(section(needed, Content::KeySet(set)));
     }
 }
 
@@ -420,7 +437,9 @@ fn needed_by_provider(provider: &policy::IdentityProvider) -> BTreeSet<&'static 
     let is_new = has_prefix
         || *source != i32::from(policy::IdentitySource::Token)
         || !(required_claims.is_empty() && algorithms.is_empty())
-        || *access_tokens_only
-        || *has_key_set;
-    is_new.then_some(IDENTITY_FEATURE).into_iter().collect()
+        || *access_tokens_only;
+    let identity = is_new.then_some(IDENTITY_FEATURE).into_iter();
+    identity
+        .chain(has_key_set.then_some(KEY_SETS_FEATURE))
+        .collect()
 }

@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chancery::{
     cli::{self, UnreadableDocuments},
     resource::Resource,
-    snapshot::{self, BuildError},
+    snapshot::{self, BuildError, KeySets},
 };
 use chancery_engine::{
     id::Time,
@@ -200,7 +200,7 @@ impl Vector {
         let messages = cli::read_documents(&[folder.path().to_owned()])?;
         let resources: Result<Vec<_>, _> = messages.into_iter().map(Resource::try_from).collect();
         let time = prost_types::Timestamp::default();
-        match snapshot::build(&resources?, (1, 1), time, None) {
+        match snapshot::build(&resources?, &KeySets::new(), (1, 1), time, None) {
             Ok(built) => Ok(Ok(compile(&built.manifest, built.sections.values())?)),
             Err(BuildError::Resource { error, .. }) => Ok(Err(error.to_string())),
             Err(error) => Err(error.into()),

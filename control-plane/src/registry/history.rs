@@ -1,0 +1,178 @@
+//! What was published before: shown, compared, and published again.
+
+use std::collections::BTreeMap;
+
+use super::{Changed, Doing, Registry, RegistryError, Resources, Wish, keyed};
+use crate::{
+    resource::{Kind, Resource},
+    store::Published,
+};
+
+/// How one resource differs between two versions; equal ones are none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// Its name.
+    pub name: String,
+    /// As it is in the one, if it is there.
+    pub from: Option<Resource>,
+    /// As it is in the other, if it is there.
+    pub to: Option<Resource>,
+}
+
+/// What became of a rollback.
+#[derive(Clone, Debug)]
+pub struct RolledBack {
+    /// The resources that it is about.
+    pub names: Vec<String>,
+    /// What became of each.
+    pub changed: Changed,
+}
+
+impl Registry {
+    /// At most `count` published snapshots before a version, the newest first. Blocks on the store.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn history(&self, before: u64, count: usize) -> Result<Vec<Published>, RegistryError> {
+        Ok(self.store.published_before(before, count)?)
+    }
+
+    /// What a version was built from. Blocks on the store.
+    ///
+    /// # Errors
+    /// Where there is no such version, or it is older than what is kept.
+    pub fn resources_of(&self, version: u64) -> Result<Vec<Resource>, RegistryError> {
+        if let Some(resources) = self.store.resources_of(version)? {
+            return Ok(resources);
+        }
+        let newest = self.published.borrow().as_ref().map(|it| it.version);
+        Err(RegistryError::UnknownVersion { version, newest })
+    }
+
+    /// How two versions differ, in the order of kind and name. Blocks on the store.
+    ///
+    /// # Errors
+    /// As [`Registry::resources_of`].
+    pub fn differences(&self, from: u64, to: u64) -> Result<Vec<Difference>, RegistryError> {
+        let (mut from, to) = (
+            keyed(self.resources_of(from)?),
+            keyed(self.resources_of(to)?),
+        );
+        let mut pairs: BTreeMap<(Kind, String), Difference> = BTreeMap::new();
+        for ((kind, name), resource) in to {
+            let key = (kind, name.clone());
+            let from = from.remove(&key);
+            let to = Some(resource);
+            pairs.insert(key, Difference { name, from, to });
+        }
+        for ((kind, name), resource) in from {
+            let key = (kind, name.clone());
+            let from = Some(resource);
+            pairs.insert(
+                key,
+                Difference {
+                    name,
+                    from,
+                    to: None,
+                },
+            );
+        }
+        let bare = |resource: &Option<Resource>| resource.as_ref().map(Resource::bare);
+        let differs = |pair: &Difference| bare(&pair.from) != bare(&pair.to);
+        Ok(pairs.into_values().filter(differs).collect())
+    }
+
+    /// Publishes the resources of an old version as a new one, or changes nothing. Blocks on the
+    /// store.
+    ///
+    /// Secrets are in no version: a credential that is gone cannot come back, and one that was added
+    /// stays. Who may administer is not rolled back either.
+    ///
+    /// # Errors
+    /// Where there is no such version, or what it was built from no longer fits.
+    pub fn roll_back(
+        &self,
+        version: u64,
+        author: &str,
+        validate_only: bool,
+    ) -> Result<RolledBack, RegistryError> {
+        let old = keyed(self.resources_of(version)?);
+        let cause = format!("rollback of {version}");
+        let doing = Doing {
+            author,
+            cause: &cause,
+        };
+        let mut names = Vec::new();
+        let wishes = |current: &Resources| {
+            let wishes = wishes(version, current, &old)?;
+            names = wishes.iter().map(|wish| wish.name().to_owned()).collect();
+            Ok(wishes)
+        };
+        let changed = self.change_by(wishes, doing, validate_only);
+        let changed = changed.map_err(|error| unfit(version, &names, error))?;
+        Ok(RolledBack { names, changed })
+    }
+}
+
+/// Whether a rollback makes resources of a kind, and removes them.
+fn is_rolled_back(kind: Kind) -> bool {
+    match kind {
+        Kind::IdentityProvider
+        | Kind::Offer
+        | Kind::Quota
+        | Kind::Role
+        | Kind::Rule
+        | Kind::Server => true,
+        // The secrets of credentials are in no version; who may change what is no part of what
+        // filters enforce.
+        Kind::Binding | Kind::Credential | Kind::Organization => false,
+    }
+}
+
+/// What makes the old resources of the current ones.
+fn wishes(version: u64, current: &Resources, old: &Resources) -> Result<Vec<Wish>, RegistryError> {
+    let gone = old
+        .keys()
+        .find(|key| key.0 == Kind::Credential && !current.contains_key(*key));
+    if let Some((_, name)) = gone {
+        return Err(RegistryError::Unfit {
+            version,
+            problems: format!("{name}: it is gone, and its secret is in no version; make it anew"),
+        });
+    }
+    let gone = current.keys().filter(|key| !old.contains_key(*key));
+    let mut wishes: Vec<_> = gone
+        .filter(|(kind, _)| is_rolled_back(*kind))
+        .map(|(kind, name)| Wish::Delete {
+            kind: *kind,
+            name: name.clone(),
+            etag: String::new(),
+        })
+        .collect();
+    for (key, old) in old {
+        let old = old.bare();
+        let is_same = current.get(key).is_some_and(|it| it.bare() == old);
+        if (is_rolled_back(key.0) || key.0 == Kind::Credential) && !is_same {
+            wishes.push(Wish::Apply(old));
+        }
+    }
+    Ok(wishes)
+}
+
+/// A position among wishes that nobody wrote says nothing to anybody.
+fn unfit(version: u64, names: &[String], error: RegistryError) -> RegistryError {
+    let RegistryError::Invalid(problems) = error else {
+        return error;
+    };
+    let problems = problems.into_iter().map(|(position, invalid)| {
+        let name = names.get(position).map_or("", String::as_str);
+        format!("{name}: {invalid}")
+    });
+    RegistryError::Unfit {
+        version,
+        problems: problems.collect::<Vec<_>>().join("; "),
+    }
+}
+
+#[cfg(test)]
+mod tests;

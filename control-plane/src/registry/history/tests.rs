@@ -1,0 +1,232 @@
+use std::{path::Path, sync::Arc};
+
+use chancery_proto::{
+    admin::v1 as admin,
+    policy::v1::{Effect, Endpoint, Subjects},
+};
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    secrets::{Secrets, key_file::KeyFile},
+    signing::{Signer, SigningKey},
+    store::Store,
+};
+
+const BY: Doing<'_> = Doing {
+    author: "ada",
+    cause: "ApplyResources",
+};
+
+fn open(folder: &Path) -> Registry {
+    let store = Arc::new(Store::open(&folder.join("store.sqlite"), 7).unwrap());
+    let path = folder.join("store.key");
+    let store_key = KeyFile::open(&path).or_else(|_none| KeyFile::create(&path, 0));
+    let secrets = Secrets::open(Arc::clone(&store), Arc::new(store_key.unwrap())).unwrap();
+    let signer = Signer::new(vec![SigningKey::generate().unwrap()]).unwrap();
+    Registry::open(store, secrets, signer).unwrap()
+}
+
+fn start() -> (Registry, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (open(folder.path()), folder)
+}
+
+fn server(id: &str) -> Resource {
+    Resource::Server(admin::Server {
+        name: format!("organizations/o/workspaces/w/servers/{id}"),
+        endpoints: vec![Endpoint {
+            path: format!("/{id}"),
+            cluster: "c".to_owned(),
+            ..Endpoint::default()
+        }],
+        ..admin::Server::default()
+    })
+}
+
+fn rule(id: &str, tool: &str) -> Resource {
+    Resource::Rule(admin::Rule {
+        name: format!("organizations/o/rules/{id}"),
+        effect: Effect::Allow.into(),
+        subjects: Some(Subjects {
+            anyone: true,
+            ..Subjects::default()
+        }),
+        servers: vec!["*".to_owned()],
+        tools: vec![tool.to_owned()],
+        ..admin::Rule::default()
+    })
+}
+
+fn apply(registry: &Registry, resources: impl IntoIterator<Item = Resource>) -> u64 {
+    let wishes = resources.into_iter().map(Wish::Apply).collect();
+    let changed = registry.change(wishes, BY, false).unwrap();
+    changed.snapshot.unwrap().version
+}
+
+fn delete(registry: &Registry, resource: &Resource) -> u64 {
+    let wish = Wish::Delete {
+        kind: resource.kind(),
+        name: resource.name().to_owned(),
+        etag: String::new(),
+    };
+    let changed = registry.change(vec![wish], BY, false).unwrap();
+    changed.snapshot.unwrap().version
+}
+
+fn bare(resources: &[Resource]) -> Vec<Resource> {
+    let mut bare: Vec<_> = resources.iter().map(Resource::bare).collect();
+    bare.sort_by(|a, b| a.name().cmp(b.name()));
+    bare
+}
+
+#[test]
+fn every_version_is_kept_with_its_resources_and_whose_doing_it_is() {
+    let (registry, folder) = start();
+    assert_eq!(apply(&registry, [server("a"), rule("r", "x")]), 1);
+    assert_eq!(apply(&registry, [rule("r", "y")]), 2);
+    assert_eq!(delete(&registry, &rule("r", "y")), 3);
+    drop(registry);
+    let registry = open(folder.path());
+    for (version, expected) in [
+        (1, vec![rule("r", "x"), server("a")]),
+        (2, vec![rule("r", "y"), server("a")]),
+        (3, vec![server("a")]),
+    ] {
+        assert_eq!(bare(&registry.resources_of(version).unwrap()), expected);
+    }
+    for unknown in [0, 4] {
+        assert!(matches!(
+            registry.resources_of(unknown),
+            Err(RegistryError::UnknownVersion {
+                newest: Some(3),
+                ..
+            })
+        ));
+    }
+    let page = registry.history(3, 5).unwrap();
+    let versions: Vec<_> = page.iter().map(|one| one.version).collect();
+    assert_eq!(versions, [2, 1]);
+    assert_eq!(
+        (&*page[0].author, &*page[0].cause),
+        ("ada", "ApplyResources")
+    );
+    assert_eq!(page[0].signatures.len(), 1);
+}
+
+#[test]
+fn two_versions_differ_by_what_was_written_and_by_nothing_else() {
+    let (registry, _folder) = start();
+    let first = apply(&registry, [server("a"), server("b"), rule("r", "x")]);
+    apply(&registry, [rule("r", "y")]);
+    apply(&registry, [rule("r", "x"), rule("s", "x")]);
+    let last = delete(&registry, &server("b"));
+    let named = |from, to| -> Vec<(String, bool, bool)> {
+        let found = registry.differences(from, to).unwrap().into_iter();
+        found
+            .map(|it| (it.name, it.from.is_some(), it.to.is_some()))
+            .collect()
+    };
+    let (s, b) = (rule("s", "x"), server("b"));
+    let name = |it: &Resource| it.name().to_owned();
+    assert_eq!(
+        named(first, last),
+        [(name(&s), false, true), (name(&b), true, false)]
+    );
+    assert_eq!(
+        named(last, first),
+        [(name(&s), true, false), (name(&b), false, true)]
+    );
+    assert_eq!(named(last, last), []);
+}
+
+#[test]
+fn a_rollback_is_a_new_version_with_the_old_resources() {
+    let (registry, _folder) = start();
+    let old = apply(&registry, [server("a"), rule("r", "x")]);
+    apply(&registry, [server("b"), rule("r", "y")]);
+    let before = delete(&registry, &rule("r", "y"));
+    let etag = registry.resources_of(old).unwrap()[0].etag().to_owned();
+
+    let would = registry.roll_back(old, "bob", true).unwrap();
+    assert_eq!(would.names.len(), 2);
+    assert_eq!(
+        registry.history(u64::MAX, 9).unwrap().len(),
+        3,
+        "only checked"
+    );
+
+    let done = registry.roll_back(old, "bob", false).unwrap();
+    assert_eq!(done.changed.done.len(), 2);
+    let new = done.changed.snapshot.unwrap().version;
+    assert_eq!(new, before + 1);
+    let resources = registry.resources_of(new).unwrap();
+    assert_eq!(bare(&resources), bare(&registry.resources_of(old).unwrap()));
+    assert!(registry.differences(old, new).unwrap().is_empty());
+    assert!(
+        resources.iter().any(|it| it.etag() == etag),
+        "of the content"
+    );
+    let newest = registry.history(u64::MAX, 1).unwrap().remove(0);
+    assert_eq!((&*newest.author, &*newest.cause), ("bob", "rollback of 1"));
+
+    // Once more changes nothing, and publishes nothing.
+    let again = registry.roll_back(old, "bob", false).unwrap();
+    assert!(again.names.is_empty());
+    assert_eq!(again.changed.snapshot.unwrap().version, new);
+}
+
+#[test]
+fn what_no_longer_fits_is_not_rolled_back() {
+    let (registry, folder) = start();
+    let old = apply(&registry, [server("a"), rule("r", "x")]);
+    delete(&registry, &rule("r", "x"));
+    drop(registry);
+    // As if a later control plane no longer took the rule.
+    let connection = rusqlite::Connection::open(folder.path().join("store.sqlite")).unwrap();
+    let Resource::Rule(mut unfit) = rule("r", "x") else {
+        panic!()
+    };
+    unfit.effect = 99;
+    let content = Resource::Rule(unfit).encode();
+    let changed = "UPDATE resource_versions SET content = ?1 WHERE kind = 'rules'";
+    assert_eq!(connection.execute(changed, [content]).unwrap(), 1);
+    let registry = open(folder.path());
+    let refused = registry.roll_back(old, "bob", false).unwrap_err();
+    assert!(matches!(refused, RegistryError::Unfit { version: 1, .. }));
+    let message = refused.to_string();
+    assert!(
+        message.contains("organizations/o/rules/r: effect"),
+        "{message}"
+    );
+    assert_eq!(registry.history(u64::MAX, 9).unwrap().len(), 2);
+}
+
+#[test]
+fn a_version_costs_what_changed() {
+    let (registry, folder) = start();
+    let many = (0..50).map(|id| server(&format!("s{id}")));
+    apply(
+        &registry,
+        many.chain((0..50).map(|id| rule(&format!("r{id}"), "x"))),
+    );
+    let size = || {
+        let connection = rusqlite::Connection::open(folder.path().join("store.sqlite")).unwrap();
+        connection
+            .query_row(
+                "SELECT (page_count - freelist_count) * page_size FROM
+                 pragma_page_count, pragma_freelist_count, pragma_page_size",
+                [],
+                |row| row.get::<_, i64>(0),
+            )
+            .unwrap()
+    };
+    let before = size();
+    let versions = 100;
+    for version in 0..versions {
+        apply(&registry, [rule("r7", &format!("t{version}"))]);
+    }
+    // The manifest names 51 sections, and one rule is 100 bytes.
+    let each = (size() - before) / versions;
+    assert!(each < 3_000, "{each} bytes");
+}

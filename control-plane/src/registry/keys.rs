@@ -1,0 +1,124 @@
+//! The keys that issuers publish, as a part of what is published here.
+
+use std::{
+    collections::BTreeMap,
+    sync::{MutexGuard, PoisonError},
+};
+
+use super::{Doing, ITSELF, Registry, RegistryError, Resources};
+use crate::{
+    resource::{PolicyPart, Resource},
+    snapshot::KeySets,
+    store::{IssuerKeySet, KeySource, Publication, Transaction},
+};
+
+impl Registry {
+    /// Whose keys are not written down and have to be read from the issuer.
+    pub fn key_sources(&self) -> Vec<KeySource> {
+        self.current().values().filter_map(key_source).collect()
+    }
+
+    /// The keys that were last read from there, if any.
+    pub fn key_set(&self, source: &KeySource) -> Option<IssuerKeySet> {
+        let sets = self.issuer_keys();
+        let found = sets.get(&source.identity_provider)?;
+        (found.source == *source).then(|| found.clone())
+    }
+
+    /// Keeps keys, and publishes them where they differ from those before. Whether they do. Blocks
+    /// on the store.
+    ///
+    /// # Errors
+    /// Where no snapshot can be made of them; nothing is changed then.
+    pub fn put_key_set(&self, set: IssuerKeySet) -> Result<bool, RegistryError> {
+        // Held to the end, as by every change.
+        let resources = self
+            .resources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_wanted = resources
+            .values()
+            .any(|it| key_source(it).as_ref() == Some(&set.source));
+        if !is_wanted {
+            return Ok(false);
+        }
+        let name = set.source.identity_provider.clone();
+        let before = self.key_set(&set.source);
+        if before.is_some_and(|before| before.keys == set.keys) {
+            self.store.put_key_set(&set)?;
+            self.issuer_keys().insert(name, set);
+            return Ok(false);
+        }
+        let mut candidate = self.issuer_keys().clone();
+        candidate.insert(name.clone(), set.clone());
+        let snapshot = self.next_snapshot(&resources, &wanted(&resources, &candidate))?;
+        let cause = format!("keys of {name}");
+        let doing = Doing {
+            author: ITSELF,
+            cause: &cause,
+        };
+        self.store.commit(&Transaction {
+            publication: Some(Publication::new(&snapshot, doing)),
+            key_set: Some(&set),
+            ..Transaction::default()
+        })?;
+        *self.issuer_keys() = candidate;
+        self.publish(snapshot);
+        Ok(true)
+    }
+
+    /// Forgets the keys of providers that are gone, or come from elsewhere now.
+    ///
+    /// # Errors
+    /// Where the store does not.
+    pub fn forget_stray_keys(&self) -> Result<(), RegistryError> {
+        let wanted = self.key_sources();
+        let stray: Vec<_> = self
+            .issuer_keys()
+            .values()
+            .filter(|set| !wanted.contains(&set.source))
+            .map(|set| set.source.identity_provider.clone())
+            .collect();
+        for name in stray {
+            self.store.forget_key_set(&name)?;
+            self.issuer_keys().remove(&name);
+        }
+        Ok(())
+    }
+
+    /// The keys that belong into a snapshot of these resources.
+    pub(super) fn key_sets_of(&self, resources: &Resources) -> KeySets {
+        wanted(resources, &self.issuer_keys())
+    }
+
+    fn issuer_keys(&self) -> MutexGuard<'_, BTreeMap<String, IssuerKeySet>> {
+        self.issuer_keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Those of the providers that are there, from where they come now.
+fn wanted(resources: &Resources, sets: &BTreeMap<String, IssuerKeySet>) -> KeySets {
+    let sources = resources.values().filter_map(key_source);
+    let found = sources.filter_map(|source| {
+        let set = sets.get(&source.identity_provider)?;
+        (set.source == source).then(|| (source.identity_provider, set.keys.clone()))
+    });
+    found.collect()
+}
+
+/// Where a provider's keys come from; `None` where they are written down.
+fn key_source(resource: &Resource) -> Option<KeySource> {
+    let Resource::IdentityProvider(provider) = resource else {
+        return None;
+    };
+    let Ok(Some(PolicyPart::IdentityProvider(policy))) = resource.to_policy() else {
+        return None;
+    };
+    policy.has_key_set.then(|| KeySource {
+        identity_provider: provider.name.clone(),
+        issuer: provider.issuer.clone(),
+        jwks_uri: provider.jwks_uri.clone(),
+    })
+}
