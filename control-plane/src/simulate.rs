@@ -16,9 +16,10 @@ use std::{
 };
 
 use chancery_engine::{
+    credential::Credential,
     exchange::{
-        self, Assumed, BodyStep, Context, Exchange, HeadStep, Headers, Judged, RequestHead,
-        ResponseHead, ResponseStep, Unmatched, Vouched,
+        self, Assumed, BodyStep, Context, CredentialStep, Exchange, HeadStep, Headers, Judged,
+        RequestHead, ResponseHead, ResponseStep, Unmatched, Vouched,
     },
     explain,
     id::{DecisionId, Time},
@@ -26,6 +27,7 @@ use chancery_engine::{
     policy::Policy,
     principal::Principal,
     seal::{Keyring, SEALING_KEY_BYTES, SealingKey},
+    secret::Secret,
     server::Endpoint,
     snapshot::{InvalidSnapshot, compile},
 };
@@ -226,6 +228,7 @@ impl Simulator {
         let (refusal, forwarded) = match step {
             HeadStep::Reply(reply) => (Some(reply.body), None),
             HeadStep::Forward(_) => (None, None),
+            HeadStep::AwaitCredential(_) => (go_on(&mut exchange), None),
             // An assumed principal has no signature to check, and nothing unmatched passes.
             HeadStep::Pass | HeadStep::Verify | HeadStep::AwaitKey(_) => {
                 return Err(Unreachable::Undecided);
@@ -233,6 +236,10 @@ impl Simulator {
             HeadStep::AwaitBody => match judge_body(&mut exchange, body) {
                 BodyStep::Reply(reply) => (Some(reply.body), None),
                 BodyStep::Forward { headers: _, body } => (None, body),
+                BodyStep::AwaitCredential { headers: _, body } => match go_on(&mut exchange) {
+                    Some(refusal) => (Some(refusal), None),
+                    None => (None, body),
+                },
                 BodyStep::Spend(_) => return Err(Unreachable::Undecided),
             },
         };
@@ -293,7 +300,22 @@ pub fn peer(text: &str) -> Option<SocketAddr> {
 fn judge_body(exchange: &mut Exchange, body: &str) -> BodyStep {
     match exchange.body(body.as_bytes()) {
         BodyStep::Spend(_) => exchange.spent(Ok(())),
-        step @ (BodyStep::Reply(_) | BodyStep::Forward { .. }) => step,
+        step @ (BodyStep::Reply(_)
+        | BodyStep::Forward { .. }
+        | BodyStep::AwaitCredential { .. }) => step,
+    }
+}
+
+/// Goes on as if there were a credential for the server. What is simulated reaches nobody, so none
+/// is had; the refusal, where one is given all the same.
+fn go_on(exchange: &mut Exchange) -> Option<String> {
+    let stand_in = Credential {
+        value: Secret::new("simulated"),
+        expires: Time::from_unix_ms(u64::MAX),
+    };
+    match exchange.credential(Ok(Arc::new(stand_in))) {
+        CredentialStep::Forward(_) => None,
+        CredentialStep::Reply(reply) => Some(reply.body),
     }
 }
 
