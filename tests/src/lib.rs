@@ -22,6 +22,7 @@ pub mod lab;
 pub mod layer;
 pub mod matrix;
 pub mod mcp_server;
+pub mod mesh;
 pub mod process;
 pub mod signing;
 pub mod suite;
