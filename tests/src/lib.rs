@@ -24,6 +24,7 @@ pub mod lab;
 pub mod layer;
 pub mod matrix;
 pub mod mcp_server;
+pub mod mesh;
 pub mod oauth;
 pub mod openid;
 pub mod process;
