@@ -5,6 +5,7 @@
 //! token's check alone is left out, and the handles that it shows are sealed with a key that nobody
 //! else has.
 
+mod arguments;
 mod bounds;
 mod callers;
 mod recall;
@@ -39,7 +40,7 @@ use prost_types::Timestamp;
 
 pub use self::{
     bounds::Bounds,
-    recall::{Recall, Sent, recall},
+    recall::{Partial, Recall, Sent, recall},
     replay::{Replay, Sample},
 };
 use crate::{
@@ -87,6 +88,8 @@ pub struct Place {
     pub cluster: String,
     /// The server that the route's metadata names.
     pub route_server: Option<String>,
+    /// The workspace that the token's audience stands for.
+    pub workspace: Option<String>,
 }
 
 /// What would be decided, and what each side would get.
@@ -170,9 +173,18 @@ impl Simulator {
         let found = self.policy.find(server);
         let found = found.and_then(|index| self.policy.server(index));
         let found = found.ok_or_else(|| Unreachable::NoServer(server.to_owned()))?;
-        let is_wanted =
-            |endpoint: &&Endpoint| workspace.is_empty() || *endpoint.workspace == *workspace;
-        let endpoint = found.endpoints.iter().find(is_wanted);
+        let belongs = |endpoint: &&Endpoint| *endpoint.workspace == *workspace;
+        let by_audience = |endpoint: &&Endpoint| {
+            let mut audiences = endpoint.audiences.iter();
+            audiences.any(|audience| audience.workspace.as_deref() == Some(workspace))
+        };
+        let mut endpoints = found.endpoints.iter();
+        let endpoint = if workspace.is_empty() {
+            endpoints.next()
+        } else {
+            let by_itself = endpoints.clone().find(belongs);
+            by_itself.or_else(|| endpoints.find(by_audience))
+        };
         let endpoint = endpoint.ok_or_else(|| Unreachable::NoWorkspace {
             server: server.to_owned(),
             workspace: workspace.to_owned(),
@@ -185,6 +197,7 @@ impl Simulator {
             path: endpoint.path.to_string(),
             cluster: endpoint.cluster.to_string(),
             route_server: None,
+            workspace: (!workspace.is_empty()).then(|| workspace.to_owned()),
         })
     }
 
@@ -213,6 +226,7 @@ impl Simulator {
         };
         let assumed = Assumed {
             principal: Arc::clone(&call.principal),
+            workspace: call.place.workspace.as_deref().map(Box::from),
             is_explained: call.is_explained,
         };
         let context = Context {

@@ -76,6 +76,7 @@ impl Native {
     pub fn assume(&mut self, case: &Case, principal: &Principal) -> Observed {
         let assumed = Assumed {
             principal: Arc::new(principal.clone()),
+            workspace: None,
             is_explained: true,
         };
         self.drive(case, None, |_, context, head| {

@@ -151,8 +151,8 @@ impl Exchange {
         };
         let identified = match identity {
             Identity::Token(tokens) => self.identify(at, head, tokens),
-            Identity::Assumed(principal) => self
-                .take_for_granted(server, principal)
+            Identity::Assumed(assumed) => self
+                .take_for_granted(at, assumed)
                 .map(|()| Identified::Known),
         };
         Ok(match identified {
