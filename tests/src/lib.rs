@@ -4,6 +4,7 @@
 //! - [`envoy`], [`control_plane`], [`mcp_server`], [`client`], [`identity`],
 //!   [`openid`], [`signing`]: the real parts.
 //! - [`case`], [`fixture`], [`layer`]: the case table, its policy and the layers that run it.
+//! - [`scale`]: an organization that has grown.
 //! - [`conformance`]: the official conformance suite of MCP.
 //! - [`matrix`]: every real client with every real server.
 //! - [`hostile`]: tables of hostile requests and answers, and clients that can send them.
@@ -25,6 +26,7 @@ pub mod matrix;
 pub mod mcp_server;
 pub mod openid;
 pub mod process;
+pub mod scale;
 pub mod signing;
 pub mod suite;
 pub mod wait;
