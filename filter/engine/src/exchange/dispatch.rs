@@ -1,5 +1,7 @@
 //! Calls inside calls: what a dispatcher would call in turn, read from its arguments.
 
+use std::borrow::Cow;
+
 use super::{Malformed, target::is_name};
 use crate::{
     entry::{Capability, Fact, Provenance},
@@ -35,9 +37,10 @@ impl Inner<'_> {
     /// What the record says of it.
     pub(super) fn fact(&self) -> Fact {
         Fact {
-            key: "dispatch.tool",
+            key: Cow::Borrowed("dispatch.tool"),
             value: self.tool.clone(),
             provenance: Provenance::Claimed,
+            is_altered: false,
         }
     }
 }
