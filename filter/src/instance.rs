@@ -201,6 +201,12 @@ impl Instance {
         }
     }
 
+    /// Whether a root context owns the stream and its next tick should come soon.
+    pub(crate) fn is_working(&self, context_id: u32) -> bool {
+        let owner = self.owner.as_ref();
+        owner.is_some_and(|owner| owner.context_id == context_id) && self.link.is_working()
+    }
+
     pub(crate) fn received(&mut self, stream: u32, message: &[u8], now: Time) {
         if self.is_own(stream) {
             let commands = self.link.received(message, now);

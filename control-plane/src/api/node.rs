@@ -30,8 +30,9 @@ use crate::{
     snapshot::Snapshot,
 };
 
-/// Most bytes of a section in one message.
-const CHUNK_BYTES: usize = 1 << 20;
+/// Most bytes of a section in one message: an instance digests it at once, on a thread that serves
+/// requests.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// An instance says hello at once.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);

@@ -69,6 +69,8 @@ pub struct Link {
     keys: Keyring,
     credentials: Credentials,
     wanted: WantedKeys,
+    /// Answers that came while the snapshot before them was compiled.
+    early_answers: Vec<(WantedKey, bool)>,
     ring: Ring,
     state: State,
     /// Failed attempts since the other side last answered.
@@ -86,6 +88,12 @@ enum State {
     Up { next_heartbeat: Time },
 }
 
+/// How much is compiled at once: less than two milliseconds in Wasm (see `tests/tests/budget.rs`).
+const SLICE_UNITS: usize = 256;
+
+/// More answers than this do not wait for the snapshot before them.
+const MAX_EARLY_ANSWERS: usize = 1_024;
+
 const HEARTBEAT_MS: u64 = 1_000;
 const FIRST_RETRY_MS: u64 = 100;
 const MAX_RETRY_MS: u64 = 2_000;
@@ -99,6 +107,7 @@ impl Link {
             keys: Keyring::default(),
             credentials: Credentials::new(&limits),
             wanted: WantedKeys::default(),
+            early_answers: Vec::new(),
             ring: Ring::new(limits),
             state: State::Down {
                 retry_at: Time::default(),
@@ -120,7 +129,7 @@ impl Link {
     pub fn restore(&mut self, stored: &[u8]) -> Result<Option<Arc<Policy>>, InvalidSnapshot> {
         Ok(match self.loader.restore(stored)? {
             Progress::Applied(policy) => Some(policy),
-            Progress::Waiting => None,
+            Progress::Waiting | Progress::Working => None,
         })
     }
 
@@ -193,9 +202,17 @@ impl Link {
                     };
                 }
                 self.send_entries(&mut commands);
+                if self.is_working() {
+                    commands.extend(self.compile(now));
+                }
                 commands
             }
         }
+    }
+
+    /// Whether the next tick should come soon, because there is something to compile.
+    pub fn is_working(&self) -> bool {
+        self.loader.is_working()
     }
 
     /// A token names a key that is not known here: until when to wait for it, and what to do.
@@ -272,6 +289,7 @@ impl Link {
         };
         self.loader.abandon();
         self.wanted.disconnected();
+        self.early_answers.clear();
         self.ring.rewind();
     }
 
@@ -327,17 +345,47 @@ impl Link {
                     identity_provider: identity_provider.into(),
                     key_id: key_id.into(),
                 };
-                self.wanted.answered(&key, is_known, now);
-                return vec![Command::KeyAnswered(key)];
+                if self.is_working() && self.early_answers.len() < MAX_EARLY_ANSWERS {
+                    // It is about the snapshot that came before it.
+                    self.early_answers.push((key, is_known));
+                    return Vec::new();
+                }
+                return vec![self.answered(key, is_known, now)];
             }
             // A newer control plane may say more than is known here; none of it is policy.
             None => return Vec::new(),
         };
         match progress {
-            Ok(Progress::Waiting) => Vec::new(),
+            Ok(Progress::Working) => self.compile(now),
+            progress => self.concluded(progress, now),
+        }
+    }
+
+    /// Compiles a slice of what is offered.
+    fn compile(&mut self, now: Time) -> Vec<Command> {
+        let progress = self.loader.proceed(SLICE_UNITS);
+        self.concluded(progress, now)
+    }
+
+    fn concluded(
+        &mut self,
+        progress: Result<Progress, InvalidSnapshot>,
+        now: Time,
+    ) -> Vec<Command> {
+        let mut commands = match progress {
+            Ok(Progress::Waiting | Progress::Working) => return Vec::new(),
             Ok(Progress::Applied(policy)) => self.applied(policy, now),
             Err(error) => self.nack(&error.to_string()),
+        };
+        for (key, is_known) in std::mem::take(&mut self.early_answers) {
+            commands.push(self.answered(key, is_known, now));
         }
+        commands
+    }
+
+    fn answered(&mut self, key: WantedKey, is_known: bool, now: Time) -> Command {
+        self.wanted.answered(&key, is_known, now);
+        Command::KeyAnswered(key)
     }
 
     fn answered(&mut self, answer: pb::CredentialAnswer, now: Time) -> Vec<Command> {
