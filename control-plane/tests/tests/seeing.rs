@@ -518,7 +518,11 @@ fn what_was_refused_is_replayed_by_the_values_that_were_read() {
     assert_eq!(site.run(&["replay", "-f", "unread", "--strict"]).code, 1);
     let id = "00000000000000000000000000000001";
     let again = site.run(&["simulate", "--decision", id]);
-    assert!(again.out.contains("when[0]  `$.repo` is \"other/x\""), "{}", again.out);
+    assert!(
+        again.out.contains("when[0]  `$.repo` is \"other/x\""),
+        "{}",
+        again.out
+    );
 }
 
 #[test]

@@ -325,7 +325,7 @@ impl Link {
             }
             Some(connect_response::Message::SealingKeys(keys)) => return self.use_keys(&keys),
             Some(connect_response::Message::CredentialAnswer(answer)) => {
-                return self.answered(answer, now);
+                return self.credential_answered(answer, now);
             }
             Some(connect_response::Message::CredentialExpiry(pb::CredentialExpiry {
                 server,
@@ -350,7 +350,7 @@ impl Link {
                     self.early_answers.push((key, is_known));
                     return Vec::new();
                 }
-                return vec![self.answered(key, is_known, now)];
+                return vec![self.key_answered(key, is_known, now)];
             }
             // A newer control plane may say more than is known here; none of it is policy.
             None => return Vec::new(),
@@ -378,17 +378,17 @@ impl Link {
             Err(error) => self.nack(&error.to_string()),
         };
         for (key, is_known) in std::mem::take(&mut self.early_answers) {
-            commands.push(self.answered(key, is_known, now));
+            commands.push(self.key_answered(key, is_known, now));
         }
         commands
     }
 
-    fn answered(&mut self, key: WantedKey, is_known: bool, now: Time) -> Command {
+    fn key_answered(&mut self, key: WantedKey, is_known: bool, now: Time) -> Command {
         self.wanted.answered(&key, is_known, now);
         Command::KeyAnswered(key)
     }
 
-    fn answered(&mut self, answer: pb::CredentialAnswer, now: Time) -> Vec<Command> {
+    fn credential_answered(&mut self, answer: pb::CredentialAnswer, now: Time) -> Vec<Command> {
         let pb::CredentialAnswer {
             request_id,
             header_value,
