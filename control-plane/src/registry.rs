@@ -1,6 +1,7 @@
 //! The resources: checked, stored and published as one.
 
 pub mod candidate;
+mod credential;
 mod history;
 mod keys;
 mod reference;
@@ -8,20 +9,21 @@ mod secret;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use chancery_engine::wire::Invalid;
 use chancery_proto::{admin::v1::Warning, node::v1::SealingKeys};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
+pub use self::credential::Expiry;
 pub use self::history::{Difference, RolledBack};
 use crate::{
     lint,
     resource::{Kind, Resource, invalid},
     sealing::{self, SealingError},
-    secrets::{Purpose, Secrets, SecretsError},
+    secrets::{Secrets, SecretsError},
     signing::Signer,
     snapshot::{self, BuildError, Features, KeySets, Snapshot},
     store::{IssuerKeySet, Publication, Store, StoreError, Transaction},
@@ -80,6 +82,15 @@ pub struct Changed {
     pub warnings: Vec<Warning>,
 }
 
+/// What is done about rules that name what is not there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum DeadRules {
+    /// A change that writes one is refused.
+    Refused,
+    /// They are let be: what was in force before may be so again.
+    Let,
+}
+
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -133,12 +144,6 @@ pub enum RegistryError {
         /// What is wrong, resource by resource.
         problems: String,
     },
-    /// There is nowhere to keep a secret.
-    #[error("`{name}` brings a secret, and this store cannot seal secrets yet")]
-    NoSeal {
-        /// The credential's name.
-        name: String,
-    },
     /// The resources are right one by one and wrong together.
     #[error("no snapshot can be made of this: {0}")]
     Build(#[from] BuildError),
@@ -172,6 +177,7 @@ pub struct Registry {
     /// By identity provider. Locked after the resources, where both are.
     issuer_keys: Mutex<BTreeMap<String, IssuerKeySet>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
+    expiries: broadcast::Sender<Expiry>,
 }
 
 impl Registry {
@@ -199,6 +205,7 @@ impl Registry {
             resources: Mutex::new(Arc::new(keyed)),
             issuer_keys,
             published: watch::Sender::new(published),
+            expiries: credential::expiries(),
         };
         registry.renew()?;
         Ok(registry)
@@ -269,13 +276,15 @@ impl Registry {
         Ok(self.store.snapshot(version)?)
     }
 
+    fn lock(&self) -> MutexGuard<'_, Arc<Resources>> {
+        // They are replaced as a whole, so a panic leaves them as they were.
+        self.resources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn current(&self) -> Arc<Resources> {
-        Arc::clone(
-            &self
-                .resources
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        Arc::clone(&self.lock())
     }
 
     /// Makes all changes and publishes one snapshot, or changes nothing. Blocks on the store.
@@ -288,21 +297,19 @@ impl Registry {
         doing: Doing<'_>,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
-        self.change_by(|_| Ok(wishes), doing, validate_only)
+        self.change_by(|_| Ok(wishes), DeadRules::Refused, doing, validate_only)
     }
 
     /// Makes the changes that follow from what is stored.
     fn change_by(
         &self,
         wishes: impl FnOnce(&Resources) -> Result<Vec<Wish>, RegistryError>,
+        dead_rules: DeadRules,
         doing: Doing<'_>,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
         // Held to the end: changes are made one after another.
-        let mut resources = self
-            .resources
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut resources = self.lock();
         let mut candidate = Resources::clone(&resources);
         let mut wishes = wishes(&resources)?;
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
@@ -313,7 +320,10 @@ impl Registry {
             done.push(fulfil(&mut candidate, wish)?);
         }
         check(&candidate, &names)?;
-        let warnings = lint(&resources, &candidate, &names, &done)?;
+        let warnings = match dead_rules {
+            DeadRules::Refused => lint(&resources, &candidate, &names, &done)?,
+            DeadRules::Let => Vec::new(),
+        };
         let newest = self.published.borrow().clone();
         let has_changed = done.iter().any(|done| !matches!(done, Done::Unchanged(_)));
         let mut changed = Changed {
@@ -337,15 +347,15 @@ impl Registry {
             match done {
                 Done::Created(resource) | Done::Updated(resource) => transaction.put.push(resource),
                 Done::Unchanged(_) => {}
-                Done::Deleted => {
-                    transaction.delete.push((*kind, name));
-                    if *kind == Kind::Credential {
-                        transaction.forget.push((Purpose::Credential, name));
-                    }
-                }
+                Done::Deleted => transaction.delete.push((*kind, name)),
             }
         }
+        let done = || changed.done.iter().zip(&names);
+        transaction.forget = done()
+            .flat_map(|(done, key)| credential::useless(done, key))
+            .collect();
         self.store.commit(&transaction)?;
+        self.expire_changed(&resources, &candidate, done());
         *resources = Arc::new(candidate);
         changed.snapshot = Some(self.publish(snapshot));
         Ok(changed)
