@@ -78,7 +78,7 @@ impl Policy {
             Effect::Allow => 0,
             Effect::Deny => 1,
         };
-        missed.sort_by(|(a_effect, a), (b_effect, b)| {
+        missed.sort_unstable_by(|(a_effect, a), (b_effect, b)| {
             let nearer = b.nearness.cmp(&a.nearness);
             let effect = allows(*a_effect).cmp(&allows(*b_effect));
             nearer.then(effect).then_with(|| a.rule.cmp(&b.rule))

@@ -467,7 +467,7 @@ fn in_order<T>(
     name: impl Fn(&T) -> &str,
     twice: impl Fn(Box<str>) -> PolicyError,
 ) -> Result<Vec<T>, PolicyError> {
-    parts.sort_by(|a, b| name(a).cmp(name(b)));
+    parts.sort_unstable_by(|a, b| name(a).cmp(name(b)));
     match parts.array_windows().find(|[a, b]| name(a) == name(b)) {
         Some([part, _]) => Err(twice(name(part).into())),
         None => Ok(parts),
@@ -515,12 +515,13 @@ fn by_organization(
         let organization = organization_of(&rule.name).into();
         parted.entry(organization).or_default().push(rule);
     }
-    let index = |(organization, rules): (Box<str>, Vec<Rule>)| {
+    let mut indexed = BTreeMap::new();
+    for (organization, rules) in parted {
         let is_its_own = |role: &&Role| organization_of(&role.name) == &*organization;
         let sets: Vec<_> = sets.values().filter(is_its_own).collect();
-        (organization, RuleIndex::new(rules, &sets))
-    };
-    parted.into_iter().map(index).collect()
+        indexed.insert(organization, RuleIndex::new(rules, &sets));
+    }
+    indexed
 }
 
 impl Registered {
