@@ -26,6 +26,7 @@ run UPSTREAM RESOURCES *PORT: envoy build
 [group("work")]
 setup: wasm-target envoy
     .setup/clients
+    .setup/oauth
 
 # Build the filter and the control plane
 [group("work")]

@@ -160,6 +160,10 @@ pub struct EnvoyOptions {
     pub concurrency: u32,
     /// The main listener's port; 0 is a free one.
     pub port: u16,
+    /// HTTP filters that come before what judges, on every listener.
+    pub before: Vec<Value>,
+    /// How every listener's clients connect. `None`: in the clear.
+    pub transport_socket: Option<Value>,
 }
 
 impl EnvoyOptions {
@@ -175,6 +179,8 @@ impl EnvoyOptions {
             plugin: json!({}),
             concurrency: 1,
             port: 0,
+            before: Vec::new(),
+            transport_socket: None,
         }
     }
 

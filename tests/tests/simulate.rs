@@ -106,6 +106,7 @@ fn a_simulated_call_is_decided_as_the_case_says() {
                 path: request.path.clone(),
                 cluster: request.cluster.clone(),
                 route_server: None,
+                workspace: None,
             },
             principal: Arc::new(principal),
             source: None,

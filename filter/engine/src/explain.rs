@@ -306,6 +306,41 @@ fn whom(principal: &Principal) -> String {
     }
 }
 
+/// What else a rule asks of a call, for people: `$.repo like acme/*`, `agent build-*`.
+pub fn conditions(rule: &Rule) -> Vec<String> {
+    let Rule {
+        name: _,
+        effect: _,
+        subjects: _,
+        servers: _,
+        tools: _,
+        prompts: _,
+        resources: _,
+        methods,
+        environments: _,
+        agents,
+        when,
+        source_ranges,
+        expire_time: _,
+        mode,
+        redaction: _,
+    } = rule;
+    let globs = |kind: &str, globs: &[Glob]| {
+        let is_given = !globs.is_empty();
+        is_given.then(|| format!("{kind} {}", listed(globs)))
+    };
+    let ranges: Vec<_> = source_ranges.iter().map(ToString::to_string).collect();
+    let mut all = Vec::new();
+    all.extend(rule.workspace().map(|id| format!("workspace {id}")));
+    all.extend(globs("method", methods));
+    all.extend(globs("agent", agents));
+    all.extend((!ranges.is_empty()).then(|| format!("source in {}", ranges.join(", "))));
+    let conditions = when.iter();
+    all.extend(conditions.map(|condition| format!("{} {condition}", condition.argument.as_str())));
+    all.extend((*mode == Mode::Shadow).then(|| "once enforced: it is in shadow".to_owned()));
+    all
+}
+
 /// Each member of a set of principals: `group dev`, `user ann@example.com`, `anyone`.
 pub fn members(subjects: &Subjects) -> Vec<String> {
     let Subjects {

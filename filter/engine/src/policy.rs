@@ -22,7 +22,7 @@ use crate::{
     quota::Quota,
     reason::Reason,
     rule::{Rule, RuleIndex},
-    server::{Endpoint, Server},
+    server::{Endpoint, Server, Upstream},
     subject::{Role, Subjects},
     token::{IdentityProvider, KeySet},
     truth::Truth,
@@ -289,6 +289,12 @@ impl Policy {
         self.servers
             .get(index.0)
             .map(|registered| &registered.server)
+    }
+
+    /// The servers that are called with credentials, by their names.
+    pub fn upstreams(&self) -> impl Iterator<Item = (&str, &Upstream)> {
+        self.servers()
+            .filter_map(|server| Some((&*server.name, server.upstream.as_ref()?)))
     }
 
     /// Every server.

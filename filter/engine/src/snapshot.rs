@@ -18,8 +18,9 @@ use crate::{
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 12] = [
+pub const FEATURES: [&str; 13] = [
     "conditions.v1",
+    "credentials.v1",
     "dispatchers.v1",
     "endpoints.v1",
     "identity.v1",

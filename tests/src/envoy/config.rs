@@ -133,7 +133,8 @@ fn listener(
 
     let mut chancery = take(manager, "/http_filters/0")?;
     let last = take(manager, "/http_filters/1")?;
-    let mut filters = match &options.filter {
+    let mut filters = options.before.clone();
+    match &options.filter {
         Filter::Chancery(path) => {
             let config = at(&mut chancery, PLUGIN)?;
             configure_plugin(
@@ -145,12 +146,16 @@ fn listener(
                     &wanted.plugin,
                 ],
             )?;
-            vec![chancery]
+            filters.push(chancery);
         }
-        Filter::Others(filters) => filters.clone(),
-    };
+        Filter::Others(others) => filters.extend_from_slice(others),
+    }
     filters.push(last);
     set(manager, "/http_filters", Value::Array(filters))?;
+    if let Some(socket) = &options.transport_socket {
+        let chain = "/filter_chains/0";
+        insert(&mut listener, chain, "transport_socket", socket.clone())?;
+    }
     Ok(listener)
 }
 

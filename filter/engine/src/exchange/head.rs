@@ -63,6 +63,9 @@ pub enum HeadStep {
     AwaitBody,
     /// Send it on with these changes to its headers.
     Forward(Vec<HeaderEdit>),
+    /// Change its headers, and hold it until there is what [`Exchange::need`] says; then
+    /// [`Exchange::credential`].
+    AwaitCredential(Vec<HeaderEdit>),
 }
 
 impl Exchange {
@@ -134,6 +137,7 @@ impl Exchange {
         };
         check_origin(server, head)?;
         self.read_headers(head.headers)?;
+        self.clear_credential(server, head.headers);
         self.fault = self.check_media(head).err();
         if has_token_in_query(head.path) {
             return Ok(HeadStep::Reply(
@@ -147,8 +151,8 @@ impl Exchange {
         };
         let identified = match identity {
             Identity::Token(tokens) => self.identify(at, head, tokens),
-            Identity::Assumed(principal) => self
-                .take_for_granted(server, principal)
+            Identity::Assumed(assumed) => self
+                .take_for_granted(at, assumed)
                 .map(|()| Identified::Known),
         };
         Ok(match identified {
@@ -250,9 +254,16 @@ impl Exchange {
         }
         match self.judge_request(&place, &[Act::on_server(None)], subject) {
             Ok(subject) => {
-                self.decide(Verdict::Allow, Direction::ToServer, subject);
+                let decision = self.decision(Verdict::Allow, Direction::ToServer, subject);
+                if let Err(reply) = self.go_on(decision) {
+                    return HeadStep::Reply(reply);
+                }
+                let edits = std::mem::take(&mut self.edits);
+                if self.awaits_credential() {
+                    return HeadStep::AwaitCredential(edits);
+                }
                 self.phase = Phase::Response;
-                HeadStep::Forward(std::mem::take(&mut self.edits))
+                HeadStep::Forward(edits)
             }
             Err(reply) => HeadStep::Reply(reply),
         }
