@@ -110,6 +110,11 @@ conformance *ARGS: setup conformance-suite build
 parser:
     cargo bench --locked -p chancery-engine --bench parser
 
+# Time decisions and compiling as rules, tools and users grow; the last line is the figure
+[group("measure")]
+decide:
+    cargo bench --locked -p chancery-engine --features proto --bench decide
+
 # Compare plain Envoy, this filter and Envoy's own MCP and RBAC filters, in one table
 [group("measure")]
 bench *ARGS: envoy build
