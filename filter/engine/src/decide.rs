@@ -190,8 +190,8 @@ impl<'p> RulesFor<'p> {
                 among(&positions, |rule, act| rule.covers_method(act.method));
             }
             None => {
-                let _all = among(index.on_server(), |rule, act| rule.covers(act))
-                    && among(index.plain(), |rule, act| rule.covers(act));
+                let _all =
+                    among(index.on_server(), Rule::covers) && among(index.plain(), Rule::covers);
             }
         }
     }
@@ -249,10 +249,13 @@ impl<'p> Tally<'p> {
             Mode::Enforce => &mut self.enforced,
             Mode::Shadow => &mut self.shadow,
         };
-        match rule.effect {
-            Effect::Allow => applying.allowed.push(&rule.name),
-            Effect::Deny => applying.denied.push(&rule.name),
-        }
+        let names = match rule.effect {
+            Effect::Allow => &mut applying.allowed,
+            Effect::Deny => &mut applying.denied,
+        };
+        // They come in order, but for a server as such.
+        let before = names.partition_point(|name| **name < *rule.name);
+        names.insert(before, &rule.name);
         if rule.mode == Mode::Enforce && rule.effect == Effect::Allow {
             self.redaction.extend(rule.redaction.as_ref());
         }
@@ -269,7 +272,7 @@ impl<'p> Tally<'p> {
         let is_denied = !enforced.denied.is_empty() || !shadow.denied.is_empty();
         let is_allowed = !enforced.allowed.is_empty() || !shadow.allowed.is_empty();
         let would_allow = is_allowed && !is_denied;
-        let (verdict, mut rules) = if !enforced.denied.is_empty() {
+        let (verdict, rules) = if !enforced.denied.is_empty() {
             (Verdict::Deny(Reason::DeniedByRule), enforced.denied)
         } else if enforced.allowed.is_empty() {
             (Verdict::Deny(Reason::NoMatchingRule), Vec::new())
@@ -282,7 +285,6 @@ impl<'p> Tally<'p> {
             (Verdict::Deny(_), true) => (Redaction::default(), shadow.allowed),
             (Verdict::Deny(_), false) => (Redaction::default(), Vec::new()),
         };
-        rules.sort_unstable();
         Judgement {
             verdict,
             rules,

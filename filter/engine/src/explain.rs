@@ -78,7 +78,7 @@ impl Policy {
             Effect::Allow => 0,
             Effect::Deny => 1,
         };
-        missed.sort_by(|(a_effect, a), (b_effect, b)| {
+        missed.sort_unstable_by(|(a_effect, a), (b_effect, b)| {
             let nearer = b.nearness.cmp(&a.nearness);
             let effect = allows(*a_effect).cmp(&allows(*b_effect));
             nearer.then(effect).then_with(|| a.rule.cmp(&b.rule))
@@ -100,7 +100,7 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// The first thing about a rule that does not fit, with how much does; `None` where it applies.
     fn misfit(&self, rule: &Rule) -> Option<(usize, Misfit)> {
-        let parts = [
+        let parts: [fn(&Self, &Rule) -> Option<Misfit>; 10] = [
             Self::environments,
             Self::workspace,
             Self::capability,
@@ -110,7 +110,7 @@ impl Asked<'_> {
             Self::source_ranges,
             Self::expire_time,
             Self::when,
-            Self::mode,
+            |_, rule| mode(rule),
         ];
         let mut parts = parts.into_iter().enumerate();
         parts.find_map(|(nearness, part)| Some((nearness, part(self, rule)?)))
@@ -195,13 +195,6 @@ impl Asked<'_> {
         misfits.next()
     }
 
-    fn mode(&self, rule: &Rule) -> Option<Misfit> {
-        (rule.mode == Mode::Shadow).then(|| {
-            let [found, expected] = ["shadow", "enforce"].map(str::to_owned);
-            ("mode".into(), found, expected)
-        })
-    }
-
     fn capability(&self, rule: &Rule) -> Option<Misfit> {
         if rule.covers_target(self.act.target) {
             return None;
@@ -252,6 +245,13 @@ impl Asked<'_> {
             members(&rule.subjects).join(" or "),
         ))
     }
+}
+
+fn mode(rule: &Rule) -> Option<Misfit> {
+    (rule.mode == Mode::Shadow).then(|| {
+        let [found, expected] = ["shadow", "enforce"].map(str::to_owned);
+        ("mode".into(), found, expected)
+    })
 }
 
 /// Whether a name is missed by globs that are there.

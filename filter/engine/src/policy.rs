@@ -193,13 +193,12 @@ impl Policy {
         }
     }
 
-    /// Checks all parts against each other, and puts everything together but the rules, parted by
-    /// organization, and the servers, which are to be registered in this order after them.
-    #[expect(clippy::type_complexity, reason = "the two that are left")]
+    /// Checks all parts against each other, and puts everything together but the rules and after
+    /// them the servers, which are to be added in their order.
     fn begin(
         version: SnapshotVersion,
         parts: Parts,
-    ) -> Result<(Self, BTreeMap<Box<str>, Vec<Rule>>, Vec<Server>), PolicyError> {
+    ) -> Result<(Self, Vec<Rule>, Vec<Server>), PolicyError> {
         let Parts {
             servers,
             rules,
@@ -246,7 +245,7 @@ impl Policy {
             places,
             providers,
         };
-        Ok((policy, by_organization(rules), servers))
+        Ok((policy, rules, servers))
     }
 
     /// Makes another part of the index of an organization's rules; whether there is more to do.
@@ -476,7 +475,7 @@ fn in_order<T>(
     name: impl Fn(&T) -> &str,
     twice: impl Fn(Box<str>) -> PolicyError,
 ) -> Result<Vec<T>, PolicyError> {
-    parts.sort_by(|a, b| name(a).cmp(name(b)));
+    parts.sort_unstable_by(|a, b| name(a).cmp(name(b)));
     match parts.array_windows().find(|[a, b]| name(a) == name(b)) {
         Some([part, _]) => Err(twice(name(part).into())),
         None => Ok(parts),

@@ -113,13 +113,12 @@ impl Exchange {
             Ok(arrival) => arrival,
             Err(Reason::UnknownServer) => {
                 let mode = self.context.unmatched;
-                return match discovery::unmatched(mode, &policy, head, path.as_deref()) {
-                    Some(reason) => Err(reason),
-                    None => {
-                        self.phase = Phase::Passed;
-                        Ok(HeadStep::Pass)
-                    }
-                };
+                let path = path.as_deref();
+                if let Some(reason) = discovery::unmatched(mode, &policy, head, path) {
+                    return Err(reason);
+                }
+                self.phase = Phase::Passed;
+                return Ok(HeadStep::Pass);
             }
             Err(reason) => return Err(reason),
         };
@@ -129,26 +128,36 @@ impl Exchange {
         let (server, endpoint) = at.ok_or(Reason::UnknownServer)?;
         self.server_name.clone_from(&server.name);
         self.workspace.clone_from(&endpoint.workspace);
+        let at = Addressee {
+            policy: &policy,
+            server,
+            endpoint,
+        };
+        self.judge_addressed(at, head, identity)
+    }
+
+    /// Judges a head that arrived at an endpoint.
+    fn judge_addressed(
+        &mut self,
+        at: Addressee<'_>,
+        head: &RequestHead<'_>,
+        identity: &Identity<'_>,
+    ) -> Result<HeadStep, Reason> {
         self.verb = match head.method {
             b"POST" => Verb::Post,
             b"GET" => Verb::Get,
             b"DELETE" => Verb::Delete,
             _ => return Err(Reason::HttpMethod),
         };
-        check_origin(server, head)?;
+        check_origin(at.server, head)?;
         self.read_headers(head.headers)?;
-        self.clear_credential(server, head.headers);
+        self.clear_credential(at.server, head.headers);
         self.fault = self.check_media(head).err();
         if has_token_in_query(head.path) {
             return Ok(HeadStep::Reply(
                 self.refuse_token(Some(TokenError::InQuery)),
             ));
         }
-        let at = Addressee {
-            policy: &policy,
-            server,
-            endpoint,
-        };
         let identified = match identity {
             Identity::Token(tokens) => self.identify(at, head, tokens),
             Identity::Assumed(assumed) => self
@@ -156,7 +165,7 @@ impl Exchange {
                 .map(|()| Identified::Known),
         };
         Ok(match identified {
-            Ok(Identified::Known) => self.after_token(&policy),
+            Ok(Identified::Known) => self.after_token(at.policy),
             Ok(Identified::Unverified) => HeadStep::Verify,
             Ok(Identified::UnknownKey(key)) => HeadStep::AwaitKey(key),
             Err(error) => HeadStep::Reply(self.refuse_token(error)),

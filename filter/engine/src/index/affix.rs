@@ -21,7 +21,7 @@ impl<T> Default for AffixIndex<T> {
 impl<T> FromIterator<(Box<[u8]>, T)> for AffixIndex<T> {
     fn from_iter<I: IntoIterator<Item = (Box<[u8]>, T)>>(pairs: I) -> Self {
         let mut pairs: Vec<_> = pairs.into_iter().collect();
-        pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        pairs.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut entries: Vec<Entry<T>> = Vec::new();
         // The affixes that the last one begins with, and it.
         let mut open: Vec<usize> = Vec::new();

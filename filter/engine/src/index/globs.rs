@@ -19,13 +19,15 @@ pub(crate) struct GlobIndex {
 
 impl GlobIndex {
     /// Indexes the globs of each of `length` things, in their order.
-    pub(crate) fn new(
+    pub(crate) fn new<'g>(
         length: usize,
-        globs: impl Iterator<Item = (usize, &Glob)> + Clone,
+        globs: impl Iterator<Item = (usize, &'g Glob)> + Clone,
     ) -> Self {
-        let mut index = Self::of_wildcards(length, globs.clone());
-        index.add_literals(1, length, globs);
-        index
+        let literal = |(position, glob): (usize, &'g Glob)| Some((position, glob.as_literal()?));
+        Self {
+            literals: NameIndex::new(length, globs.clone().filter_map(literal)),
+            ..Self::of_wildcards(length, globs)
+        }
     }
 
     /// Indexes the globs that are no literals, as the first part of an index.

@@ -36,28 +36,27 @@ struct Entry {
 
 impl NameIndex {
     /// Indexes the names of each of `length` things, in their order.
-    pub(crate) fn new(
+    pub(crate) fn new<'n>(
         length: usize,
-        names: impl IntoIterator<Item = (usize, &str)>,
+        names: impl IntoIterator<Item = (usize, &'n str)>,
     ) -> Self {
-        let mut index = Self::default();
-        index.add_shard(1, length, names);
-        index
+        let names: Vec<(u64, &'n str, usize)> = hashed(names).collect();
+        Self {
+            shards: vec![Shard::new(length, names)],
+        }
     }
 
     /// Makes the next of `shards`, a power of two, from all names; whether it was the last.
-    pub(crate) fn add_shard(
+    pub(crate) fn add_shard<'n>(
         &mut self,
         shards: usize,
         length: usize,
-        names: impl IntoIterator<Item = (usize, &str)>,
+        names: impl IntoIterator<Item = (usize, &'n str)>,
     ) -> bool {
         let number = self.shards.len();
-        let hashed = names
-            .into_iter()
-            .map(|(position, name)| (hash(name), name, position));
-        let here = hashed.filter(|(hash, ..)| shard_of(*hash, shards) == number);
-        self.shards.push(Shard::new(length, here.collect()));
+        let is_here = |of: &(u64, &'n str, usize)| shard_of(of.0, shards) == number;
+        let names = hashed(names).filter(is_here).collect();
+        self.shards.push(Shard::new(length, names));
         self.shards.len() >= shards
     }
 
@@ -71,6 +70,14 @@ impl NameIndex {
             shard.find(hash, name, found);
         }
     }
+}
+
+fn hashed<'n>(
+    names: impl IntoIterator<Item = (usize, &'n str)>,
+) -> impl Iterator<Item = (u64, &'n str, usize)> {
+    names
+        .into_iter()
+        .map(|(position, name)| (hash(name), name, position))
 }
 
 fn shard_of(hash: u64, shards: usize) -> usize {

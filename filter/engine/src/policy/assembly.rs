@@ -1,11 +1,8 @@
 //! A policy that is put together in steps, so that none holds up a worker for long.
 
-use std::{
-    collections::{BTreeMap, btree_map},
-    vec,
-};
+use std::{collections::btree_map, vec};
 
-use super::{Parts, Policy, PolicyError};
+use super::{Parts, Policy, PolicyError, by_organization};
 use crate::{
     id::SnapshotVersion,
     rule::{Rule, RuleIndexDraft},
@@ -32,15 +29,16 @@ pub struct Assembly {
 enum Step {
     /// Nothing is put together yet.
     Parts(Parts),
-    /// These rules and servers are not.
-    Rest(Box<Policy>, Rest),
+    /// Some rules and servers are not.
+    Rest(Box<Rest>),
     /// It was handed out, or refused.
     Over,
 }
 
-/// What comes into a policy piece by piece.
+/// A policy, and what is still to come into it.
 #[derive(Debug)]
 struct Rest {
+    policy: Policy,
     rules: btree_map::IntoIter<Box<str>, Vec<Rule>>,
     /// The rules of an organization that are being indexed, and how many.
     draft: Option<(Box<str>, RuleIndexDraft, usize)>,
@@ -67,15 +65,19 @@ impl Assembly {
                 Step::Parts(parts) => {
                     let spent = parts.len() / CHECKED_PARTS;
                     let (policy, rules, servers) = Policy::begin(self.version, parts)?;
-                    let rest = Rest::new(rules, servers);
-                    self.step = Step::Rest(Box::new(policy), rest);
+                    self.step = Step::Rest(Box::new(Rest {
+                        policy,
+                        rules: by_organization(rules).into_iter(),
+                        draft: None,
+                        servers: servers.into_iter(),
+                    }));
                     spent
                 }
-                Step::Rest(mut policy, mut rest) => {
-                    let Some(spent) = rest.add_next(&mut policy) else {
-                        return Ok(Some(*policy));
+                Step::Rest(mut rest) => {
+                    let Some(spent) = rest.add_next() else {
+                        return Ok(Some(rest.policy));
                     };
-                    self.step = Step::Rest(policy, rest);
+                    self.step = Step::Rest(rest);
                     spent
                 }
                 Step::Over => return Ok(None),
@@ -89,21 +91,13 @@ impl Assembly {
 }
 
 impl Rest {
-    fn new(rules: BTreeMap<Box<str>, Vec<Rule>>, servers: Vec<Server>) -> Self {
-        Self {
-            rules: rules.into_iter(),
-            draft: None,
-            servers: servers.into_iter(),
-        }
-    }
-
     /// Adds a piece, in this many units of work. `None`: there was none left.
-    fn add_next(&mut self, policy: &mut Policy) -> Option<usize> {
+    fn add_next(&mut self) -> Option<usize> {
         if let Some((organization, mut draft, count)) = self.draft.take() {
-            if policy.index(&organization, &mut draft) {
+            if self.policy.index(&organization, &mut draft) {
                 self.draft = Some((organization, draft, count));
             } else {
-                policy.rules.insert(organization, draft.finish());
+                self.policy.rules.insert(organization, draft.finish());
             }
             return Some(count / INDEXED_RULES);
         }
@@ -113,6 +107,6 @@ impl Rest {
             return Some(1);
         }
         let server = self.servers.next()?;
-        Some(policy.register(server) / HELD_PARTS)
+        Some(self.policy.register(server) / HELD_PARTS)
     }
 }
