@@ -89,6 +89,11 @@ lint: wasm-target linters
 hostile: setup build
     cargo test --locked -p chancery-tests --test hostile -- --nocapture | awk '/^hostile: /{figure = $0; next} {print} END {print figure}'
 
+# Rotate an OpenID provider's keys and call with the new one at once; the last line is the figure
+[group("measure")]
+rotation ROTATIONS="60": setup build
+    CHANCERY_ROTATIONS="$1" cargo test --locked -p chancery-tests --test rotation first_call -- --nocapture | awk '/^rotation: /{figure = $0; next} {print} END {print figure}'
+
 # Print what each kind of message costs the filter, in wasmtime fuel
 [group("measure")]
 budget: wasm

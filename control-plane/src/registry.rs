@@ -80,6 +80,15 @@ pub struct Changed {
     pub warnings: Vec<Warning>,
 }
 
+/// What is done about rules that name what is not there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum DeadRules {
+    /// A change that writes one is refused.
+    Refused,
+    /// They are let be: what was in force before may be so again.
+    Let,
+}
+
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -132,12 +141,6 @@ pub enum RegistryError {
         version: u64,
         /// What is wrong, resource by resource.
         problems: String,
-    },
-    /// There is nowhere to keep a secret.
-    #[error("`{name}` brings a secret, and this store cannot seal secrets yet")]
-    NoSeal {
-        /// The credential's name.
-        name: String,
     },
     /// The resources are right one by one and wrong together.
     #[error("no snapshot can be made of this: {0}")]
@@ -288,13 +291,14 @@ impl Registry {
         doing: Doing<'_>,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
-        self.change_by(|_| Ok(wishes), doing, validate_only)
+        self.change_by(|_| Ok(wishes), DeadRules::Refused, doing, validate_only)
     }
 
     /// Makes the changes that follow from what is stored.
     fn change_by(
         &self,
         wishes: impl FnOnce(&Resources) -> Result<Vec<Wish>, RegistryError>,
+        dead_rules: DeadRules,
         doing: Doing<'_>,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
@@ -313,7 +317,10 @@ impl Registry {
             done.push(fulfil(&mut candidate, wish)?);
         }
         check(&candidate, &names)?;
-        let warnings = lint(&resources, &candidate, &names, &done)?;
+        let warnings = match dead_rules {
+            DeadRules::Refused => lint(&resources, &candidate, &names, &done)?,
+            DeadRules::Let => Vec::new(),
+        };
         let newest = self.published.borrow().clone();
         let has_changed = done.iter().any(|done| !matches!(done, Done::Unchanged(_)));
         let mut changed = Changed {

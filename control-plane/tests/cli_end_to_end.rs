@@ -161,7 +161,7 @@ spec:
         let again = site.run(&["apply", "-f", "policy.yaml"]);
         let unchanged = "server/notes unchanged\nrule/dev-reads unchanged\nnothing changed\n";
         check(&again, 0, unchanged, "");
-        let changed = site.run_with(&["apply", "-f", "-"], &POLICY.replace("read_*", "get_*"));
+        let changed = site.run_with(&["apply", "-f", "-"], &POLICY.replace("read_*", "*_note"));
         assert!(
             changed
                 .out
@@ -219,13 +219,21 @@ spec:
             "",
         );
 
-        let changed = POLICY.replace("read_*", "get_*");
+        let changed = POLICY.replace("read_*", "*_note");
         let differs = site.run_with(&["diff", "-f", "-"], &changed);
         assert_eq!(differs.code, 1);
         assert!(
-            differs.out.contains("-  - read_*\n+  - get_*\n"),
+            differs.out.contains("-  - read_*\n+  - \"*_note\"\n"),
             "{}",
             differs.out
+        );
+        let refused = POLICY.replace("read_*", "get_*");
+        let refused = site.run_with(&["diff", "-f", "-"], &refused);
+        assert_eq!(refused.code, 2);
+        assert!(
+            refused
+                .err
+                .starts_with("<stdin>:16:11: spec.tools[0]: found `get_*`")
         );
         let table = site.run(&["get", "rules"]);
         let row: Vec<&str> = table
@@ -378,6 +386,176 @@ spec:
         assert!(finish(command, "").out.contains("_chancery"));
     }
 
+    const OTHERS: &str = "\
+apiVersion: chancery.dev/v1
+kind: Organization
+metadata: {name: default}
+spec: {description: Ours.}
+---
+apiVersion: chancery.dev/v1
+kind: Binding
+metadata: {name: authors}
+spec: {members: ['group:platform'], roles: [author]}
+---
+apiVersion: chancery.dev/v1
+kind: Role
+metadata: {name: ops}
+spec: {subjects: {groups: [sre]}}
+---
+apiVersion: chancery.dev/v1
+kind: Quota
+metadata: {name: gentle}
+spec: {subjects: {anyone: true}, servers: ['*'], calls: 60, period: 60s, per: [principal]}
+---
+apiVersion: chancery.dev/v1
+kind: Offer
+metadata: {name: notes}
+spec: {servers: [notes], workspaces: [default]}
+";
+
+    #[test]
+    fn bindings_and_organizations_are_kept_without_filters_knowing() {
+        let site = Site::start();
+        site.write("policy.yaml", POLICY);
+        let two: Vec<_> = OTHERS.split("---\n").take(2).collect();
+        let both = site.run_with(&["apply", "-f", "-"], &two.join("---\n"));
+        assert_eq!((both.code, &*both.err), (0, ""));
+        assert!(
+            both.out
+                .starts_with("organization/default created\nbinding/authors created\n"),
+            "{}",
+            both.out
+        );
+        let bindings = site.run(&["get", "bindings"]);
+        assert!(bindings.out.contains("group:platform"), "{}", bindings.out);
+        let organization = site.run(&["get", "org", "default", "-o", "yaml"]);
+        assert!(organization.out.ends_with("spec:\n  description: Ours.\n"));
+        let gone = site.run(&["delete", "organization", "default"]);
+        check(&gone, 0, "organization/default deleted\n", "");
+    }
+
+    #[test]
+    fn quotas_and_offers_are_kept_and_compared() {
+        let site = Site::start();
+        let documents: Vec<_> = OTHERS.split("---\n").skip(3).collect();
+        let all = format!("{POLICY}---\n{}", documents.join("---\n"));
+        site.write("all.yaml", &all);
+        let applied = site.run(&["apply", "-f", "all.yaml"]);
+        assert_eq!((applied.code, &*applied.err), (0, ""));
+        check(&site.run(&["diff", "-f", "all.yaml"]), 0, "", "");
+        let listed = site.run(&["get", "quotas"]);
+        assert!(listed.out.contains("60 in 60s"), "{}", listed.out);
+        let kept = site.run(&["delete", "server", "notes"]);
+        assert_eq!(kept.code, 5, "{}", kept.err);
+        check(
+            &site.run(&["delete", "-f", "all.yaml"]),
+            0,
+            "quota/gentle deleted\noffer/notes deleted\nrule/dev-reads deleted\nserver/notes \
+             deleted\n",
+            "",
+        );
+    }
+
+    #[test]
+    fn a_role_that_a_rule_names_must_be_there() {
+        let site = Site::start();
+        let rule = POLICY.replace("{groups: [dev]}", "{roles: [ops]}");
+        let refused = site.run_with(&["apply", "-f", "-"], &rule);
+        check(
+            &refused,
+            2,
+            "",
+            "<stdin>:14:22: spec.subjects.roles[0]: found `ops`, expected the id of a role, and \
+             there is none yet\nerror: 1 problem, nothing was applied\n",
+        );
+    }
+
+    #[test]
+    fn a_dead_rule_is_refused_or_warned_of_where_it_stands() {
+        let site = Site::start();
+        site.write("policy.yaml", POLICY);
+        let misspelt = POLICY.replace("\"read_*\"", "reed_note");
+        let refused = site.run_with(&["apply", "-f", "-"], &misspelt);
+        check(
+            &refused,
+            2,
+            "",
+            "<stdin>:16:11: spec.tools[0]: found `reed_note`, expected the name of a tool of \
+             `notes`: `read_note`\nerror: 1 problem, nothing was applied\n",
+        );
+        assert_eq!(site.run(&["apply", "-f", "policy.yaml"]).code, 0);
+        let twin = "\
+apiVersion: chancery.dev/v1
+kind: Rule
+metadata: {name: twin}
+spec: {effect: allow, subjects: {groups: [dev]}, servers: [notes], tools: [read_note]}
+";
+        let warned = site.run_with(&["apply", "-f", "-"], twin);
+        assert_eq!(warned.code, 0);
+        assert_eq!(
+            warned.err,
+            "<stdin>:4:16: spec.effect: warning: `organizations/default/rules/dev-reads` allows \
+             all of it already: the rule changes nothing\n"
+        );
+        // A definition may change, and says what it breaks before and when it does.
+        let server = POLICY.split("---\n").next().unwrap();
+        site.write("server.yaml", &server.replace("read_note", "get_note"));
+        let before = site.run(&["diff", "-f", "server.yaml"]);
+        let breaks = "server.yaml:6:3: spec.tools: warning: this breaks \
+                      `organizations/default/rules/dev-reads`: tools[0]: found `read_*`, expected a \
+                      glob that fits a tool of `notes`: `get_note`\n";
+        assert_eq!(before.code, 1);
+        assert!(before.err.starts_with(breaks), "{}", before.err);
+        let changed = site.run(&["apply", "-f", "server.yaml"]);
+        assert_eq!(changed.code, 0);
+        assert!(changed.err.starts_with(breaks), "{}", changed.err);
+    }
+
+    #[test]
+    fn a_secret_is_taken_from_a_file_and_never_written_down() {
+        let site = Site::start();
+        let credential = |secret: &str| {
+            format!(
+                "apiVersion: chancery.dev/v1\nkind: Credential\nmetadata: {{name: c}}\nspec:\n  \
+                 servers: [notes]\n  clientCredentials:\n    tokenUri: https://idp.example.com/t\n    \
+                 clientId: gateway\n    clientSecret: {secret}\n"
+            )
+        };
+        let literal = site.run_with(&["apply", "-f", "-"], &credential("hunter2"));
+        check(
+            &literal,
+            2,
+            "",
+            "<stdin>:9:19: spec.clientCredentials.clientSecret: found a literal, expected `file: \
+             PATH` or `env: NAME`, where the secret is (a document is kept and shown; take what was \
+             written here for leaked)\nerror: 1 problem, nothing was applied\n",
+        );
+        site.write("policy/credential.yaml", &credential("{file: secret}"));
+        let missing = site.run(&["apply", "-f", "policy"]);
+        assert_eq!(missing.code, 2);
+        assert!(
+            missing.err.starts_with(
+                "policy/credential.yaml:9:26: spec.clientCredentials.clientSecret.file: found \
+                 `policy/secret`, which cannot be read"
+            ),
+            "{}",
+            missing.err
+        );
+        let unset = site.run_with(&["apply", "-f", "-"], &credential("{env: NOT_SET_HERE}"));
+        assert!(unset.err.contains("`NOT_SET_HERE`, which is not set"));
+        // Without one, and with none stored, there is nothing to call the server with.
+        let both = format!("{POLICY}---\n{}", credential("{file: secret}"));
+        let without = both.replace("    clientSecret: {file: secret}\n", "");
+        let refused = site.run_with(&["apply", "-f", "-"], &without);
+        assert!(
+            refused
+                .err
+                .contains("clientSecret: found nothing, expected a secret, as none of this kind"),
+            "{}",
+            refused.err
+        );
+    }
+
     #[test]
     fn versions_are_listed_compared_and_rolled_back_to() {
         let site = Site::start();
@@ -386,7 +564,7 @@ spec:
         site.run_with(
             &["apply", "-f", "-"],
             &POLICY
-                .replace("read_*", "write_*")
+                .replace("read_*", "*_note")
                 .replace("They need", "They wish"),
         );
         site.run(&["delete", "rule", "dev-reads"]);
@@ -405,7 +583,7 @@ spec:
         assert_eq!(diff.code, 1, "{}", diff.err);
         assert!(diff.out.contains("--- rule/dev-reads (1)"), "{}", diff.out);
         assert!(
-            diff.out.contains("-  - read_*\n+  - write_*"),
+            diff.out.contains("-  - read_*\n+  - \"*_note\""),
             "{}",
             diff.out
         );

@@ -1,7 +1,8 @@
 //! The harness: everything that is needed to run Chancery, whole or in parts, and to look at it.
 //!
 //! - [`wasm_host`]: the filter in wasmtime, without Envoy.
-//! - [`envoy`], [`control_plane`], [`mcp_server`], [`client`], [`identity`], [`signing`]: the real parts.
+//! - [`envoy`], [`control_plane`], [`mcp_server`], [`client`], [`identity`],
+//!   [`openid`], [`signing`]: the real parts.
 //! - [`case`], [`fixture`], [`layer`]: the case table, its policy and the layers that run it.
 //! - [`conformance`]: the official conformance suite of MCP.
 //! - [`matrix`]: every real client with every real server.
@@ -23,6 +24,7 @@ pub mod layer;
 pub mod matrix;
 pub mod mcp_server;
 pub mod mesh;
+pub mod openid;
 pub mod process;
 pub mod signing;
 pub mod suite;

@@ -97,9 +97,6 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
             message,
             details,
         ),
-        RegistryError::NoSeal { .. } => {
-            status(Code::FailedPrecondition, "NO_SEAL", message, details)
-        }
         RegistryError::Build(_) => status(
             Code::FailedPrecondition,
             "SNAPSHOT_REFUSED",

@@ -2,25 +2,27 @@
 
 use std::path::PathBuf;
 
+use chancery_proto::admin::v1::{ApplyResourcesRequest, apply_service_client::ApplyServiceClient};
 use similar::TextDiff;
 
 use super::{
     Context,
     batch::{Batch, Item},
-    connect::Connection,
+    connect::{Connection, MAX_ANSWER_BYTES},
     console::{Console, Tone},
     document::Document,
     exit::{Exit, Failure},
     get,
     name::Scope,
     output::Format,
-    stored, yaml,
+    secret, stored, violation, warning, yaml,
 };
 
 /// Compare resource documents with what is stored
 ///
-/// Prints what `apply` would change, as a unified diff of the documents in their full form. Exits
-/// with 0 if nothing would change, with 1 if something would.
+/// Prints what `apply` would change, as a unified diff of the documents in their full form, and what
+/// it would warn of or refuse. Exits with 0 if nothing would change, with 1 if something would, and
+/// with 2 if it would be refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -50,7 +52,51 @@ pub(crate) async fn run(
             print(&diff, console)?;
         }
     }
-    Ok(exit)
+    let is_refused =
+        exit == Exit::Negative && !check(&batch, &connection, context, console).await?;
+    Ok(if is_refused { Exit::Invalid } else { exit })
+}
+
+/// Asks the control plane what it would say of the change; false where it would refuse it.
+async fn check(
+    batch: &Batch,
+    connection: &Connection,
+    context: &Context,
+    console: &mut Console<'_>,
+) -> Result<bool, Failure> {
+    // A secret that is not at hand is no difference.
+    let Ok(resources) = secret::messages(batch, &context.scope) else {
+        return Ok(true);
+    };
+    let request = ApplyResourcesRequest {
+        resources,
+        validate_only: true,
+    };
+    let mut client = ApplyServiceClient::new(connection.channel.clone())
+        .max_decoding_message_size(MAX_ANSWER_BYTES);
+    let answer = connection
+        .answer("check the change", client.apply_resources(request))
+        .await;
+    match answer {
+        Ok(response) => {
+            warning::talk(&response.warnings, batch, console);
+            Ok(true)
+        }
+        Err(Failure::Refused { status, action }) => {
+            let failure = violation::explain(*status, batch, &action, "it would not be applied");
+            if let Failure::Invalid { problems, .. } = &failure {
+                for problem in problems {
+                    console.talk(problem);
+                }
+            }
+            // Whoever may only read can still compare.
+            let is_denied = failure.exit() == Exit::Denied;
+            let word = if is_denied { "warning" } else { "error" };
+            console.talk(format_args!("{word}: {failure}"));
+            Ok(is_denied)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// A unified diff, empty where both are the same.

@@ -46,7 +46,7 @@ pub(super) fn check(rule: &Rule, site: &Site<'_>, now_seconds: i64) -> Option<Fi
     same.map(|other| {
         let verb = match rule.effect() {
             Effect::Deny => "denies",
-            Effect::Allow | Effect::Unspecified => "allows",
+            Effect::Allow | Effect::RequireApproval | Effect::Unspecified => "allows",
         };
         let found = format!("`{}` {verb} all of it already", other.name);
         Finding::warning("effect", found, "the rule changes nothing")

@@ -96,8 +96,8 @@ fn offers(rule: &Rule, site: &Site<'_>, known: &Known<'_>, workspace: &str) -> b
             offer.tools.is_empty() && offer.prompts.is_empty() && offer.resources.is_empty();
         let shares_tool = || {
             let is_shared =
-                |name: &&str| fits_any(&offer.tools, name) && fits_any(&rule.tools, name);
-            known.tools.keys().any(|name| is_shared(&name))
+                |name: &str| fits_any(&offer.tools, name) && fits_any(&rule.tools, name);
+            known.tools.keys().copied().any(is_shared)
         };
         // Only tools are known beforehand.
         let is_of_tools = !rule.tools.is_empty()

@@ -26,7 +26,44 @@ pub(super) fn check(schema: &Value, steps: &[Step], condition: &Condition) -> Re
         root: schema,
         condition,
     }
-    .follow(schema, steps, "$", MAX_DEPTH)
+    .follow(
+        schema,
+        &Place {
+            steps,
+            at: "$".to_owned(),
+            depth: MAX_DEPTH,
+        },
+    )
+}
+
+/// A place in a schema.
+struct Place<'p> {
+    /// What is still to be followed.
+    steps: &'p [Step],
+    /// The path to here.
+    at: String,
+    /// How many more references and combinations are followed.
+    depth: usize,
+}
+
+impl Place<'_> {
+    /// One step further.
+    fn beyond(&self, at: String) -> Self {
+        Self {
+            steps: self.steps.get(1..).unwrap_or_default(),
+            at,
+            depth: self.depth,
+        }
+    }
+
+    /// The same place, through a reference or combination.
+    fn deeper(&self) -> Option<Self> {
+        Some(Self {
+            steps: self.steps,
+            at: self.at.clone(),
+            depth: self.depth.checked_sub(1)?,
+        })
+    }
 }
 
 struct Walk<'w> {
@@ -35,28 +72,29 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    fn follow(&self, schema: &Value, steps: &[Step], at: &str, depth: usize) -> Result<(), Misfit> {
+    fn follow(&self, schema: &Value, place: &Place<'_>) -> Result<(), Misfit> {
+        let at = &*place.at;
+        if *schema == Value::Bool(false) {
+            return Err(misfit("argument", format!("`{at}`"), nothing(at)));
+        }
         // What says nothing allows everything, and what is too deep is not known.
-        let (Value::Object(schema), Some(depth)) = (schema, depth.checked_sub(1)) else {
-            return match schema {
-                Value::Bool(false) => Err(misfit("argument", format!("`{at}`"), nothing(at))),
-                _ => Ok(()),
-            };
+        let (Value::Object(schema), Some(place)) = (schema, place.deeper()) else {
+            return Ok(());
         };
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             let pointer = reference.strip_prefix('#');
             let target = pointer.and_then(|pointer| self.root.pointer(pointer));
-            return target.map_or(Ok(()), |target| self.follow(target, steps, at, depth));
+            return target.map_or(Ok(()), |target| self.follow(target, &place));
         }
         for keyword in ["anyOf", "oneOf"] {
             if let Some(Value::Array(branches)) = schema.get(keyword) {
-                return self.any(branches, schema, steps, at, depth);
+                return self.any(branches, schema, &place);
             }
         }
         if let Some(Value::Array(parts)) = schema.get("allOf") {
-            return self.all(parts, schema, steps, at, depth);
+            return self.all(parts, schema, &place);
         }
-        self.step(schema, steps, at, depth)
+        self.step(schema, &place)
     }
 
     /// One branch that fits is enough; else what the first says.
@@ -64,16 +102,14 @@ impl Walk<'_> {
         &self,
         branches: &[Value],
         schema: &Map<String, Value>,
-        steps: &[Step],
-        at: &str,
-        depth: usize,
+        place: &Place<'_>,
     ) -> Result<(), Misfit> {
-        if schema.contains_key("properties") && self.step(schema, steps, at, depth).is_ok() {
+        if schema.contains_key("properties") && self.step(schema, place).is_ok() {
             return Ok(());
         }
         let mut first = None;
         for branch in branches {
-            match self.follow(branch, steps, at, depth) {
+            match self.follow(branch, place) {
                 Ok(()) => return Ok(()),
                 Err(misfit) => first = first.or(Some(misfit)),
             }
@@ -86,71 +122,57 @@ impl Walk<'_> {
         &self,
         parts: &[Value],
         schema: &Map<String, Value>,
-        steps: &[Step],
-        at: &str,
-        depth: usize,
+        place: &Place<'_>,
     ) -> Result<(), Misfit> {
-        let own = schema.contains_key("properties").then(|| {
-            let mut own = schema.clone();
-            own.shift_remove("allOf");
-            Value::Object(own)
-        });
+        let mut own = schema.clone();
+        own.shift_remove("allOf");
+        let own = (!own.is_empty()).then_some(Value::Object(own));
         let results: Vec<_> = parts
             .iter()
             .chain(&own)
-            .map(|part| self.follow(part, steps, at, depth))
+            .map(|part| self.follow(part, place))
             .collect();
-        if steps.is_empty() {
-            return results.into_iter().collect();
-        }
         let undeclared = |result: &Result<(), Misfit>| matches!(result, Err(misfit) if misfit.field == "argument");
-        match results.iter().find(|result| !undeclared(result)) {
-            Some(_) => results
-                .into_iter()
-                .filter(|result| !undeclared(result))
-                .collect(),
-            None => results.into_iter().next().unwrap_or(Ok(())),
+        if results.iter().all(undeclared) {
+            return results.into_iter().next().unwrap_or(Ok(()));
         }
+        results
+            .into_iter()
+            .filter(|result| !undeclared(result))
+            .collect()
     }
 
-    fn step(
-        &self,
-        schema: &Map<String, Value>,
-        steps: &[Step],
-        at: &str,
-        depth: usize,
-    ) -> Result<(), Misfit> {
-        let Some((step, rest)) = steps.split_first() else {
-            return self.leaf(schema, at);
-        };
-        match step {
-            Step::Member(name) => self.member(schema, name, rest, at, depth),
-            Step::Element(_) | Step::Every => {
-                expect_type(schema, "array", at)?;
-                let element = |index: usize| schema.get("prefixItems")?.get(index);
-                let (item, at) = match step {
-                    Step::Element(index) => (element(*index), format!("{at}[{index}]")),
-                    Step::Member(_) | Step::Every => (None, format!("{at}[*]")),
-                };
-                let item = item.or_else(|| schema.get("items"));
-                item.map_or(Ok(()), |item| self.follow(item, rest, &at, depth))
+    fn step(&self, schema: &Map<String, Value>, place: &Place<'_>) -> Result<(), Misfit> {
+        let at = &*place.at;
+        let (item, at) = match place.steps.first() {
+            None => return self.leaf(schema, at),
+            Some(Step::Member(name)) => return self.member(schema, name, place),
+            Some(Step::Every) => (None, format!("{at}[*]")),
+            Some(Step::Element(index)) => {
+                let items = schema.get("prefixItems");
+                (
+                    items.and_then(|items| items.get(index)),
+                    format!("{at}[{index}]"),
+                )
             }
-        }
+        };
+        expect_type(schema, "array", &place.at)?;
+        let item = item.or_else(|| schema.get("items"));
+        item.map_or(Ok(()), |item| self.follow(item, &place.beyond(at)))
     }
 
     fn member(
         &self,
         schema: &Map<String, Value>,
         name: &str,
-        rest: &[Step],
-        at: &str,
-        depth: usize,
+        place: &Place<'_>,
     ) -> Result<(), Misfit> {
+        let at = &*place.at;
         expect_type(schema, "object", at)?;
-        let here = format!("{at}.{name}");
+        let here = place.beyond(format!("{at}.{name}"));
         let properties = schema.get("properties").and_then(Value::as_object);
         if let Some(property) = properties.and_then(|properties| properties.get(name)) {
-            return self.follow(property, rest, &here, depth);
+            return self.follow(property, &here);
         }
         let patterns = schema.get("patternProperties").and_then(Value::as_object);
         let matching = patterns.into_iter().flatten().find(|(pattern, _)| {
@@ -158,11 +180,11 @@ impl Walk<'_> {
             Regex::new(pattern).map_or(true, |pattern| pattern.is_match(name))
         });
         if let Some((_, property)) = matching {
-            return self.follow(property, rest, &here, depth);
+            return self.follow(property, &here);
         }
         match schema.get("additionalProperties") {
             Some(Value::Bool(true)) => Ok(()),
-            Some(property @ Value::Object(_)) => self.follow(property, rest, &here, depth),
+            Some(property @ Value::Object(_)) => self.follow(property, &here),
             // A schema without any keyword for its members says nothing at all.
             None if schema.is_empty() => Ok(()),
             Some(_) | None => {
@@ -171,7 +193,7 @@ impl Walk<'_> {
                     none if none.is_empty() => nothing(at),
                     known => format!("a property that the schema has under `{at}`: {known}"),
                 };
-                Err(misfit("argument", format!("`{here}`"), expected))
+                Err(misfit("argument", format!("`{}`", here.at), expected))
             }
         }
     }

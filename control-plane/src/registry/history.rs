@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Changed, Doing, Registry, RegistryError, Resources, Wish, keyed};
+use super::{Changed, DeadRules, Doing, Registry, RegistryError, Resources, Wish, keyed};
 use crate::{
     resource::{Kind, Resource},
     store::Published,
@@ -108,7 +108,7 @@ impl Registry {
             names = wishes.iter().map(|wish| wish.name().to_owned()).collect();
             Ok(wishes)
         };
-        let changed = self.change_by(wishes, doing, validate_only);
+        let changed = self.change_by(wishes, DeadRules::Let, doing, validate_only);
         let changed = changed.map_err(|error| unfit(version, &names, error))?;
         Ok(RolledBack { names, changed })
     }

@@ -1,6 +1,9 @@
 //! Rules, roles, offers and quotas as filters get them.
 
-use chancery_engine::{rule::Rule as EngineRule, wire::Invalid};
+use chancery_engine::{
+    offer::Offer as EngineOffer, quota::Quota as EngineQuota, rule::Rule as EngineRule,
+    subject::Role as EngineRole, wire::Invalid,
+};
 use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 
 use super::name;
@@ -23,9 +26,10 @@ pub(super) fn role_to_policy(role: &admin::Role) -> Result<policy::Role, Invalid
         description: _,
         subjects,
     } = role.clone();
-    name::check(&name, &["organizations", "roles"])?;
     check_subjects(subjects.as_ref())?;
-    Ok(policy::Role { name, subjects })
+    let message = policy::Role { name, subjects };
+    EngineRole::try_from(message.clone())?;
+    Ok(message)
 }
 
 /// What a filter gets of an offer.
@@ -42,15 +46,16 @@ pub(super) fn offer_to_policy(offer: &admin::Offer) -> Result<policy::Offer, Inv
         prompts,
         resources,
     } = offer.clone();
-    name::check(&name, &["organizations", "offers"])?;
-    Ok(policy::Offer {
+    let message = policy::Offer {
         name,
         servers,
         workspaces,
         tools,
         prompts,
         resources,
-    })
+    };
+    EngineOffer::try_from(message.clone())?;
+    Ok(message)
 }
 
 /// What a filter gets of a quota.
@@ -68,9 +73,8 @@ pub(super) fn quota_to_policy(quota: &admin::Quota) -> Result<policy::Quota, Inv
         period,
         per,
     } = quota.clone();
-    name::check(&name, &["organizations", "quotas"])?;
     check_subjects(subjects.as_ref())?;
-    Ok(policy::Quota {
+    let message = policy::Quota {
         name,
         subjects,
         servers,
@@ -78,7 +82,9 @@ pub(super) fn quota_to_policy(quota: &admin::Quota) -> Result<policy::Quota, Inv
         calls,
         period,
         per,
-    })
+    };
+    EngineQuota::try_from(message.clone())?;
+    Ok(message)
 }
 
 fn check_subjects(subjects: Option<&policy::Subjects>) -> Result<(), Invalid> {

@@ -1,25 +1,57 @@
 //! The one evaluator: lists, calls, simulation and replay all ask it.
 
+mod facts;
+
+use std::net::IpAddr;
+
 use crate::{
     circumstances::Circumstances,
+    condition::Arguments,
+    id::Time,
+    index::Bits,
     offer::Offered,
     policy::{Policy, ServerIndex},
     principal::Principal,
     reason::Reason,
-    redact::Redaction,
-    rule::{Act, CapabilityKind, Effect, Rule},
+    redact::{Detectors, Redaction},
+    rule::{Act, CapabilityKind, Effect, Given, Mode, Rule, RuleIndex, Target},
+    subject::Memberships,
     truth::Truth,
 };
 
-/// What the rules say about one use of one capability.
+/// Most rules that are named as allowing a server as such, which any that allows something does.
+const MAX_NAMED_RULES: usize = 16;
+
+/// What the rules say about one act.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement<'p> {
     /// Whether it may go on.
     pub verdict: Verdict,
-    /// The rules that decided, in the order of their names.
+    /// The rules that decided, in the order of their names; of those that let a server as such be
+    /// reached, the first.
     pub rules: Vec<&'p str>,
+    /// The rules in shadow mode that would have decided otherwise, in the order of their names.
+    pub shadow_rules: Vec<&'p str>,
     /// What must be masked, from every rule that allows.
     pub redaction: Redaction,
+    /// Whether any rule that could decide has conditions, so that arguments were read.
+    pub reads_arguments: bool,
+    /// What would be masked in what was read, if every rule that could decide allowed.
+    pub masks: Detectors,
+}
+
+impl Judgement<'_> {
+    /// Of what no offer covers, whatever the rules say.
+    fn not_offered() -> Self {
+        Self {
+            verdict: Verdict::Deny(Reason::NotOffered),
+            rules: Vec::new(),
+            shadow_rules: Vec::new(),
+            redaction: Redaction::default(),
+            reads_arguments: false,
+            masks: Detectors::default(),
+        }
+    }
 }
 
 /// Whether something may go on.
@@ -32,9 +64,11 @@ pub enum Verdict {
 }
 
 /// The rules about one principal at one server, in the order of their names.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RulesFor<'p> {
-    rules: Vec<&'p Rule>,
+    rules: Option<(&'p RuleIndex, Memberships)>,
+    source: Option<IpAddr>,
+    now: Time,
     /// What no rule exceeds.
     offered: Offered<'p>,
 }
@@ -47,15 +81,14 @@ impl Policy {
         principal: &Principal,
         circumstances: &Circumstances<'_>,
     ) -> RulesFor<'_> {
-        let about = |rule: &&Rule| {
-            let truth = self.membership(&rule.name, &rule.subjects, principal, circumstances);
-            match rule.effect {
-                Effect::Allow => truth == Truth::Holds,
-                Effect::Deny => truth != Truth::Fails,
-            }
-        };
+        let rules = self.indexed_rules(server).map(|(rules, named)| {
+            let about = rules.about(named, principal, circumstances.workspace);
+            (rules, about)
+        });
         RulesFor {
-            rules: self.rules_of(server).filter(about).collect(),
+            rules,
+            source: circumstances.source,
+            now: circumstances.now,
             offered: self.offered(server, circumstances.workspace),
         }
     }
@@ -65,54 +98,37 @@ impl<'p> RulesFor<'p> {
     /// Judges an act. Deny over allow; nothing matched is a deny.
     pub fn judge(&self, act: Act<'_>) -> Judgement<'p> {
         if !self.offered.covers(act.target) {
-            return Judgement {
-                verdict: Verdict::Deny(Reason::NotOffered),
-                rules: Vec::new(),
-                redaction: Redaction::default(),
-            };
+            return Judgement::not_offered();
         }
-        let (mut allowed, mut denied) = (Vec::new(), Vec::new());
-        let mut redaction = Redaction::default();
-        for rule in self.rules.iter().filter(|rule| rule.covers(act)) {
-            match rule.effect {
-                Effect::Allow => {
-                    allowed.push(&*rule.name);
-                    redaction.extend(rule.redaction.as_ref());
-                }
-                Effect::Deny => denied.push(&*rule.name),
+        let mut tally = Tally::default();
+        self.weigh(act, |rule, truth| {
+            tally.add(rule, truth);
+            match act.target {
+                Target::Server => tally.enforced.allowed.len() < MAX_NAMED_RULES,
+                Target::Tool(_) | Target::Prompt(_) | Target::Resource(_) => true,
             }
-        }
-        let (verdict, rules) = if !denied.is_empty() {
-            (Verdict::Deny(Reason::DeniedByRule), denied)
-        } else if allowed.is_empty() {
-            (Verdict::Deny(Reason::NoMatchingRule), Vec::new())
-        } else {
-            (Verdict::Allow, allowed)
-        };
-        let redaction = match verdict {
-            Verdict::Allow => redaction,
-            Verdict::Deny(_) => Redaction::default(),
-        };
-        Judgement {
-            verdict,
-            rules,
-            redaction,
-        }
+        });
+        tally.judgement()
     }
 
     /// Whether an act would be allowed, for what is shown rather than done.
     pub fn allow(&self, act: Act<'_>) -> bool {
-        let mut allowed = false;
         if !self.offered.covers(act.target) {
             return false;
         }
-        for rule in self.rules.iter().filter(|rule| rule.covers(act)) {
-            match rule.effect {
-                Effect::Allow => allowed = true,
-                Effect::Deny => return false,
+        let (mut allowed, mut denied) = (false, false);
+        self.weigh(act, |rule, truth| {
+            if rule.mode == Mode::Enforce && rule.effect.applies(truth) {
+                match rule.effect {
+                    Effect::Allow => allowed = true,
+                    Effect::Deny => denied = true,
+                }
             }
-        }
-        allowed
+            // Of a server, what could deny comes first.
+            let is_enough = denied || (allowed && act.target == Target::Server);
+            !is_enough
+        });
+        allowed && !denied
     }
 
     /// Whether any capability of a kind could be used.
@@ -121,7 +137,11 @@ impl<'p> RulesFor<'p> {
         if !self.offered.covers_some(kind) {
             return false;
         }
-        for rule in &self.rules {
+        for (rule, known) in self.all() {
+            let truth = known.and(rule.covers_arguments(None));
+            if rule.mode == Mode::Shadow || !rule.effect.applies(truth) {
+                continue;
+            }
             match rule.effect {
                 Effect::Allow => allowed |= rule.covers_some(kind),
                 Effect::Deny if rule.covers_all(kind) => return false,
@@ -130,4 +150,154 @@ impl<'p> RulesFor<'p> {
         }
         allowed
     }
+
+    /// Every rule about the principal, with how sure it is that the rule is about this call,
+    /// whatever it does.
+    fn all(&self) -> impl Iterator<Item = (&'p Rule, Truth)> + use<'_, 'p> {
+        self.rules.iter().flat_map(move |(index, about)| {
+            let known = move |position| self.known(index, about, position);
+            (0..index.rules().len())
+                .filter(move |position| about.has(*position))
+                .filter_map(known)
+        })
+    }
+
+    /// Hands out the rules that cover an act, each with what it asks for comes to, for as long as
+    /// `go_on` says so.
+    fn weigh(&self, act: Act<'_>, mut go_on: impl FnMut(&'p Rule, Truth) -> bool) {
+        let arguments = match act.given {
+            Given::Open => None,
+            Given::Settled(root) => Some(Arguments::new(root)),
+        };
+        self.candidates(act, |rule, known| {
+            go_on(rule, known.and(rule.covers_arguments(arguments.as_ref())))
+        });
+    }
+
+    /// Hands out the rules that cover an act, each with how sure it is that it is about this call,
+    /// its arguments apart.
+    fn candidates(&self, act: Act<'_>, mut go_on: impl FnMut(&'p Rule, Truth) -> bool) {
+        let Some((index, about)) = &self.rules else {
+            return;
+        };
+        let mut each = |positions: &Bits| {
+            let mut known = positions
+                .iter()
+                .filter_map(|position| self.known(index, about, position))
+                .filter(|(rule, _)| rule.covers(act));
+            known.all(|(rule, truth)| go_on(rule, truth))
+        };
+        let mut among = |mut positions: Bits| {
+            positions.keep_either(&about.certain, &about.possible);
+            each(&positions)
+        };
+        match index.about_target(act.target) {
+            Some(positions) => {
+                among(positions);
+            }
+            None => {
+                let _all = among(index.on_server().clone()) && among(index.plain().clone());
+            }
+        }
+    }
+
+    /// How sure it is that a rule is about this call, whatever it does; `None` where it is not.
+    fn known(
+        &self,
+        index: &'p RuleIndex,
+        about: &Memberships,
+        position: usize,
+    ) -> Option<(&'p Rule, Truth)> {
+        let rule = index.rules().get(position)?;
+        if rule.is_expired(self.now) {
+            return None;
+        }
+        let is_member = if about.certain.contains(position) {
+            Truth::Holds
+        } else {
+            Truth::Unknown
+        };
+        match is_member.and(rule.covers_source(self.source)) {
+            Truth::Fails => None,
+            known @ (Truth::Holds | Truth::Unknown) => Some((rule, known)),
+        }
+    }
 }
+
+/// The rules that apply, by effect.
+#[derive(Debug, Default)]
+struct Applying<'p> {
+    allowed: Vec<&'p str>,
+    denied: Vec<&'p str>,
+}
+
+/// What the rules say, as they are asked.
+#[derive(Debug, Default)]
+struct Tally<'p> {
+    enforced: Applying<'p>,
+    shadow: Applying<'p>,
+    redaction: Redaction,
+    reads_arguments: bool,
+    masks: Detectors,
+}
+
+impl<'p> Tally<'p> {
+    fn add(&mut self, rule: &'p Rule, truth: Truth) {
+        self.reads_arguments |= !rule.when.is_empty();
+        if let Some(redaction) = &rule.redaction {
+            self.masks.extend(redaction.arguments);
+        }
+        if !rule.effect.applies(truth) {
+            return;
+        }
+        let applying = match rule.mode {
+            Mode::Enforce => &mut self.enforced,
+            Mode::Shadow => &mut self.shadow,
+        };
+        match rule.effect {
+            Effect::Allow => applying.allowed.push(&rule.name),
+            Effect::Deny => applying.denied.push(&rule.name),
+        }
+        if rule.mode == Mode::Enforce && rule.effect == Effect::Allow {
+            self.redaction.extend(rule.redaction.as_ref());
+        }
+    }
+
+    fn judgement(self) -> Judgement<'p> {
+        let Self {
+            enforced,
+            shadow,
+            redaction,
+            reads_arguments,
+            masks,
+        } = self;
+        let is_denied = !enforced.denied.is_empty() || !shadow.denied.is_empty();
+        let is_allowed = !enforced.allowed.is_empty() || !shadow.allowed.is_empty();
+        let would_allow = is_allowed && !is_denied;
+        let (verdict, mut rules) = if !enforced.denied.is_empty() {
+            (Verdict::Deny(Reason::DeniedByRule), enforced.denied)
+        } else if enforced.allowed.is_empty() {
+            (Verdict::Deny(Reason::NoMatchingRule), Vec::new())
+        } else {
+            (Verdict::Allow, enforced.allowed)
+        };
+        let (redaction, shadow_rules) = match (verdict, would_allow) {
+            (Verdict::Allow, true) => (redaction, Vec::new()),
+            (Verdict::Allow, false) => (redaction, shadow.denied),
+            (Verdict::Deny(_), true) => (Redaction::default(), shadow.allowed),
+            (Verdict::Deny(_), false) => (Redaction::default(), Vec::new()),
+        };
+        rules.sort_unstable();
+        Judgement {
+            verdict,
+            rules,
+            shadow_rules,
+            redaction,
+            reads_arguments,
+            masks,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! What an instance says happened: the entries of the record, before they are bytes.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     decide::Verdict,
@@ -76,6 +76,8 @@ pub struct DecisionEvent {
     pub verdict: Verdict,
     /// The rules that decided.
     pub rules: Vec<Box<str>>,
+    /// The rules in shadow mode that would have decided otherwise.
+    pub shadow_rules: Vec<Box<str>>,
     /// What was read to decide.
     pub facts: Vec<Fact>,
     /// Under which snapshot.
@@ -166,12 +168,14 @@ impl Content {
 /// A value that was read to decide.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Fact {
-    /// Which.
-    pub key: &'static str,
+    /// Which: a word of the engine's, or the path of an argument.
+    pub key: Cow<'static, str>,
     /// The value.
     pub value: Box<str>,
     /// How it is known.
     pub provenance: Provenance,
+    /// Whether the value was masked or cut, or others beside it were left out.
+    pub is_altered: bool,
 }
 
 /// How much a value can be relied on.
@@ -181,6 +185,8 @@ pub enum Provenance {
     Verified,
     /// Said by the client.
     Claimed,
+    /// Looked for and not there.
+    Absent,
 }
 
 /// What was pruned from lists. A server decides how much that is, so only some of it is named.

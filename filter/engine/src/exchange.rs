@@ -150,12 +150,21 @@ struct Asked {
     era: Era,
     method: Option<Method>,
     capability: Option<Capability>,
+    /// The tools that the call of a dispatcher calls in turn.
+    inner: Vec<Capability>,
     /// The tasks that it names.
     tasks: Vec<handles::Task>,
     /// What a server may ask the client before it answers.
     answerable: Vec<Method>,
     protocol_version: Option<Box<str>>,
     redaction: Redaction,
+}
+
+impl Asked {
+    /// What it acts on, and the calls inside it do.
+    fn named(&self) -> impl Iterator<Item = &Capability> {
+        self.capability.iter().chain(&self.inner)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -179,6 +188,9 @@ struct Subject<'a> {
     arguments: Option<Content>,
     findings: Vec<Finding>,
     rules: Vec<Box<str>>,
+    shadow_rules: Vec<Box<str>>,
+    /// What rules read of it.
+    facts: Vec<Fact>,
     size_bytes: usize,
     detail: Option<&'a str>,
     extra: Extra<'a>,
@@ -290,6 +302,8 @@ impl Exchange {
         direction: Direction,
         subject: Subject<'_>,
     ) -> Box<DecisionEvent> {
+        let mut facts = self.facts.clone();
+        facts.extend(subject.facts);
         Box::new(DecisionEvent {
             request: self.ids.clone(),
             principal: Arc::clone(&self.principal),
@@ -307,7 +321,8 @@ impl Exchange {
             arguments: subject.arguments,
             verdict,
             rules: subject.rules,
-            facts: self.facts.clone(),
+            shadow_rules: subject.shadow_rules,
+            facts,
             snapshot: self.context.policy.as_ref().map(|policy| policy.version()),
             findings: subject.findings,
             size_bytes: subject.size_bytes,

@@ -1,17 +1,25 @@
 //! Why rules do not apply, and whom they are about, for people.
 
+use std::borrow::Cow;
+
 use crate::{
     circumstances::Circumstances,
+    condition::Arguments,
     glob::Glob,
     policy::{Policy, ServerIndex},
     principal::Principal,
-    rule::{Act, Effect, Rule, Target},
+    rule::{Act, Effect, Given, Mode, Rule, Target},
+    server::Server,
     subject::Subjects,
     truth::Truth,
 };
 
 /// Most near misses of one act.
 const MAX_NEAR_MISSES: usize = 100;
+/// Most values of one argument that are shown.
+const MAX_SHOWN: usize = 5;
+/// Most bytes that are shown of each.
+const MAX_SHOWN_BYTES: usize = 256;
 
 /// A rule that does not apply, and the first thing about it that does not fit.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,13 +36,8 @@ pub struct NearMiss {
     nearness: usize,
 }
 
-/// What does not fit.
-struct Misfit {
-    field: String,
-    found: String,
-    expected: String,
-    nearness: usize,
-}
+/// What does not fit: the field, what was found, and what would fit.
+type Misfit = (Cow<'static, str>, String, String);
 
 impl Policy {
     /// Every rule about a server that does not apply to an act, the nearest first; of many, the
@@ -46,30 +49,30 @@ impl Policy {
         circumstances: &Circumstances<'_>,
         act: Act<'_>,
     ) -> Vec<NearMiss> {
+        let Some(place) = self.server(server) else {
+            return Vec::new();
+        };
         let asked = Asked {
             policy: self,
+            server: place,
             principal,
             circumstances,
             act,
         };
         let missed = |rule| {
-            let misfit = asked.misfit(rule)?;
-            let Misfit {
-                field,
-                found,
-                expected,
-                nearness,
-            } = misfit;
+            let (nearness, (field, found, expected)) = asked.misfit(rule)?;
             let near_miss = NearMiss {
                 rule: rule.name.clone(),
-                field,
+                field: field.into_owned(),
                 found,
                 expected,
                 nearness,
             };
             Some((rule.effect, near_miss))
         };
-        let mut missed: Vec<_> = self.rules_of(server).filter_map(missed).collect();
+        let named = |rule: &&Rule| rule.servers.iter().any(|glob| glob.matches(place.id()));
+        let rules = self.rules_beside(server).iter().filter(named);
+        let mut missed: Vec<_> = rules.filter_map(missed).collect();
         // Among those that are as near, what would allow comes first: it is what is asked for.
         let allows = |effect| match effect {
             Effect::Allow => 0,
@@ -88,33 +91,118 @@ impl Policy {
 /// What a rule is held against.
 struct Asked<'a> {
     policy: &'a Policy,
+    server: &'a Server,
     principal: &'a Principal,
     circumstances: &'a Circumstances<'a>,
     act: Act<'a>,
 }
 
 impl Asked<'_> {
-    /// The first thing about a rule that does not fit; `None` where it applies.
-    fn misfit(&self, rule: &Rule) -> Option<Misfit> {
+    /// The first thing about a rule that does not fit, with how much does; `None` where it applies.
+    fn misfit(&self, rule: &Rule) -> Option<(usize, Misfit)> {
         let parts = [
-            self.capability(rule),
-            self.method(rule),
-            self.subjects(rule),
+            Self::environments,
+            Self::workspace,
+            Self::capability,
+            Self::method,
+            Self::subjects,
+            Self::agents,
+            Self::source_ranges,
+            Self::expire_time,
+            Self::when,
+            Self::mode,
         ];
-        let parts = parts.into_iter().enumerate();
-        let mut misfits = parts.filter_map(|(nearness, part)| {
-            let (field, found, expected) = part?;
-            Some(Misfit {
-                field: field.to_owned(),
-                found,
-                expected,
-                nearness,
+        let mut parts = parts.into_iter().enumerate();
+        parts.find_map(|(nearness, part)| Some((nearness, part(self, rule)?)))
+    }
+
+    fn environments(&self, rule: &Rule) -> Option<Misfit> {
+        let environment = self.server.environment.as_deref();
+        misses("environments", &rule.environments, environment)
+    }
+
+    fn workspace(&self, rule: &Rule) -> Option<Misfit> {
+        let expected = rule.workspace()?;
+        let found = self.circumstances.workspace;
+        (found != expected).then(|| {
+            let [found, expected] = [found, expected].map(|id| format!("a call of workspace {id}"));
+            ("name".into(), found, expected)
+        })
+    }
+
+    fn agents(&self, rule: &Rule) -> Option<Misfit> {
+        misses("agents", &rule.agents, self.principal.agent.as_deref())
+    }
+
+    fn source_ranges(&self, rule: &Rule) -> Option<Misfit> {
+        let source = self.circumstances.source;
+        let truth = rule.covers_source(source);
+        (!rule.effect.applies(truth)).then(|| {
+            let found = source.map_or_else(
+                || "an unknown address".to_owned(),
+                |source| source.to_string(),
+            );
+            let ranges: Vec<_> = rule.source_ranges.iter().map(ToString::to_string).collect();
+            ("source_ranges".into(), found, ranges.join(", "))
+        })
+    }
+
+    fn expire_time(&self, rule: &Rule) -> Option<Misfit> {
+        let now = self.circumstances.now;
+        rule.is_expired(now).then(|| {
+            let found = "a rule that has expired".to_owned();
+            ("expire_time".into(), found, "a time to come".to_owned())
+        })
+    }
+
+    fn when(&self, rule: &Rule) -> Option<Misfit> {
+        let Given::Settled(root) = self.act.given else {
+            let is_deny = rule.effect == Effect::Deny && !rule.when.is_empty();
+            return is_deny.then(|| {
+                let found = "arguments that are not known".to_owned();
+                (
+                    "when[0]".into(),
+                    found,
+                    "arguments that it denies".to_owned(),
+                )
+            });
+        };
+        let arguments = Arguments::new(root);
+        let conditions = rule.when.iter().enumerate();
+        let mut misfits = conditions.filter_map(|(position, condition)| {
+            let truth = condition.evaluate(&arguments);
+            // A deny that holds in part and cannot be evaluated in part applies.
+            (!rule.effect.applies(truth)).then(|| {
+                let path = condition.argument.as_str();
+                let values = condition.values(&arguments).unwrap_or_default();
+                let values: Vec<_> = values
+                    .iter()
+                    .take(MAX_SHOWN)
+                    .map(|v| shown(v.raw()))
+                    .collect();
+                let mut found = if values.is_empty() {
+                    format!("no `{path}`")
+                } else {
+                    format!("`{path}` is {}", values.join(", "))
+                };
+                if truth == Truth::Unknown {
+                    found.push_str(", which cannot be evaluated");
+                }
+                let field = format!("when[{position}]").into();
+                (field, found, condition.to_string())
             })
         });
         misfits.next()
     }
 
-    fn capability(&self, rule: &Rule) -> Option<(&'static str, String, String)> {
+    fn mode(&self, rule: &Rule) -> Option<Misfit> {
+        (rule.mode == Mode::Shadow).then(|| {
+            let [found, expected] = ["shadow", "enforce"].map(str::to_owned);
+            ("mode".into(), found, expected)
+        })
+    }
+
+    fn capability(&self, rule: &Rule) -> Option<Misfit> {
         if rule.covers_target(self.act.target) {
             return None;
         }
@@ -124,10 +212,10 @@ impl Asked<'_> {
             Target::Prompt(name) => ("prompts", name, &rule.prompts),
             Target::Resource(uri) => ("resources", uri, &rule.resources),
         };
-        Some((field, found.to_owned(), listed(globs)))
+        Some((field.into(), found.to_owned(), listed(globs)))
     }
 
-    fn method(&self, rule: &Rule) -> Option<(&'static str, String, String)> {
+    fn method(&self, rule: &Rule) -> Option<Misfit> {
         if rule.covers(self.act) {
             return None;
         }
@@ -141,27 +229,49 @@ impl Asked<'_> {
             }
             _ => listed(&rule.methods),
         };
-        Some(("methods", found.to_owned(), expected))
+        Some(("methods".into(), found.to_owned(), expected))
     }
 
-    fn subjects(&self, rule: &Rule) -> Option<(&'static str, String, String)> {
+    fn subjects(&self, rule: &Rule) -> Option<Misfit> {
         let membership = self.policy.membership(
             &rule.name,
             &rule.subjects,
             self.principal,
             self.circumstances,
         );
-        match (rule.effect, membership) {
-            (Effect::Allow | Effect::Deny, Truth::Holds) | (Effect::Deny, Truth::Unknown) => {
-                return None;
-            }
-            (Effect::Allow | Effect::Deny, Truth::Fails) | (Effect::Allow, Truth::Unknown) => {}
+        if rule.effect.applies(membership) {
+            return None;
         }
         let mut found = whom(self.principal);
         if membership == Truth::Unknown {
             found.push_str(", and groups that the token leaves out");
         }
-        Some(("subjects", found, members(&rule.subjects).join(" or ")))
+        Some((
+            "subjects".into(),
+            found,
+            members(&rule.subjects).join(" or "),
+        ))
+    }
+}
+
+/// Whether a name is missed by globs that are there.
+fn misses(field: &'static str, globs: &[Glob], name: Option<&str>) -> Option<Misfit> {
+    let fits = |name| globs.iter().any(|glob| glob.matches(name));
+    if globs.is_empty() || name.is_some_and(fits) {
+        return None;
+    }
+    Some((
+        field.into(),
+        name.unwrap_or("none").to_owned(),
+        listed(globs),
+    ))
+}
+
+/// The beginning of a value that a client can make long.
+fn shown(value: &str) -> String {
+    match value.get(..value.floor_char_boundary(MAX_SHOWN_BYTES)) {
+        Some(cut) if cut.len() < value.len() => format!("{cut}…"),
+        Some(_) | None => value.to_owned(),
     }
 }
 

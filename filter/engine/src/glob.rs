@@ -2,10 +2,11 @@
 
 use std::{borrow::Cow, fmt};
 
+use memchr::memmem;
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 
-/// A compiled glob. Matching takes time linear in the name for globs with one `*`, and never more
-/// than name times pattern.
+/// A compiled glob. Matching takes time linear in name and pattern, but for a run between two `*`
+/// that has a `?` in it, which is tried at every character.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Glob {
     pattern: Box<str>,
@@ -51,15 +52,30 @@ impl Glob {
         if pattern.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(GlobError::Unprintable);
         }
+        Ok(Self::compile(pattern))
+    }
+
+    /// Reads a glob over free text, which may have spaces.
+    ///
+    /// # Errors
+    /// Where it is empty or too long.
+    pub fn over_text(pattern: &str) -> Result<Self, GlobError> {
+        match Self::parse(pattern) {
+            Err(GlobError::Unprintable) => Ok(Self::compile(pattern)),
+            other => other,
+        }
+    }
+
+    fn compile(pattern: &str) -> Self {
         let kind = match pattern {
             "*" => Kind::Any,
             _ if pattern.contains(['*', '?']) => Kind::Pattern,
             _ => Kind::Literal,
         };
-        Ok(Self {
+        Self {
             pattern: pattern.into(),
             kind,
-        })
+        }
     }
 
     /// Whether the whole of `name` matches.
@@ -67,7 +83,7 @@ impl Glob {
         match self.kind {
             Kind::Any => true,
             Kind::Literal => *self.pattern == *name,
-            Kind::Pattern => matches(self.pattern.as_bytes(), name),
+            Kind::Pattern => matches(&self.pattern, name),
         }
     }
 
@@ -88,50 +104,61 @@ pub fn percent_encoded(uri: &str) -> Cow<'_, str> {
     utf8_percent_encode(uri, &AsciiSet::EMPTY).into()
 }
 
-/// Greedy matching that returns to the last `*` only, which is enough for globs.
-fn matches(pattern: &[u8], name: &str) -> bool {
-    let text = name.as_bytes();
-    let (mut p, mut t) = (0_usize, 0_usize);
-    let mut retry: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                retry = Some((p, t));
-                p = p.saturating_add(1);
-                continue;
-            }
-            Some(b'?') => {
-                t = next_character(text, t);
-                p = p.saturating_add(1);
-                continue;
-            }
-            Some(byte) if text.get(t) == Some(byte) => {
-                t = t.saturating_add(1);
-                p = p.saturating_add(1);
-                continue;
-            }
-            _ => {}
+/// The runs between the `*` are looked for one after the other, each where it first occurs: what a
+/// later place would leave is part of what an earlier one leaves.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else {
+        return after_run(pattern, name) == Some("");
+    };
+    let Some(mut name) = after_run(first, name) else {
+        return false;
+    };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    for run in middle.split('*') {
+        match after_first(run, name) {
+            Some(rest) => name = rest,
+            None => return false,
         }
-        let Some((star, from)) = retry else {
-            return false;
-        };
-        let from = next_character(text, from);
-        retry = Some((star, from));
-        p = star.saturating_add(1);
-        t = from;
     }
-    pattern
-        .get(p..)
-        .unwrap_or_default()
-        .iter()
-        .all(|byte| *byte == b'*')
+    ends_with_run(last, name)
 }
 
-fn next_character(text: &[u8], at: usize) -> usize {
-    let is_continuation = |byte: &&u8| **byte & 0xC0 == 0x80;
-    let rest = text.get(at.saturating_add(1)..).unwrap_or_default();
-    at.saturating_add(1)
-        .saturating_add(rest.iter().take_while(is_continuation).count())
+/// What follows a run, in which `?` is any character, that `text` begins with.
+fn after_run<'t>(run: &str, text: &'t str) -> Option<&'t str> {
+    if !run.contains('?') {
+        return text.strip_prefix(run);
+    }
+    let mut rest = text.chars();
+    for expected in run.chars() {
+        let found = rest.next()?;
+        if expected != '?' && expected != found {
+            return None;
+        }
+    }
+    Some(rest.as_str())
+}
+
+/// What follows a run where it first occurs.
+fn after_first<'t>(run: &str, text: &'t str) -> Option<&'t str> {
+    if !run.contains('?') {
+        let at = memmem::find(text.as_bytes(), run.as_bytes())?;
+        return text.get(at.checked_add(run.len())?..);
+    }
+    let starts = text.char_indices().map(|(at, _)| at);
+    starts
+        .filter_map(|at| text.get(at..))
+        .find_map(|text| after_run(run, text))
+}
+
+fn ends_with_run(run: &str, text: &str) -> bool {
+    if !run.contains('?') {
+        return text.ends_with(run);
+    }
+    let mut rest = text.chars().rev();
+    run.chars().rev().all(|expected| {
+        let found = rest.next();
+        found.is_some_and(|found| expected == '?' || expected == found)
+    })
 }
 
 impl fmt::Display for Glob {
@@ -200,7 +227,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_the_definition(pattern in "[ab*?é]{1,8}", name in "[abé]{0,10}") {
+        fn agrees_with_the_definition(pattern in "[ab*?é]{1,8}", name in "[abé*?]{0,10}") {
             let expected = slow(&pattern.chars().collect::<Vec<_>>(), &name.chars().collect::<Vec<_>>());
             prop_assert_eq!(Glob::parse(&pattern).unwrap().matches(&name), expected);
         }

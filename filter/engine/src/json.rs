@@ -225,6 +225,11 @@ impl<'d> Value<'d> {
         (node.kind == Kind::String).then(|| node.decoded(self.text))
     }
 
+    /// How many values and keys it is, with all in it.
+    pub fn node_count(self) -> usize {
+        (self.node().next as usize).saturating_sub(self.index)
+    }
+
     /// A string's text between its quotes, escapes as they were given.
     pub fn inner(self) -> &'d str {
         self.node().inner(self.text)

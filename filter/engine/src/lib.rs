@@ -4,15 +4,18 @@
 //! random bytes are arguments, signatures are checked by whoever drives the machine. The filter,
 //! the control plane's compile gate, the tests and the simulator run this same code.
 
+pub mod address;
 pub mod challenge;
 pub mod circumstances;
 pub mod claims;
+pub mod condition;
 pub mod decide;
 pub mod entry;
 pub mod exchange;
 pub mod explain;
 pub mod glob;
 pub mod id;
+mod index;
 pub mod json;
 pub mod limits;
 pub mod message;

@@ -14,11 +14,12 @@ use crate::{
     circumstances::Circumstances,
     glob::Glob,
     id::SnapshotVersion,
+    index::Bits,
     offer::Offer,
     principal::Principal,
     quota::Quota,
     reason::Reason,
-    rule::Rule,
+    rule::{Rule, RuleIndex},
     server::{Endpoint, Server},
     subject::{Role, Subjects},
     token::{IdentityProvider, KeySet},
@@ -30,7 +31,8 @@ use crate::{
 pub struct Policy {
     version: SnapshotVersion,
     servers: Vec<Registered>,
-    rules: Vec<Rule>,
+    /// By organization, `organizations/{o}`.
+    rules: BTreeMap<Box<str>, RuleIndex>,
     /// By resource name.
     roles: BTreeMap<Box<str>, Role>,
     offers: Vec<Offer>,
@@ -42,8 +44,8 @@ pub struct Policy {
 #[derive(Debug)]
 struct Registered {
     server: Server,
-    /// Positions of the rules that name it.
-    rules: Vec<usize>,
+    /// The rules of its organization that name it.
+    rules: Bits,
     /// Positions of the offers that name it.
     offers: Vec<usize>,
     /// Positions of the quotas that name it.
@@ -191,6 +193,7 @@ impl Policy {
         let of_rules = rules.iter().map(|rule| (&*rule.name, &rule.subjects));
         let of_quotas = quotas.iter().map(|quota| (&*quota.name, &quota.subjects));
         check_roles(&roles_by_name, of_rules.chain(of_quotas))?;
+        let rules = by_organization(rules, &roles_by_name);
         let registered = servers
             .into_iter()
             .map(|server| Registered::new(server, &rules, &offers, &quotas));
@@ -257,15 +260,26 @@ impl Policy {
         position.map(ServerIndex)
     }
 
-    /// The rules that name a server, in the order of their names.
+    /// The rules of a server's organization, and which of them name it.
+    pub(crate) fn indexed_rules(&self, server: ServerIndex) -> Option<(&RuleIndex, &Bits)> {
+        let registered = self.servers.get(server.0)?;
+        let rules = self.rules.get(registered.server.organization())?;
+        Some((rules, &registered.rules))
+    }
+
+    /// All rules of a server's organization, in the order of their names.
+    pub(crate) fn rules_beside(&self, server: ServerIndex) -> &[Rule] {
+        self.indexed_rules(server)
+            .map_or(&[], |(index, _)| index.rules())
+    }
+
+    /// The rules that are about a server, whoever calls it, in the order of their names.
     pub fn rules_of(&self, server: ServerIndex) -> impl Iterator<Item = &Rule> {
-        let positions = self
-            .servers
-            .get(server.0)
-            .map_or(&[][..], |registered| &registered.rules);
-        positions
-            .iter()
-            .filter_map(|position| self.rules.get(*position))
+        let rules = self.indexed_rules(server);
+        rules.into_iter().flat_map(|(index, named)| {
+            let positions = named.iter();
+            positions.filter_map(|position| index.rules().get(position))
+        })
     }
 
     /// The offers that name a server, in the order of their names.
@@ -440,13 +454,36 @@ fn by_name(roles: Vec<Role>) -> Result<BTreeMap<Box<str>, Role>, PolicyError> {
     Ok(named)
 }
 
+/// Parts the rules by organization, which has roles of its own; their order stays.
+fn by_organization(
+    rules: Vec<Rule>,
+    sets: &BTreeMap<Box<str>, Role>,
+) -> BTreeMap<Box<str>, RuleIndex> {
+    let mut parted: BTreeMap<Box<str>, Vec<Rule>> = BTreeMap::new();
+    for rule in rules {
+        let organization = organization_of(&rule.name).into();
+        parted.entry(organization).or_default().push(rule);
+    }
+    let index = |(organization, rules): (Box<str>, Vec<Rule>)| {
+        let is_its_own = |role: &&Role| organization_of(&role.name) == &*organization;
+        let sets: Vec<_> = sets.values().filter(is_its_own).collect();
+        (organization, RuleIndex::new(rules, &sets))
+    };
+    parted.into_iter().map(index).collect()
+}
+
 impl Registered {
-    fn new(server: Server, rules: &[Rule], offers: &[Offer], quotas: &[Quota]) -> Self {
+    fn new(
+        server: Server,
+        rules: &BTreeMap<Box<str>, RuleIndex>,
+        offers: &[Offer],
+        quotas: &[Quota],
+    ) -> Self {
         let is_named = |name: &str, servers: &[Glob]| {
             organization_of(name) == server.organization()
                 && servers.iter().any(|glob| glob.matches(server.id()))
         };
-        let rules = rules.iter().map(|rule| is_named(&rule.name, &rule.servers));
+        let rules = rules.get(server.organization());
         let offers = offers
             .iter()
             .map(|offer| is_named(&offer.name, &offer.servers));
@@ -454,7 +491,7 @@ impl Registered {
             .iter()
             .map(|quota| is_named(&quota.name, &quota.servers));
         Self {
-            rules: positions(rules),
+            rules: rules.map(|rules| rules.naming(&server)).unwrap_or_default(),
             offers: positions(offers),
             quotas: positions(quotas),
             server,

@@ -21,8 +21,8 @@ impl Redaction {
     /// Adds what another obligation asks for.
     pub fn extend(&mut self, other: Option<&Self>) {
         if let Some(other) = other {
-            self.arguments.0 |= other.arguments.0;
-            self.results.0 |= other.results.0;
+            self.arguments.extend(other.arguments);
+            self.results.extend(other.results);
         }
     }
 }
@@ -40,6 +40,11 @@ impl Detectors {
     /// Adds one.
     pub fn insert(&mut self, detector: Detector) {
         self.0 |= detector.bit();
+    }
+
+    /// Adds those of another set.
+    pub fn extend(&mut self, others: Self) {
+        self.0 |= others.0;
     }
 
     /// Whether one is in it.

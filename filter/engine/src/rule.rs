@@ -1,11 +1,28 @@
 //! Who may use what.
 
-use crate::{glob::Glob, message::Method, redact::Redaction, subject::Subjects};
+mod index;
+
+pub(crate) use index::RuleIndex;
+
+use std::net::IpAddr;
+
+use crate::{
+    address::AddressRange,
+    condition::{Arguments, Condition},
+    glob::Glob,
+    id::Time,
+    json::Value,
+    message::Method,
+    redact::Redaction,
+    subject::Subjects,
+    truth::Truth,
+};
 
 /// A rule. Deny wins over allow, whatever the order; nothing matched is a deny.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rule {
-    /// Its resource name, `organizations/{o}/rules/{r}`.
+    /// Its resource name, `organizations/{o}/rules/{r}`, or for calls that belong to one workspace
+    /// `organizations/{o}/workspaces/{w}/rules/{r}`.
     pub name: Box<str>,
     /// What it does where it matches.
     pub effect: Effect,
@@ -22,8 +39,30 @@ pub struct Rule {
     /// Through which methods. Empty: all. A rule that names no tool, prompt or resource is about
     /// its methods, whatever they act on.
     pub methods: Vec<Glob>,
+    /// In which environments of servers. Empty: all.
+    pub environments: Vec<Glob>,
+    /// Only through which agents. Empty: through any or none.
+    pub agents: Vec<Glob>,
+    /// Conditions on the arguments, all of which must hold.
+    pub when: Vec<Condition>,
+    /// Where the peer must be. Empty: anywhere.
+    pub source_ranges: Vec<AddressRange>,
+    /// When it stops to apply. `None`: never.
+    pub expire_time: Option<Time>,
+    /// Whether it is enforced.
+    pub mode: Mode,
     /// What must be masked in a call it allows.
     pub redaction: Option<Redaction>,
+}
+
+/// Whether a rule is enforced.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Mode {
+    /// It decides.
+    #[default]
+    Enforce,
+    /// It is evaluated and recorded, and changes nothing.
+    Shadow,
 }
 
 /// What a rule does where it matches.
@@ -33,6 +72,17 @@ pub enum Effect {
     Allow,
     /// The call is refused.
     Deny,
+}
+
+impl Effect {
+    /// Whether a rule with this effect applies where what it asks for comes to `truth`: what cannot
+    /// be evaluated satisfies no allow and every deny.
+    pub fn applies(self, truth: Truth) -> bool {
+        match (self, truth) {
+            (Self::Allow | Self::Deny, Truth::Holds) | (Self::Deny, Truth::Unknown) => true,
+            (Self::Allow | Self::Deny, Truth::Fails) | (Self::Allow, Truth::Unknown) => false,
+        }
+    }
 }
 
 /// What a message acts on.
@@ -70,14 +120,26 @@ impl CapabilityKind {
     }
 }
 
+/// What is known of the arguments of an act.
+#[derive(Clone, Copy, Debug)]
+pub enum Given<'a> {
+    /// Nothing: asked is whether some could be allowed. So it is for lists, and for what was judged
+    /// with its arguments before, such as tasks.
+    Open,
+    /// They are these. `None`: it has none.
+    Settled(Option<Value<'a>>),
+}
+
 /// What a message does: what rules are asked about.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Act<'a> {
     /// The method. `None`: the transport itself, such as a GET that listens or the answer to a
     /// request of the server's.
     pub method: Option<Method>,
     /// What it acts on.
     pub target: Target<'a>,
+    /// With which arguments.
+    pub given: Given<'a>,
 }
 
 impl<'a> Act<'a> {
@@ -86,6 +148,7 @@ impl<'a> Act<'a> {
         Self {
             method,
             target: Target::Server,
+            given: Given::Open,
         }
     }
 
@@ -100,6 +163,7 @@ impl<'a> Act<'a> {
         Self {
             method: kind.map(CapabilityKind::method),
             target,
+            given: Given::Open,
         }
     }
 
@@ -145,6 +209,41 @@ impl Rule {
         !self.has_capabilities() && self.covers_method(Some(kind.method()))
     }
 
+    /// The id of the one workspace whose calls it is about. `None`: all of its organization.
+    pub fn workspace(&self) -> Option<&str> {
+        let (_, rest) = self.name.split_once("/workspaces/")?;
+        rest.split('/').next()
+    }
+
+    /// Whether it applies no more.
+    pub fn is_expired(&self, now: Time) -> bool {
+        self.expire_time.is_some_and(|time| time <= now)
+    }
+
+    /// Whether the peer is where it must be; unknown where that is.
+    pub fn covers_source(&self, source: Option<IpAddr>) -> Truth {
+        if self.source_ranges.is_empty() {
+            return Truth::Holds;
+        }
+        source.map_or(Truth::Unknown, |source| {
+            let mut ranges = self.source_ranges.iter();
+            ranges.any(|range| range.contains(source)).into()
+        })
+    }
+
+    /// Whether its conditions hold; `None` for arguments that are not settled, which could be such
+    /// that an allow applies and a deny does not.
+    pub(crate) fn covers_arguments(&self, arguments: Option<&Arguments<'_>>) -> Truth {
+        match arguments {
+            Some(arguments) => Truth::all(self.when.iter().map(|one| one.evaluate(arguments))),
+            None if self.when.is_empty() => Truth::Holds,
+            None => match self.effect {
+                Effect::Allow => Truth::Holds,
+                Effect::Deny => Truth::Fails,
+            },
+        }
+    }
+
     /// Whether the rule is about what an act acts on, through whatever method.
     pub(crate) fn covers_target(&self, target: Target<'_>) -> bool {
         let any = |globs: &[Glob], name: &str| globs.iter().any(|glob| glob.matches(name));
@@ -157,7 +256,7 @@ impl Rule {
             }
     }
 
-    fn has_capabilities(&self) -> bool {
+    pub(crate) fn has_capabilities(&self) -> bool {
         !(self.tools.is_empty() && self.prompts.is_empty() && self.resources.is_empty())
     }
 

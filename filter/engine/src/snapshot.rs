@@ -19,7 +19,8 @@ use crate::{
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 10] = [
+pub const FEATURES: [&str; 12] = [
+    "conditions.v1",
     "dispatchers.v1",
     "endpoints.v1",
     "identity.v1",
@@ -29,6 +30,7 @@ pub const FEATURES: [&str; 10] = [
     "offers.v1",
     "quotas.v1",
     "redact.v1",
+    "roles.v1",
     "rules.v1",
 ];
 

@@ -1,6 +1,10 @@
 //! Sets of principals.
 
+mod index;
+
 use std::collections::BTreeSet;
+
+pub(crate) use index::{Memberships, SubjectIndex};
 
 use crate::{glob::Glob, principal::Principal, truth::Truth};
 

@@ -280,7 +280,9 @@ impl Effect {
         match policy::Effect::try_from(number) {
             Ok(policy::Effect::Allow) => Ok(Self::Allow),
             Ok(policy::Effect::Deny) => Ok(Self::Deny),
-            Ok(policy::Effect::Unspecified) | Err(_) => Err(unknown(rule, "effect", number)),
+            Ok(policy::Effect::Unspecified | policy::Effect::RequireApproval) | Err(_) => {
+                Err(unknown(rule, "effect", number))
+            }
         }
     }
 }

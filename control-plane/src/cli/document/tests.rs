@@ -132,6 +132,241 @@ spec:
 }
 
 #[test]
+fn a_rule_with_everything_in_full() {
+    check(
+        "apiVersion: chancery.dev/v1\nkind: Rule\nmetadata: {name: r, workspace: w}\nspec:\n  \
+         effect: deny\n  subjects: {roles: [ops], tokenRoles: [admin], agents: ['bot-*']}\n  \
+         servers: ['*']\n  tools: [pay]\n  environments: [prod]\n  sourceRanges: [10.0.0.0/8]\n  \
+         mode: shadow\n  expires: 2027-01-01\n  reviewBy: 2026-12-01T08:00:00+01:00\n  owner: o\n  \
+         when:\n  - {arg: $.repo, glob: 'acme/*', normalise: casefold, onMissing: fails}\n  - {arg: \
+         '$.to[*]', cidr: [10.0.0.0/8, 'fd00::/8'], quantifier: any}\n  - {arg: $.n, number: {ge: \
+         1.50, lt: 18446744073709551616}}\n  - {arg: $.s, in: [1, 'on', true, null, 1e2]}\n  - {arg: \
+         $.x, equals: null}\n  - {arg: $.y, exists: false}\n",
+        concat!(
+            r#"{
+  "apiVersion": "chancery.dev/v1",
+  "kind": "Rule",
+  "metadata": {
+    "name": "r",
+    "workspace": "w"
+  },
+  "spec": {
+    "effect": "deny",
+    "subjects": {
+      "roles": [
+        "ops"
+      ],
+      "tokenRoles": [
+        "admin"
+      ],
+      "agents": [
+        "bot-*"
+      ]
+    },
+    "servers": [
+      "*"
+    ],
+    "tools": [
+      "pay"
+    ],
+    "environments": [
+      "prod"
+    ],
+    "when": [
+      {
+        "arg": "$.repo",
+        "glob": "acme/*",
+        "normalise": "casefold",
+        "onMissing": "fails"
+      },
+      {
+        "arg": "$.to[*]",
+        "cidr": [
+          "10.0.0.0/8",
+          "fd00::/8"
+        ],
+        "quantifier": "any"
+      },
+      {
+        "arg": "$.n",
+        "number": {
+          "lt": 18446744073709551616,
+          "ge": 1.5
+        }
+      },
+      {
+        "arg": "$.s",
+        "in": [
+          1,
+          "on",
+          true,
+          null,
+          100.0
+        ]
+      },
+      {
+        "arg": "$.x",
+        "equals": null
+      },
+      {
+        "arg": "$.y",
+        "exists": false
+      }
+    ],
+    "sourceRanges": [
+      "10.0.0.0/8"
+    ],
+    "expires": "2027-01-01T00:00:00Z",
+    "mode": "shadow",
+    "reviewBy": "2026-12-01T07:00:00Z",
+    "owner": "o"
+  }
+}"#,
+            "\n"
+        ),
+    );
+}
+
+#[test]
+fn what_is_new_in_a_server_in_full() {
+    check(
+        "apiVersion: chancery.dev/v1\nkind: Server\nmetadata: {name: s}\nspec:\n  endpoints: \
+         [{path: /mcp, cluster: up, workspace: w, audiences: [a, {value: b, workspace: v}], \
+         resource: 'https://x/mcp'}]\n  environment: prod\n  dispatchers: [{tool: call, name: $.name, \
+         arguments: $.arguments}]\n  scopes: [{scopes: [write], tools: ['put_*']}]\n",
+        "\
+apiVersion: chancery.dev/v1
+kind: Server
+metadata:
+  name: s
+spec:
+  endpoints:
+  - cluster: up
+    path: /mcp
+    workspace: w
+    audiences:
+    - a
+    - value: b
+      workspace: v
+    resource: https://x/mcp
+  authentication: required
+  onDenied: reveal
+  environment: prod
+  dispatchers:
+  - tool: call
+    name: $.name
+    arguments: $.arguments
+  scopes:
+  - scopes:
+    - write
+    tools:
+    - put_*
+",
+    );
+}
+
+const IN_FULL: [&str; 6] = [
+    "\
+apiVersion: chancery.dev/v1
+kind: Role
+metadata:
+  name: ops
+spec:
+  description: On call.
+  subjects:
+    groups:
+    - sre
+    clients:
+    - runbook
+",
+    "\
+apiVersion: chancery.dev/v1
+kind: Offer
+metadata:
+  name: f
+  organization: acme
+spec:
+  servers:
+  - git*
+  workspaces:
+  - \"*\"
+  tools:
+  - get_*
+",
+    "\
+apiVersion: chancery.dev/v1
+kind: Quota
+metadata:
+  name: q
+spec:
+  subjects:
+    anyone: true
+  servers:
+  - \"*\"
+  calls: 60
+  period: 1m
+  per:
+  - principal
+  - tool
+",
+    "\
+apiVersion: chancery.dev/v1
+kind: Credential
+metadata:
+  name: c
+spec:
+  servers:
+  - github
+  staticHeader:
+    header: x-api-key
+    expires: \"2027-01-01T00:00:00Z\"
+    approver: ada
+    reason: It knows no OAuth.
+",
+    "\
+apiVersion: chancery.dev/v1
+kind: Binding
+metadata:
+  name: b
+spec:
+  members:
+  - user:ada
+  - group:sec
+  roles:
+  - author
+  - operator
+  workspace: w
+",
+    "\
+apiVersion: chancery.dev/v1
+kind: Organization
+metadata:
+  name: acme
+spec:
+  secondPerson: true
+",
+];
+
+#[test]
+fn the_other_kinds_in_full() {
+    for text in IN_FULL {
+        check(text, text);
+    }
+}
+
+#[test]
+fn a_secret_is_in_no_full_form() {
+    let source = "apiVersion: chancery.dev/v1\nkind: Credential\nmetadata: {name: c}\nspec:\n  \
+                  servers: [s]\n  clientCredentials: {tokenUri: 'https://i/t', clientId: c, \
+                  clientSecret: {env: SECRET}}\n";
+    assert!(
+        !full_form(source).contains("clientSecret"),
+        "{}",
+        full_form(source)
+    );
+}
+
+#[test]
 fn what_a_newer_control_plane_stores_is_not_shown_as_something_else() {
     let server = admin::Server {
         name: "organizations/o/workspaces/w/servers/s".to_owned(),

@@ -160,6 +160,7 @@ fn rule_row(rule: &Rule) -> Vec<Cell> {
     let (word, tone) = match rule.effect() {
         Effect::Allow => ("allow", Tone::Good),
         Effect::Deny => ("deny", Tone::Bad),
+        Effect::RequireApproval => ("require_approval", Tone::Plain),
         Effect::Unspecified => ("?", Tone::Plain),
     };
     let mut effect = word.to_owned();

@@ -68,7 +68,10 @@ fn a_decision_has_words_times_and_hexadecimal_ids() {
                 "time": "1970-01-01T00:00:00Z",
                 "decision_id": "0102",
                 "decision": {
-                    "principal": {"user": {"value": "alice", "provenance": "verified"}},
+                    "principal": {
+                        "user": {"value": "alice", "provenance": "verified"},
+                        "has_more_groups": false,
+                    },
                     "method": "tools/call",
                     "arguments": {"data": "{\"a\":1}", "truncated": false, "size_bytes": 0},
                     "verdict": "require_approval",

@@ -28,6 +28,7 @@ spec:
   tools: ['*']
   redact:
     detectors: [email]
+  when: [{arg: $.repo, glob: [a, b]}]
 ---
 apiVersion: chancery.dev/v1
 kind: IdentityProvider
@@ -89,11 +90,16 @@ fn a_message_field_is_shown_where_it_was_written() {
             "24:17: spec.redact.detectors[0]",
         ),
         ("resources[1].obligations", "23:3: spec.redact"),
-        ("resources[2].claims.user", "37:11: spec.claims.user"),
-        ("resources[2].claims.groups", "36:3: spec.claims.groups"),
-        ("resources[2].jwks", "32:3: spec.jwks"),
-        ("resources[2].jwks.keys[0].d", "35:12: spec.jwks.keys[0].d"),
-        ("resources[2]", "26:1: document"),
+        ("resources[1].when[0].argument", "25:16: spec.when[0].arg"),
+        (
+            "resources[1].when[0].glob.values[1]",
+            "25:34: spec.when[0].glob[1]",
+        ),
+        ("resources[2].claims.user", "38:11: spec.claims.user"),
+        ("resources[2].claims.groups", "37:3: spec.claims.groups"),
+        ("resources[2].jwks", "33:3: spec.jwks"),
+        ("resources[2].jwks.keys[0].d", "36:12: spec.jwks.keys[0].d"),
+        ("resources[2]", "27:1: document"),
     ] {
         let Failure::Invalid { problems, .. } = explained(&[field]) else {
             panic!("{field}")
@@ -120,7 +126,7 @@ fn problems_come_in_the_order_of_the_file() {
         .iter()
         .map(|problem| problem.at.unwrap().line)
         .collect();
-    assert_eq!(lines, [4, 21, 32]);
+    assert_eq!(lines, [4, 21, 33]);
 }
 
 #[test]

@@ -98,5 +98,5 @@ pub fn headers_with(body: &[u8], limits: &Limits) -> Vec<(String, Vec<u8>)> {
 /// # Errors
 /// Where there is no key to seal it with.
 pub fn task_handle(binding: &Binding<'_>, made_by: &Capability) -> Result<String, SealError> {
-    binding.seal(Handle::Task, &about_text(Some(made_by)), "task")
+    binding.seal(Handle::Task, &about_text([made_by]), "task")
 }

@@ -25,7 +25,7 @@ use crate::{
     reason::Reason,
     redact::{mask, redact},
     refusal::Reply,
-    rule::{Act, Target},
+    rule::{Act, Given, Target},
     server::Server,
 };
 
@@ -116,6 +116,7 @@ impl Exchange {
         self.asked.rpc_id = subject.rpc_id.map(Box::from);
         self.asked.method = reading.call.and_then(|call| call.method);
         self.asked.capability = reading.capability;
+        self.asked.inner = reading.inner.iter().map(Inner::capability).collect();
         self.asked.tasks = reading.tasks;
         let mut edits = reading.edits;
         if let Some(call) = &reading.call {
@@ -173,9 +174,9 @@ impl Exchange {
         }
         self.use_session(server, reading.method())?;
         if let Some(call) = &call {
-            let capability = reading.capability.as_ref();
-            let Opened { tasks, headers } =
-                self.open_handles(server, call, capability, &mut edits)?;
+            let inner = reading.inner.iter().map(Inner::capability);
+            let named: Vec<_> = reading.capability.iter().cloned().chain(inner).collect();
+            let Opened { tasks, headers } = self.open_handles(server, call, &named, &mut edits)?;
             self.edits.extend(headers);
             reading.tasks = tasks;
             if call.method.is_some_and(Method::is_about_a_task) {
@@ -299,27 +300,43 @@ impl Reading<'_> {
     }
 
     /// Everything the rules are asked about. A list is asked for as part of the conversation and
-    /// pruned when it comes.
+    /// pruned when it comes. A task was judged with its arguments when it was made.
     fn acts(&self) -> Vec<Act<'_>> {
         let method = self.method();
+        let given = match method {
+            Some(method) if method.has_arguments() => {
+                Given::Settled(self.call.and_then(|call| call.param("arguments")))
+            }
+            Some(method) if method.is_about_a_task() => Given::Open,
+            Some(_) | None => Given::Settled(None),
+        };
         let own = match &self.capability {
-            Some(capability) => Act {
-                method,
-                target: capability.target(),
-            },
+            Some(capability) => act(method, capability, given),
             None if method.is_some_and(Method::is_list) => Act::on_server(None),
             None => Act::on_server(method),
         };
-        let tasks = self.tasks.iter().map(|(_, made_by)| made_by);
-        let others = tasks.chain(&self.resources).map(|capability| Act {
-            method,
-            target: capability.target(),
-        });
         let inner = self.inner.iter().map(|inner| Act {
             method,
             target: Target::Tool(&inner.tool),
+            given: Given::Settled(inner.arguments),
         });
-        std::iter::once(own).chain(inner).chain(others).collect()
+        let tasks = self.tasks.iter();
+        let tasks = tasks.map(|(_, made_by)| act(method, made_by, Given::Open));
+        let resources = self.resources.iter();
+        let resources = resources.map(|uri| act(method, uri, Given::Settled(None)));
+        std::iter::once(own)
+            .chain(inner)
+            .chain(tasks)
+            .chain(resources)
+            .collect()
+    }
+}
+
+fn act<'a>(method: Option<Method>, capability: &'a Capability, given: Given<'a>) -> Act<'a> {
+    Act {
+        method,
+        target: capability.target(),
+        given,
     }
 }
 

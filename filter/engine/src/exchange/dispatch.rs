@@ -1,8 +1,10 @@
 //! Calls inside calls: what a dispatcher would call in turn, read from its arguments.
 
+use std::borrow::Cow;
+
 use super::{Malformed, target::is_name};
 use crate::{
-    entry::{Fact, Provenance},
+    entry::{Capability, Fact, Provenance},
     json::{Kind, Value},
     limits::Limits,
     message::has_look_alike,
@@ -27,12 +29,18 @@ pub(super) struct Inner<'d> {
 }
 
 impl Inner<'_> {
+    /// What it acts on.
+    pub(super) fn capability(&self) -> Capability {
+        Capability::Tool(self.tool.clone())
+    }
+
     /// What the record says of it.
     pub(super) fn fact(&self) -> Fact {
         Fact {
-            key: "dispatch.tool",
+            key: Cow::Borrowed("dispatch.tool"),
             value: self.tool.clone(),
             provenance: Provenance::Claimed,
+            is_altered: false,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Handles in messages: sealed on the way to the client, opened on the way back.
 //!
-//! A sealed task id or request state knows what capability the call that made it acted on, so
-//! that whoever shows it again is judged by the same rules as that call.
+//! A sealed task id or request state knows what the call that made it acted on, and the calls inside
+//! that call, so that whoever shows it again is judged by the same rules as those.
+
+use std::borrow::Borrow;
 
 use super::{Exchange, HeaderEdit, Malformed};
 use crate::{
@@ -17,7 +19,8 @@ const TASK_ID: &str = "`params.taskId` is not a string";
 const TASK_IDS: &str = "`params.notifications.taskIds` is not a list of strings";
 const REQUEST_STATE: &str = "`params.requestState` is not a string";
 
-/// A task of this exchange: the server's id of it, and what its call acted on.
+/// A task of this exchange: the server's id of it, and what its call acted on; one more for each call
+/// inside that call.
 pub(super) type Task = (Box<str>, Capability);
 
 /// What the handles of a call stand for.
@@ -70,15 +73,15 @@ impl Exchange {
         &self,
         server: &Server,
         call: &Call<'_>,
-        capability: Option<&Capability>,
+        named: &[Capability],
         edits: &mut Edits,
     ) -> Result<Opened, Malformed> {
         let binding = self.binding(server);
         let mut opened = Opened::default();
         if call.method.is_some_and(Method::is_about_a_task) {
-            let (task, id) = open_task(&binding, call.param("taskId"), TASK_ID, edits)?;
+            let (tasks, id) = open_task(&binding, call.param("taskId"), TASK_ID, edits)?;
             opened.headers.extend(self.claims.renamed(&id));
-            opened.tasks.push(task);
+            opened.tasks.extend(tasks);
         }
         if call.method == Some(Method::Listen) {
             let ids = call
@@ -88,8 +91,8 @@ impl Exchange {
                 return Err(Malformed::new(Reason::InvalidParams, TASK_IDS));
             }
             for id in ids.into_iter().flat_map(Value::items) {
-                let (task, _) = open_task(&binding, Some(id), TASK_IDS, edits)?;
-                opened.tasks.push(task);
+                let (tasks, _) = open_task(&binding, Some(id), TASK_IDS, edits)?;
+                opened.tasks.extend(tasks);
             }
         }
         if let Some(state) = call.param("requestState") {
@@ -97,7 +100,7 @@ impl Exchange {
                 .as_str()
                 .ok_or_else(|| Malformed::new(Reason::InvalidParams, REQUEST_STATE))?;
             let (about, id) = binding.open(Handle::RequestState, &token)?;
-            if about != about_text(capability) {
+            if about != about_text(named) {
                 return Err(Reason::UnknownHandle.into());
             }
             edits.replace(state.span(), quoted(&id));
@@ -161,10 +164,10 @@ impl Exchange {
         match call.method {
             Some(Method::TaskStatus | Method::TaskChanged) => {
                 let id = call.param("taskId").ok_or(Reason::UnknownHandle)?;
-                match self.about_task(id) {
-                    Some(_) => self.seal(server, Handle::Task, id, edits),
-                    None => Err(Reason::UnknownHandle),
+                if self.about_task(id).next().is_none() {
+                    return Err(Reason::UnknownHandle);
                 }
+                self.seal(server, Handle::Task, id, edits)
             }
             // The ids in the server's own requests are those of the client's tasks.
             Some(_) | None => Ok(()),
@@ -180,12 +183,12 @@ impl Exchange {
     ) -> Result<(), Reason> {
         let text = id.as_str().ok_or(Reason::UnreadableResponse)?;
         let about = match handle {
-            Handle::Task => self.about_task(id),
-            Handle::Session | Handle::RequestState => self.asked.capability.as_ref(),
+            Handle::Task => about_text(self.about_task(id)),
+            Handle::Session | Handle::RequestState => about_text(self.asked.named()),
         };
         let token = self
             .binding(server)
-            .seal(handle, &about_text(about), &text)
+            .seal(handle, &about, &text)
             .map_err(unsealable)?;
         edits.replace(id.span(), quoted(&token));
         Ok(())
@@ -193,11 +196,12 @@ impl Exchange {
 
     /// What the call that made a task acted on: the request's own tasks know it, and any other
     /// task is of the request itself.
-    fn about_task(&self, id: Value<'_>) -> Option<&Capability> {
-        let named = self.asked.tasks.iter().find(|(known, _)| id.is(known));
-        named
-            .map(|(_, capability)| capability)
-            .or(self.asked.capability.as_ref())
+    fn about_task(&self, id: Value<'_>) -> impl Iterator<Item = &Capability> {
+        let is_known = self.asked.tasks.iter().any(|(known, _)| id.is(known));
+        let of_task = self.asked.tasks.iter();
+        let of_task = of_task.filter(move |(known, _)| id.is(known));
+        let own = self.asked.named().filter(move |_| !is_known);
+        of_task.map(|(_, capability)| capability).chain(own)
     }
 
     /// Whether this exchange has sessions, so that one could begin with it.
@@ -215,15 +219,18 @@ fn open_task(
     id: Option<Value<'_>>,
     what: &'static str,
     edits: &mut Edits,
-) -> Result<(Task, String), Malformed> {
+) -> Result<(Vec<Task>, String), Malformed> {
     let malformed = || Malformed::new(Reason::InvalidParams, what);
     let value = id.ok_or_else(malformed)?;
     let token = value.as_str().ok_or_else(malformed)?;
     let (about, id) = binding.open(Handle::Task, &token)?;
     // A task that nothing is known about cannot be judged.
-    let capability = capability_from(&about).ok_or(Reason::UnknownHandle)?;
+    let made_by: Option<Vec<_>> = about.split('\n').map(capability_from).collect();
+    let made_by = made_by.ok_or(Reason::UnknownHandle)?;
     edits.replace(value.span(), quoted(&id));
-    Ok(((id.as_str().into(), capability), id))
+    let tasks = made_by.into_iter();
+    let tasks = tasks.map(|capability| (id.as_str().into(), capability));
+    Ok((tasks.collect(), id))
 }
 
 fn open_related(
@@ -248,13 +255,15 @@ fn open_related(
     }
 }
 
-pub(super) fn about_text(capability: Option<&Capability>) -> String {
-    match capability {
-        None => String::new(),
-        Some(Capability::Tool(name)) => format!("tool:{name}"),
-        Some(Capability::Prompt(name)) => format!("prompt:{name}"),
-        Some(Capability::Resource(uri)) => format!("resource:{uri}"),
-    }
+/// What was acted on, a line each: neither a name nor a normal URI has a line break.
+pub(super) fn about_text<C: Borrow<Capability>>(named: impl IntoIterator<Item = C>) -> String {
+    let line = |capability: C| match capability.borrow() {
+        Capability::Tool(name) => format!("tool:{name}"),
+        Capability::Prompt(name) => format!("prompt:{name}"),
+        Capability::Resource(uri) => format!("resource:{uri}"),
+    };
+    let lines: Vec<_> = named.into_iter().map(line).collect();
+    lines.join("\n")
 }
 
 fn capability_from(about: &str) -> Option<Capability> {

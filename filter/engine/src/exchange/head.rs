@@ -1,5 +1,7 @@
 //! The head of a request: which server, who asks, and whether its body is worth waiting for.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 use super::{
@@ -166,9 +168,10 @@ impl Exchange {
         let path = path.ok_or(Reason::UnknownServer)?;
         let host = &*self.host;
         let fact = |key, value: &str, provenance| Fact {
-            key,
+            key: Cow::Borrowed(key),
             value: bounded(value).into(),
             provenance,
+            is_altered: false,
         };
         self.facts = vec![
             fact("endpoint.host", host, Provenance::Claimed),

@@ -7,6 +7,7 @@ use crate::{
     message::Method,
     policy::{Policy, ServerIndex},
     reason::Reason,
+    redact::Detectors,
     refusal::Reply,
     rule::{Act, Target},
     server::{OnDenied, Server},
@@ -50,28 +51,48 @@ impl Exchange {
         acts: &[Act<'_>],
         mut subject: Subject<'s>,
     ) -> Result<Subject<'s>, Reply> {
+        let mut denied = None;
+        let mut masks = Detectors::default();
+        let mut asked: usize = 0;
+        let mut reads_arguments = false;
         for act in acts {
             let judgement = place.rules.judge(*act);
             self.explain(place, *act);
-            let rules = judgement.rules.iter().map(|rule| Box::from(*rule));
+            asked = asked.saturating_add(1);
+            masks.extend(judgement.masks);
+            reads_arguments |= judgement.reads_arguments;
+            add(&mut subject.shadow_rules, &judgement.shadow_rules);
             match judgement.verdict {
                 Verdict::Allow => {
-                    for rule in rules {
-                        if !subject.rules.contains(&rule) {
-                            subject.rules.push(rule);
-                        }
-                    }
+                    add(&mut subject.rules, &judgement.rules);
                     self.asked.redaction.extend(Some(&judgement.redaction));
                 }
                 Verdict::Deny(reason) => {
-                    subject.rules = rules.collect();
-                    let reply = self.denial(place.server, reason, *act, &subject);
-                    self.refuse(reason, subject);
-                    return Err(reply);
+                    subject.rules.clear();
+                    add(&mut subject.rules, &judgement.rules);
+                    denied = Some((reason, *act));
+                    break;
                 }
             }
         }
-        Ok(subject)
+        if reads_arguments {
+            for act in acts.iter().take(asked) {
+                let inner = inner_tool(*act, &subject).map(str::to_owned);
+                let mut facts = place.rules.facts(*act, masks);
+                if let Some(tool) = inner {
+                    for fact in &mut facts {
+                        fact.key = format!("dispatch.{tool}:{}", fact.key).into();
+                    }
+                }
+                subject.facts.extend(facts);
+            }
+        }
+        let Some((reason, act)) = denied else {
+            return Ok(subject);
+        };
+        let reply = self.denial(place.server, reason, act, &subject);
+        self.refuse(reason, subject);
+        Err(reply)
     }
 
     /// Keeps why rules did not apply to an act, where that is asked; the last act asked about is
@@ -109,6 +130,14 @@ impl Exchange {
             Target::Server | Target::Tool(_) | Target::Prompt(_) | Target::Resource(_) => {
                 refusal.reply()
             }
+        }
+    }
+}
+
+fn add(names: &mut Vec<Box<str>>, more: &[&str]) {
+    for name in more {
+        if !names.iter().any(|known| **known == **name) {
+            names.push((*name).into());
         }
     }
 }

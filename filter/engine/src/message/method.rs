@@ -126,6 +126,11 @@ methods! {
 }
 
 impl Method {
+    /// Whether what it sends has arguments of the caller's own.
+    pub fn has_arguments(self) -> bool {
+        matches!(self, Self::ToolsCall | Self::PromptsGet)
+    }
+
     /// Whether an era has it.
     pub fn exists_in(self, era: Era) -> bool {
         match self {

@@ -84,6 +84,7 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         arguments,
         verdict,
         rules,
+        shadow_rules,
         facts,
         snapshot,
         findings,
@@ -129,7 +130,7 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         verdict: verdict.into(),
         reason: reason.to_owned(),
         rules: rules.into_iter().map(String::from).collect(),
-        shadow_rules: Vec::new(),
+        shadow_rules: shadow_rules.into_iter().map(String::from).collect(),
         facts: facts.into_iter().map(fact).collect(),
         snapshot_epoch: snapshot.map_or(0, |snapshot| snapshot.epoch),
         snapshot_version: snapshot.map_or(0, |snapshot| snapshot.version),
@@ -278,15 +279,18 @@ fn fact(fact: Fact) -> pb::Fact {
         key,
         value,
         provenance,
+        is_altered,
     } = fact;
     let provenance = match provenance {
         Provenance::Verified => pb::Provenance::Verified,
         Provenance::Claimed => pb::Provenance::Claimed,
+        Provenance::Absent => pb::Provenance::Absent,
     };
     pb::Fact {
-        key: key.to_owned(),
+        key: key.into_owned(),
         value: value.into(),
         provenance: provenance.into(),
+        altered: is_altered,
     }
 }
 

@@ -1,9 +1,11 @@
 //! `chancery.policy.v1` to the engine.
 
+mod condition;
 mod dispatcher;
 mod identity;
 mod offer;
 mod quota;
+mod redaction;
 mod rule;
 mod server;
 mod subject;

@@ -11,7 +11,7 @@ use crate::{
     id::{DecisionId, Digest, SnapshotVersion, Time},
     limits::Limits,
     policy::Parts,
-    rule::{Effect, Rule},
+    rule::{Effect, Mode, Rule},
     scope::ScopeRequirement,
     seal::Keyring,
     server::{Audience, OnDenied, ResourceUrl},
@@ -148,6 +148,12 @@ fn rule() -> Rule {
         prompts: Vec::new(),
         resources: Vec::new(),
         methods: Vec::new(),
+        environments: Vec::new(),
+        agents: Vec::new(),
+        when: Vec::new(),
+        source_ranges: Vec::new(),
+        expire_time: None,
+        mode: Mode::Enforce,
         redaction: None,
     }
 }

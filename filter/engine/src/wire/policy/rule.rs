@@ -4,14 +4,17 @@ use chancery_proto::policy::v1 as pb;
 
 use super::{
     super::{Invalid, shown},
-    ascii, each, globs, named, not_yet,
+    ascii,
+    condition::{conditions, ranges},
+    fits, globs, misnamed,
     subject::SUBJECTS,
 };
 use crate::{
     glob::Glob,
+    id::Time,
     message::Method,
-    redact::{Detector, Detectors, Redaction},
-    rule::{Effect, Rule},
+    redact::Redaction,
+    rule::{Effect, Mode, Rule},
     subject::Subjects,
 };
 
@@ -36,20 +39,8 @@ impl TryFrom<pb::Rule> for Rule {
             expire_time,
             mode,
         } = message;
-        not_yet("environments", environments.is_empty())?;
-        not_yet("agents", agents.is_empty())?;
-        not_yet("when", when.is_empty())?;
-        not_yet("source_ranges", source_ranges.is_empty())?;
-        not_yet("expire_time", expire_time.is_none())?;
-        not_yet("mode", mode <= pb::RuleMode::Enforce.into())?;
-        let name = named(name, ["organizations", "rules"])?;
-        let effect = match pb::Effect::try_from(effect) {
-            Ok(pb::Effect::Allow) => Effect::Allow,
-            Ok(pb::Effect::Deny) => Effect::Deny,
-            Ok(pb::Effect::Unspecified) | Err(_) => {
-                return Err(Invalid::new("effect", effect, "`allow` or `deny`"));
-            }
-        };
+        let name = rule_name(name)?;
+        let effect = effect_of(effect)?;
         let subjects = subjects.ok_or_else(|| Invalid::new("subjects", "nothing", SUBJECTS))?;
         let subjects = Subjects::try_from(subjects).map_err(|error| error.within("subjects"))?;
         if servers.is_empty() {
@@ -64,6 +55,10 @@ impl TryFrom<pb::Rule> for Rule {
         if !names_capability && methods.is_empty() {
             let expected = "at least one glob in `tools`, `prompts`, `resources` or `methods`";
             return Err(Invalid::new("tools", "none", expected));
+        }
+        let methods = methods_of(methods, names_capability)?;
+        if !when.is_empty() {
+            check_conditional(&capabilities, &methods)?;
         }
         let redaction = obligations.map(|pb::Obligations { redaction }| redaction);
         let redaction = redaction.flatten().map(Redaction::try_from).transpose();
@@ -80,10 +75,88 @@ impl TryFrom<pb::Rule> for Rule {
             tools: globs("tools", tools)?,
             prompts: globs("prompts", prompts)?,
             resources: globs("resources", ascii(resources))?,
-            methods: methods_of(methods, names_capability)?,
+            methods,
+            environments: globs("environments", environments)?,
+            agents: globs("agents", agents)?,
+            when: conditions(when)?,
+            source_ranges: ranges("source_ranges", source_ranges)?,
+            expire_time: expire_time.map(time).transpose()?,
+            mode: mode_of(mode)?,
             redaction,
         })
     }
+}
+
+/// A rule is its organization's, or one workspace's.
+fn rule_name(name: String) -> Result<Box<str>, Invalid> {
+    const WIDE: &[&str] = &["organizations", "rules"];
+    const NARROW: &[&str] = &["organizations", "workspaces", "rules"];
+    if fits(&name, WIDE) || fits(&name, NARROW) {
+        return Ok(name.into());
+    }
+    Err(misnamed(&name, &[WIDE, NARROW]))
+}
+
+fn effect_of(effect: i32) -> Result<Effect, Invalid> {
+    match pb::Effect::try_from(effect) {
+        Ok(pb::Effect::Allow) => Ok(Effect::Allow),
+        Ok(pb::Effect::Deny) => Ok(Effect::Deny),
+        Ok(pb::Effect::RequireApproval) => {
+            let expected = "`allow` or `deny`: not supported yet";
+            Err(Invalid::new("effect", "`require_approval`", expected))
+        }
+        Ok(pb::Effect::Unspecified) | Err(_) => {
+            Err(Invalid::new("effect", effect, "`allow` or `deny`"))
+        }
+    }
+}
+
+/// Unless a rule says otherwise, it is enforced.
+fn mode_of(mode: i32) -> Result<Mode, Invalid> {
+    match pb::RuleMode::try_from(mode) {
+        Ok(pb::RuleMode::Unspecified | pb::RuleMode::Enforce) => Ok(Mode::Enforce),
+        Ok(pb::RuleMode::Shadow) => Ok(Mode::Shadow),
+        Err(_) => Err(Invalid::new("mode", mode, "`enforce` or `shadow`")),
+    }
+}
+
+fn time(time: prost_types::Timestamp) -> Result<Time, Invalid> {
+    let prost_types::Timestamp { seconds, nanos } = time;
+    let milliseconds = nanos
+        .checked_div(1_000_000)
+        .filter(|ms| (0..1_000).contains(ms));
+    let unix_ms = milliseconds.and_then(|milliseconds| {
+        let whole = u64::try_from(seconds).ok()?.checked_mul(1_000)?;
+        whole.checked_add(u64::try_from(milliseconds).ok()?)
+    });
+    unix_ms.map(Time::from_unix_ms).ok_or_else(|| {
+        let found = format!("{seconds} s and {nanos} ns since 1970");
+        Invalid::new("expire_time", found, "a time since 1970")
+    })
+}
+
+/// Only calls of tools and prompts have arguments.
+fn check_conditional(
+    [tools, prompts, resources]: &[&Vec<String>; 3],
+    methods: &[Glob],
+) -> Result<(), Invalid> {
+    if !resources.is_empty() {
+        let expected = "no `resources` beside `when`: they have no arguments";
+        return Err(Invalid::new("resources", "a glob", expected));
+    }
+    if tools.is_empty() && prompts.is_empty() {
+        let expected = "at least one glob in `tools` or `prompts`, whose arguments `when` reads";
+        return Err(Invalid::new("tools", "none", expected));
+    }
+    let has_arguments = |glob: &Glob| {
+        let mut methods = Method::ALL.iter().filter(|method| method.has_arguments());
+        methods.any(|method| glob.matches(method.as_str()))
+    };
+    if methods.is_empty() || methods.iter().any(has_arguments) {
+        return Ok(());
+    }
+    let expected = "`tools/call` or `prompts/get` among them: no other has arguments for `when`";
+    Err(Invalid::new("methods", "others alone", expected))
 }
 
 /// Globs over methods, each of which must match one that there is: a misspelt one would allow or
@@ -111,49 +184,4 @@ pub(super) fn methods_of(
             Err(Invalid::new(field, shown(&glob.to_string()), expected))
         }
     }
-}
-
-impl TryFrom<pb::Redaction> for Redaction {
-    type Error = Invalid;
-
-    fn try_from(message: pb::Redaction) -> Result<Self, Invalid> {
-        let pb::Redaction {
-            detectors: ids,
-            arguments,
-            results,
-        } = message;
-        if ids.is_empty() {
-            return Err(Invalid::new("detectors", "none", known_detectors()));
-        }
-        if !arguments && !results {
-            let expected = "`true` for `arguments`, `results` or both";
-            return Err(Invalid::new("arguments", "neither direction", expected));
-        }
-        let parse = |id: String| {
-            Detector::parse(&id).ok_or_else(|| Invalid::new("", shown(&id), known_detectors()))
-        };
-        let mut detectors = Detectors::default();
-        for detector in each("detectors", ids, parse)? {
-            detectors.insert(detector);
-        }
-        let when = |applies: bool| {
-            if applies {
-                detectors
-            } else {
-                Detectors::default()
-            }
-        };
-        Ok(Self {
-            arguments: when(arguments),
-            results: when(results),
-        })
-    }
-}
-
-fn known_detectors() -> String {
-    let ids: Vec<_> = Detector::ALL
-        .iter()
-        .map(|detector| format!("`{}`", detector.as_str()))
-        .collect();
-    format!("one or more of {}", ids.join(", "))
 }

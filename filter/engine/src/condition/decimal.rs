@@ -1,0 +1,154 @@
+//! JSON numbers compared by value, without rounding.
+
+use std::cmp::Ordering;
+
+/// Most digits of an exponent.
+const MAX_EXPONENT_DIGITS: usize = 15;
+
+/// The value of a JSON number's lexeme.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Decimal<'a> {
+    is_negative: bool,
+    /// From the first to the last digit that is not 0, with a `.` where one stood. Empty: zero.
+    digits: &'a str,
+    /// The power of ten that the first digit stands for.
+    magnitude: i64,
+}
+
+impl<'a> Decimal<'a> {
+    /// Reads a lexeme that the parser accepted. `None`: its exponent is absurd.
+    pub(super) fn read(lexeme: &'a str) -> Option<Self> {
+        let (is_negative, rest) = match lexeme.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, lexeme),
+        };
+        let (mantissa, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
+        let is_nought = |c: char| c == '0' || c == '.';
+        let digits = mantissa.trim_matches(is_nought);
+        if digits.is_empty() {
+            return Some(Self {
+                is_negative: false,
+                digits,
+                magnitude: 0,
+            });
+        }
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let whole = length(whole.trim_start_matches('0'));
+        let magnitude = if whole > 0 {
+            whole.checked_sub(1)?
+        } else {
+            let noughts = length(fraction).checked_sub(length(fraction.trim_start_matches('0')))?;
+            noughts.checked_add(1)?.checked_neg()?
+        };
+        Some(Self {
+            is_negative,
+            digits,
+            magnitude: magnitude.checked_add(exponent_of(exponent)?)?,
+        })
+    }
+
+    /// Which is greater.
+    pub(super) fn compare(self, other: Self) -> Ordering {
+        match (self.sign(), other.sign()) {
+            (here, there) if here != there => here.cmp(&there),
+            (0, _) => Ordering::Equal,
+            (1, _) => self.compare_size(other),
+            (_, _) => other.compare_size(self),
+        }
+    }
+
+    fn sign(self) -> i8 {
+        match (self.digits, self.is_negative) {
+            ("", _) => 0,
+            (_, true) => -1,
+            (_, false) => 1,
+        }
+    }
+
+    fn compare_size(self, other: Self) -> Ordering {
+        let digits = |number: Self| number.digits.bytes().filter(|byte| *byte != b'.');
+        let magnitudes = self.magnitude.cmp(&other.magnitude);
+        magnitudes.then_with(|| digits(self).cmp(digits(other)))
+    }
+}
+
+fn exponent_of(text: &str) -> Option<i64> {
+    let (is_negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let digits = digits.trim_start_matches('0');
+    if digits.len() > MAX_EXPONENT_DIGITS {
+        return None;
+    }
+    let exponent: i64 = if digits.is_empty() {
+        0
+    } else {
+        digits.parse().ok()?
+    };
+    if is_negative {
+        exponent.checked_neg()
+    } else {
+        Some(exponent)
+    }
+}
+
+fn length(digits: &str) -> i64 {
+    i64::try_from(digits.len()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn compare(a: &str, b: &str) -> Ordering {
+        Decimal::read(a).unwrap().compare(Decimal::read(b).unwrap())
+    }
+
+    #[test]
+    fn spellings_of_one_number_are_equal_and_none_is_rounded() {
+        for (a, b, expected) in [
+            ("1.0", "1", Ordering::Equal),
+            ("1e2", "100", Ordering::Equal),
+            ("100.00", "1E+2", Ordering::Equal),
+            ("0.001", "1e-3", Ordering::Equal),
+            ("-0", "0.0e7", Ordering::Equal),
+            ("0e999999999999999999999", "0", Ordering::Equal),
+            ("120", "12", Ordering::Greater),
+            ("9007199254740993", "9007199254740992", Ordering::Greater),
+            ("0.1", "0.10000000000000000000001", Ordering::Less),
+            ("-2", "-10", Ordering::Greater),
+            ("-1", "1e-9", Ordering::Less),
+            ("9", "10", Ordering::Less),
+            ("1e400", "1e399", Ordering::Greater),
+            ("0.09", "0.1", Ordering::Less),
+        ] {
+            assert_eq!(compare(a, b), expected, "{a} {b}");
+            assert_eq!(compare(b, a), expected.reverse(), "{b} {a}");
+        }
+        assert!(Decimal::read("1e1000000000000000").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_whole_numbers(a in -200_000_i64..200_000, b in -200_000_i64..200_000, zeros in 0_usize..4) {
+            let spelt = |n: i64| {
+                let zeros = "0".repeat(zeros);
+                [n.to_string(), format!("{n}.0{zeros}"), format!("{n}{zeros}e-{}", zeros.len())]
+            };
+            for one in spelt(a) {
+                for other in spelt(b) {
+                    prop_assert_eq!(compare(&one, &other), a.cmp(&b), "{} {}", one, other);
+                }
+            }
+        }
+
+        #[test]
+        fn agrees_with_fractions(a in "-?(0|[1-9][0-9]{0,4})(\\.[0-9]{1,4})?", b in "-?(0|[1-9][0-9]{0,4})(\\.[0-9]{1,4})?") {
+            let scaled = |text: &str| (text.parse::<f64>().unwrap() * 10_000.0).round();
+            prop_assert_eq!(compare(&a, &b), scaled(&a).partial_cmp(&scaled(&b)).unwrap());
+        }
+    }
+}

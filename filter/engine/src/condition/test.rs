@@ -1,0 +1,299 @@
+//! What a value is tested for.
+
+use std::{collections::BTreeSet, fmt, net::IpAddr};
+
+use regex_lite::Regex;
+
+use super::{
+    decimal::Decimal,
+    normalise::{Normalisation, Readings},
+    scalar::{Scalar, ScalarError},
+};
+use crate::{
+    address::AddressRange,
+    glob::Glob,
+    json::{Kind, Value},
+    truth::Truth,
+};
+
+/// Longest string in bytes that is tested for more than equality.
+const MAX_TESTED_BYTES: usize = 64 << 10;
+/// Longest regular expression in bytes.
+const MAX_PATTERN_BYTES: usize = 512;
+/// Most bytes that a compiled regular expression may take.
+const MAX_COMPILED_BYTES: usize = 64 << 10;
+
+/// What a value is tested for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Test {
+    /// To be one of these. Numbers are compared by value, without rounding.
+    OneOf(Scalars),
+    /// To be a string that one of these matches.
+    Glob(Vec<Glob>),
+    /// To be a string that this matches somewhere.
+    Matches(Pattern),
+    /// To be an address in one of these.
+    InRange(Vec<AddressRange>),
+    /// To be a number within bounds.
+    Number(Bounds),
+}
+
+/// What is no test.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum TestError {
+    /// Nothing could pass it.
+    #[error("has no bound")]
+    NoBound,
+    /// A bound that is no number.
+    #[error("is no number")]
+    NoNumber,
+    /// A scalar that is none.
+    #[error(transparent)]
+    Scalar(#[from] ScalarError),
+}
+
+/// Some scalars, by type.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Scalars {
+    strings: BTreeSet<Box<str>>,
+    numbers: Vec<Box<str>>,
+    others: BTreeSet<Scalar>,
+}
+
+impl FromIterator<Scalar> for Scalars {
+    fn from_iter<I: IntoIterator<Item = Scalar>>(scalars: I) -> Self {
+        let mut all = Self::default();
+        for scalar in scalars {
+            match scalar {
+                Scalar::String(text) => drop(all.strings.insert(text)),
+                Scalar::Number(lexeme) => all.numbers.push(lexeme),
+                Scalar::Null | Scalar::Bool(_) => drop(all.others.insert(scalar)),
+            }
+        }
+        all
+    }
+}
+
+impl Scalars {
+    /// Whether a value is one of these; unknown where none has its type.
+    fn contain(&self, value: Value<'_>) -> Truth {
+        match value.kind() {
+            Kind::String => self.contain_string(value.as_str().as_deref()),
+            Kind::Number if self.numbers.is_empty() => Truth::Unknown,
+            Kind::Number => Decimal::read(value.raw()).map_or(Truth::Unknown, |number| {
+                let same = |lexeme: &str| {
+                    Decimal::read(lexeme).is_some_and(|other| number.compare(other).is_eq())
+                };
+                self.numbers.iter().any(|lexeme| same(lexeme)).into()
+            }),
+            Kind::Bool => {
+                let value = Scalar::Bool(value.raw() == "true");
+                let has_type = |scalar: &Scalar| matches!(scalar, Scalar::Bool(_));
+                self.contain_other(&value, has_type)
+            }
+            Kind::Null => self.contain_other(&Scalar::Null, |scalar| *scalar == Scalar::Null),
+            Kind::Array | Kind::Object => Truth::Unknown,
+        }
+    }
+
+    fn contain_string(&self, text: Option<&str>) -> Truth {
+        match text {
+            Some(text) if !self.strings.is_empty() => self.strings.contains(text).into(),
+            Some(_) | None => Truth::Unknown,
+        }
+    }
+
+    fn contain_other(&self, value: &Scalar, has_type: impl Fn(&Scalar) -> bool) -> Truth {
+        if self.others.iter().any(has_type) {
+            self.others.contains(value).into()
+        } else {
+            Truth::Unknown
+        }
+    }
+}
+
+/// A regular expression, compiled: linear in what it is matched with.
+#[derive(Clone, Debug)]
+pub struct Pattern(Regex);
+
+/// Text that is no regular expression.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum PatternError {
+    /// Longer than the limit of 512 bytes.
+    #[error("is longer than {MAX_PATTERN_BYTES} bytes")]
+    TooLong,
+    /// Not one that the library takes, or one that is too large.
+    #[error("is no regular expression: {0}")]
+    Syntax(String),
+}
+
+impl Pattern {
+    /// Compiles a regular expression in the syntax of the `regex` crate without Unicode classes.
+    ///
+    /// # Errors
+    /// Where it is none, or too large.
+    pub fn parse(pattern: &str) -> Result<Self, PatternError> {
+        if pattern.len() > MAX_PATTERN_BYTES {
+            return Err(PatternError::TooLong);
+        }
+        let mut builder = regex_lite::RegexBuilder::new(pattern);
+        let built = builder.size_limit(MAX_COMPILED_BYTES).build();
+        built
+            .map(Self)
+            .map_err(|error| PatternError::Syntax(error.to_string()))
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Eq for Pattern {}
+
+/// Bounds of a number, each a lexeme.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Bounds {
+    lt: Option<Box<str>>,
+    le: Option<Box<str>>,
+    gt: Option<Box<str>>,
+    ge: Option<Box<str>>,
+}
+
+impl Bounds {
+    /// Less than, at most, greater than, at least; empty where there is no such bound.
+    ///
+    /// # Errors
+    /// Where there is none, or one is no number.
+    pub fn new([lt, le, gt, ge]: [&str; 4]) -> Result<Self, TestError> {
+        let bound = |text: &str| match text {
+            "" => Ok(None),
+            _ => match Scalar::parse(text)? {
+                Scalar::Number(lexeme) => Ok(Some(lexeme)),
+                Scalar::Null | Scalar::Bool(_) | Scalar::String(_) => Err(TestError::NoNumber),
+            },
+        };
+        if [lt, le, gt, ge].iter().all(|text| text.is_empty()) {
+            return Err(TestError::NoBound);
+        }
+        Ok(Self {
+            lt: bound(lt)?,
+            le: bound(le)?,
+            gt: bound(gt)?,
+            ge: bound(ge)?,
+        })
+    }
+
+    fn hold(&self, number: Decimal<'_>) -> Truth {
+        let bounds = [
+            (&self.lt, [true, false, false]),
+            (&self.le, [true, true, false]),
+            (&self.gt, [false, false, true]),
+            (&self.ge, [false, true, true]),
+        ];
+        Truth::all(bounds.into_iter().map(|(bound, [less, equal, greater])| {
+            let Some(bound) = bound else {
+                return Truth::Holds;
+            };
+            let Some(bound) = Decimal::read(bound) else {
+                return Truth::Unknown;
+            };
+            Truth::from(match number.compare(bound) {
+                std::cmp::Ordering::Less => less,
+                std::cmp::Ordering::Equal => equal,
+                std::cmp::Ordering::Greater => greater,
+            })
+        }))
+    }
+}
+
+impl Test {
+    /// Whether a value passes. Unknown where it has another type than is tested, or no normal form.
+    pub(super) fn apply(&self, value: Value<'_>, normalisation: Option<Normalisation>) -> Truth {
+        match self {
+            Self::Number(bounds) => value
+                .as_number()
+                .and_then(Decimal::read)
+                .map_or(Truth::Unknown, |number| bounds.hold(number)),
+            Self::OneOf(scalars) if normalisation.is_none() => scalars.contain(value),
+            Self::OneOf(_) | Self::Glob(_) | Self::Matches(_) | Self::InRange(_) => {
+                let Some(text) = value.as_str() else {
+                    return Truth::Unknown;
+                };
+                if text.len() > MAX_TESTED_BYTES {
+                    return Truth::Unknown;
+                }
+                let Some(normalisation) = normalisation else {
+                    return self.apply_to_text(&text);
+                };
+                match normalisation.apply(&text) {
+                    None => Truth::Unknown,
+                    Some(Readings { first, second }) => {
+                        let truth = self.apply_to_text(&first);
+                        match second {
+                            Some(second) if self.apply_to_text(&second) != truth => Truth::Unknown,
+                            Some(_) | None => truth,
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn apply_to_text(&self, text: &str) -> Truth {
+        match self {
+            Self::OneOf(scalars) => scalars.contain_string(Some(text)),
+            Self::Glob(globs) => globs.iter().any(|glob| glob.matches(text)).into(),
+            Self::Matches(Pattern(regex)) => regex.is_match(text).into(),
+            Self::InRange(ranges) => {
+                let bare = text
+                    .strip_prefix('[')
+                    .and_then(|text| text.strip_suffix(']'));
+                let address: Result<IpAddr, _> = bare.unwrap_or(text).parse();
+                address.map_or(Truth::Unknown, |address| {
+                    ranges.iter().any(|range| range.contains(address)).into()
+                })
+            }
+            Self::Number(_) => Truth::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OneOf(Scalars {
+                strings,
+                numbers,
+                others,
+            }) => {
+                let strings = strings.iter().map(|text| format!("{text:?}"));
+                let numbers = numbers.iter().map(ToString::to_string);
+                let others = others.iter().map(ToString::to_string);
+                write_any(f, strings.chain(numbers).chain(others))
+            }
+            Self::Glob(globs) => {
+                f.write_str("like ")?;
+                write_any(f, globs.iter().map(|glob| format!("`{glob}`")))
+            }
+            Self::Matches(Pattern(regex)) => write!(f, "what `{}` matches", regex.as_str()),
+            Self::InRange(ranges) => {
+                f.write_str("in ")?;
+                write_any(f, ranges.iter().map(ToString::to_string))
+            }
+            Self::Number(Bounds { lt, le, gt, ge }) => {
+                let bounds = [("<", lt), ("<=", le), (">", gt), (">=", ge)];
+                let bounds = bounds.into_iter().filter_map(|(sign, bound)| {
+                    let bound = bound.as_ref()?;
+                    Some(format!("{sign} {bound}"))
+                });
+                f.write_str(&bounds.collect::<Vec<_>>().join(" and "))
+            }
+        }
+    }
+}
+
+fn write_any(f: &mut fmt::Formatter<'_>, items: impl Iterator<Item = String>) -> fmt::Result {
+    f.write_str(&items.collect::<Vec<_>>().join(" or "))
+}

@@ -1,0 +1,95 @@
+//! Which of many globs match a name.
+
+use std::collections::BTreeMap;
+
+use super::{Bits, Positions, Posting, affix::AffixIndex};
+use crate::glob::Glob;
+
+/// Globs, each with the positions of what has it.
+///
+/// A literal is looked up; of the others only those are tried whose beginning, or where they begin
+/// with a wildcard whose end, the name has.
+#[derive(Debug, Default)]
+pub(crate) struct GlobIndex {
+    literals: BTreeMap<Box<str>, Posting>,
+    by_beginning: AffixIndex<(Glob, Posting)>,
+    /// By the end read backwards.
+    by_end: AffixIndex<(Glob, Posting)>,
+}
+
+impl GlobIndex {
+    /// Indexes the globs of each of `length` things, in their order.
+    pub(crate) fn new<'g>(
+        length: usize,
+        globs: impl IntoIterator<Item = (usize, &'g Glob)>,
+    ) -> Self {
+        let mut positions: BTreeMap<&'g str, (&'g Glob, Positions)> = BTreeMap::new();
+        for (position, glob) in globs {
+            let (_, of_glob) = positions
+                .entry(glob.as_str())
+                .or_insert_with(|| (glob, Positions::default()));
+            of_glob.push(position);
+        }
+        let mut literals = BTreeMap::new();
+        let (mut by_beginning, mut by_end) = (Vec::new(), Vec::new());
+        for (pattern, (glob, positions)) in positions {
+            let posting = positions.finish(length);
+            if glob.as_literal().is_some() {
+                literals.insert(pattern.into(), posting);
+                continue;
+            }
+            let mut ends = pattern.split(['*', '?']);
+            let beginning = ends.next().unwrap_or_default();
+            if beginning.is_empty() {
+                let end = ends.next_back().unwrap_or_default();
+                by_end.push((end.bytes().rev().collect(), (glob.clone(), posting)));
+            } else {
+                by_beginning.push((beginning.as_bytes().into(), (glob.clone(), posting)));
+            }
+        }
+        Self {
+            literals,
+            by_beginning: by_beginning.into_iter().collect(),
+            by_end: by_end.into_iter().collect(),
+        }
+    }
+
+    /// Adds the positions of everything that has a glob which matches `name`.
+    pub(crate) fn find(&self, name: &str, found: &mut Bits) {
+        if let Some(posting) = self.literals.get(name) {
+            posting.add_to(found);
+        }
+        let beginning = self.by_beginning.find(name.bytes());
+        for (glob, posting) in beginning.chain(self.by_end.find(name.bytes().rev())) {
+            if glob.matches(name) {
+                posting.add_to(found);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn finds_what_trying_every_glob_finds(
+            patterns in vec(vec("[ab*?]{1,5}", 0..3), 1..70),
+            name in "[abé]{0,8}",
+        ) {
+            let globs: Vec<Vec<Glob>> = patterns
+                .iter()
+                .map(|patterns| patterns.iter().map(|p| Glob::parse(p).unwrap()).collect())
+                .collect();
+            let pairs = globs.iter().enumerate().flat_map(|(p, globs)| globs.iter().map(move |g| (p, g)));
+            let index = GlobIndex::new(globs.len(), pairs);
+            let mut found = Bits::none(globs.len());
+            index.find(&name, &mut found);
+            let expected = Bits::of(&globs, |globs| globs.iter().any(|glob| glob.matches(&name)));
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
