@@ -26,6 +26,7 @@ run UPSTREAM RESOURCES *PORT: envoy build
 [group("work")]
 setup: wasm-target envoy
     .setup/clients
+    .setup/oauth
 
 # Build the filter and the control plane
 [group("work")]
@@ -113,6 +114,11 @@ conformance *ARGS: setup conformance-suite build
 [group("measure")]
 parser:
     cargo bench --locked -p chancery-engine --bench parser
+
+# Time decisions and compiling as rules, tools and users grow; the last line is the figure
+[group("measure")]
+decide:
+    cargo bench --locked -p chancery-engine --features proto --bench decide
 
 # Compare plain Envoy, this filter and Envoy's own MCP and RBAC filters, in one table
 [group("measure")]

@@ -24,6 +24,17 @@ const FILES: [&str; 17] = [
     "chancery/policy/v1/snapshot.proto",
 ];
 
+/// Messages that hold secrets: `src/redacted.rs` shows them.
+const SECRET: [&str; 7] = [
+    ".chancery.admin.v1.ClientCredentials",
+    ".chancery.admin.v1.TokenExchange",
+    ".chancery.admin.v1.StaticHeader",
+    ".chancery.admin.v1.RotateCredentialRequest",
+    ".chancery.node.v1.CredentialRequest",
+    ".chancery.node.v1.CredentialAnswer",
+    ".chancery.node.v1.SealingKeys",
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=chancery");
     let descriptors = protox::Compiler::new(["."])?
@@ -36,6 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .build_transport(false)
         .bytes(".chancery.node.v1.SectionChunk.data")
+        .skip_debug(SECRET)
         .client_mod_attribute(".", r#"#[cfg(feature = "client")]"#)
         .server_mod_attribute(".", r#"#[cfg(feature = "server")]"#)
         .compile_fds(descriptors)?;

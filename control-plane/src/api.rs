@@ -17,8 +17,8 @@ use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    instances::Instances, issuer_keys::IssuerKeys, ledger::Ledger, registry::Registry,
-    secrets::Secrets,
+    credential::Broker, instances::Instances, issuer_keys::IssuerKeys, ledger::Ledger,
+    registry::Registry, secrets::Secrets,
 };
 
 /// What all services work with.
@@ -30,6 +30,8 @@ pub struct ControlPlane {
     pub ledger: Arc<Ledger>,
     /// What enforces the rules.
     pub instances: Arc<Instances>,
+    /// Credentials for servers.
+    pub broker: Arc<Broker>,
     /// What is kept sealed.
     pub secrets: Secrets,
     /// Asks for every secret to be wrapped with the newest store key.

@@ -12,6 +12,7 @@ mod candidate;
 mod check;
 mod connect;
 mod console;
+mod credentials;
 mod delete;
 mod diff;
 mod document;
@@ -120,6 +121,8 @@ enum Command {
     Snapshot(snapshot::SnapshotCommand),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    #[command(subcommand)]
+    Credentials(credentials::CredentialsCommand),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Print the JSON Schema of the resource documents
@@ -254,6 +257,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::Replay(args) => replay::run(&args, &context, console).await,
         Command::Test(args) => test::run(&args, &context, console),
         Command::Nodes(args) => nodes::run(&args, &context, console).await,
+        Command::Credentials(command) => credentials::run(&command, &context, console).await,
         Command::Snapshot(command) => snapshot::run(&command, &context, console).await,
         Command::Keys(command) => keys::run(&command, &context, console).await,
         Command::Audit(command) => audit::run(&command, &context, console).await,

@@ -5,6 +5,8 @@
 //! this machine can (server-side request forgery). Addresses are judged after their names are
 //! resolved, and exactly those are connected to. Proxies of the environment are not used.
 
+mod form;
+
 use std::{
     error::Error as StdError,
     io,

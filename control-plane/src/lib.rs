@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod credential;
 pub mod egress;
 pub mod instances;
 pub mod issuer_keys;

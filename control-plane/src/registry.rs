@@ -1,6 +1,7 @@
 //! The resources: checked, stored and published as one.
 
 pub mod candidate;
+mod credential;
 mod history;
 mod keys;
 mod reference;
@@ -8,20 +9,21 @@ mod secret;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use chancery_engine::wire::Invalid;
 use chancery_proto::{admin::v1::Warning, node::v1::SealingKeys};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
+pub use self::credential::Expiry;
 pub use self::history::{Difference, RolledBack};
 use crate::{
     lint,
     resource::{Kind, Resource, invalid},
     sealing::{self, SealingError},
-    secrets::{Purpose, Secrets, SecretsError},
+    secrets::{Secrets, SecretsError},
     signing::Signer,
     snapshot::{self, BuildError, Features, KeySets, Snapshot},
     store::{IssuerKeySet, Publication, Store, StoreError, Transaction},
@@ -175,6 +177,7 @@ pub struct Registry {
     /// By identity provider. Locked after the resources, where both are.
     issuer_keys: Mutex<BTreeMap<String, IssuerKeySet>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
+    expiries: broadcast::Sender<Expiry>,
 }
 
 impl Registry {
@@ -202,6 +205,7 @@ impl Registry {
             resources: Mutex::new(Arc::new(keyed)),
             issuer_keys,
             published: watch::Sender::new(published),
+            expiries: credential::expiries(),
         };
         registry.renew()?;
         Ok(registry)
@@ -272,13 +276,15 @@ impl Registry {
         Ok(self.store.snapshot(version)?)
     }
 
+    fn lock(&self) -> MutexGuard<'_, Arc<Resources>> {
+        // They are replaced as a whole, so a panic leaves them as they were.
+        self.resources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn current(&self) -> Arc<Resources> {
-        Arc::clone(
-            &self
-                .resources
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        Arc::clone(&self.lock())
     }
 
     /// Makes all changes and publishes one snapshot, or changes nothing. Blocks on the store.
@@ -303,10 +309,7 @@ impl Registry {
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
         // Held to the end: changes are made one after another.
-        let mut resources = self
-            .resources
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut resources = self.lock();
         let mut candidate = Resources::clone(&resources);
         let mut wishes = wishes(&resources)?;
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
@@ -344,15 +347,15 @@ impl Registry {
             match done {
                 Done::Created(resource) | Done::Updated(resource) => transaction.put.push(resource),
                 Done::Unchanged(_) => {}
-                Done::Deleted => {
-                    transaction.delete.push((*kind, name));
-                    if *kind == Kind::Credential {
-                        transaction.forget.push((Purpose::Credential, name));
-                    }
-                }
+                Done::Deleted => transaction.delete.push((*kind, name)),
             }
         }
+        let done = || changed.done.iter().zip(&names);
+        transaction.forget = done()
+            .flat_map(|(done, key)| credential::useless(done, key))
+            .collect();
         self.store.commit(&transaction)?;
+        self.expire_changed(&resources, &candidate, done());
         *resources = Arc::new(candidate);
         changed.snapshot = Some(self.publish(snapshot));
         Ok(changed)

@@ -173,8 +173,8 @@ pub enum PolicyPart {
 }
 
 impl Resource {
-    /// The credential that it is.
-    pub(crate) fn as_credential(&self) -> Option<&admin::Credential> {
+    /// As a credential, if it is one.
+    pub fn as_credential(&self) -> Option<&admin::Credential> {
         if let Self::Credential(credential) = self {
             Some(credential)
         } else {

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, routing::get};
+use axum::{Json, Router, routing::get};
 use chancery_proto::{
     DESCRIPTORS,
     admin::v1::{
@@ -37,6 +37,7 @@ use tonic::service::{Routes, RoutesBuilder};
 
 use crate::{
     api::ControlPlane,
+    credential::Broker,
     egress::{Egress, EgressError},
     instances::Instances,
     issuer_keys::IssuerKeys,
@@ -62,6 +63,8 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// Files with the keys that sign snapshots. None: in development, one in the data folder.
     pub signing_keys: Vec<PathBuf>,
+    /// The `iss` of assertions of principals.
+    pub assertion_issuer: String,
     /// Networks that issuers may be in beside the public internet.
     pub allowed_networks: Vec<IpNet>,
     /// Without authentication, on loopback only.
@@ -159,6 +162,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         store_key,
         listen,
         signing_keys,
+        assertion_issuer,
         allowed_networks,
         insecure_development,
     } = options;
@@ -175,7 +179,9 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let (drain, draining) = watch::channel(false);
     let keys = store_keys(store_key.as_deref(), insecure_development, &data_dir)?;
     let egress = Egress::new(insecure_development, allowed_networks)?;
-    let control_plane = open(&data_dir, keys, signer, egress, draining)?;
+    let asked = (egress, assertion_issuer);
+    let control_plane = open(&data_dir, keys, signer, asked, draining)?;
+    let broker = Arc::clone(&control_plane.broker);
     tokio::spawn(rewrap(control_plane.clone()));
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
@@ -189,6 +195,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     add_services(&mut routes, &control_plane);
     let app = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
+        .route("/.well-known/jwks.json", get(|| jwk_set(broker)))
         .merge(routes.routes().prepare().into_axum_router());
 
     let listener = TcpListener::bind(listen)
@@ -214,6 +221,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .map_err(io(format!("serving on {address}")))
 }
 
+/// Everything that is called over gRPC.
 fn add_services(routes: &mut RoutesBuilder, control_plane: &ControlPlane) {
     routes
         .add_service(NodeServiceServer::new(control_plane.clone()))
@@ -262,15 +270,17 @@ fn open(
     data_dir: &Path,
     keys: Arc<dyn KeyService>,
     signer: Signer,
-    egress: Egress,
+    (egress, assertion_issuer): (Egress, String),
     draining: watch::Receiver<bool>,
 ) -> Result<ControlPlane, ServeError> {
     let store = Store::open(&data_dir.join("store.sqlite"), now().seconds.unsigned_abs())?;
     let store = Arc::new(store);
     let secrets = Secrets::open(Arc::clone(&store), keys)?;
     let registry = Arc::new(Registry::open(store, secrets.clone(), signer)?);
+    let broker = Broker::new(Arc::clone(&registry), egress.clone(), assertion_issuer);
     Ok(ControlPlane {
         issuer_keys: IssuerKeys::start(Arc::clone(&registry), egress),
+        broker: Arc::new(broker),
         registry,
         secrets,
         rewrap: Arc::default(),
@@ -278,6 +288,11 @@ fn open(
         instances: Arc::new(Instances::default()),
         draining,
     })
+}
+
+/// What verifies assertions of principals.
+async fn jwk_set(broker: Arc<Broker>) -> Json<serde_json::Value> {
+    Json(broker.jwk_set().await)
 }
 
 /// What signs snapshots; in development, unless keys are given, a key of the data folder's own.

@@ -5,6 +5,7 @@
 //! token's check alone is left out, and the handles that it shows are sealed with a key that nobody
 //! else has.
 
+mod arguments;
 mod bounds;
 mod callers;
 mod recall;
@@ -16,9 +17,10 @@ use std::{
 };
 
 use chancery_engine::{
+    credential::Credential,
     exchange::{
-        self, Assumed, BodyStep, Context, Exchange, HeadStep, Headers, Judged, RequestHead,
-        ResponseHead, ResponseStep, Unmatched, Vouched,
+        self, Assumed, BodyStep, Context, CredentialStep, Exchange, HeadStep, Headers, Judged,
+        RequestHead, ResponseHead, ResponseStep, Unmatched, Vouched,
     },
     explain,
     id::{DecisionId, Time},
@@ -26,6 +28,7 @@ use chancery_engine::{
     policy::Policy,
     principal::Principal,
     seal::{Keyring, SEALING_KEY_BYTES, SealingKey},
+    secret::Secret,
     server::Endpoint,
     snapshot::{InvalidSnapshot, compile},
 };
@@ -37,7 +40,7 @@ use prost_types::Timestamp;
 
 pub use self::{
     bounds::Bounds,
-    recall::{Recall, Sent, recall},
+    recall::{Partial, Recall, Sent, recall},
     replay::{Replay, Sample},
 };
 use crate::{
@@ -85,6 +88,8 @@ pub struct Place {
     pub cluster: String,
     /// The server that the route's metadata names.
     pub route_server: Option<String>,
+    /// The workspace that the token's audience stands for.
+    pub workspace: Option<String>,
 }
 
 /// What would be decided, and what each side would get.
@@ -168,9 +173,18 @@ impl Simulator {
         let found = self.policy.find(server);
         let found = found.and_then(|index| self.policy.server(index));
         let found = found.ok_or_else(|| Unreachable::NoServer(server.to_owned()))?;
-        let is_wanted =
-            |endpoint: &&Endpoint| workspace.is_empty() || *endpoint.workspace == *workspace;
-        let endpoint = found.endpoints.iter().find(is_wanted);
+        let belongs = |endpoint: &&Endpoint| *endpoint.workspace == *workspace;
+        let by_audience = |endpoint: &&Endpoint| {
+            let mut audiences = endpoint.audiences.iter();
+            audiences.any(|audience| audience.workspace.as_deref() == Some(workspace))
+        };
+        let mut endpoints = found.endpoints.iter();
+        let endpoint = if workspace.is_empty() {
+            endpoints.next()
+        } else {
+            let by_itself = endpoints.clone().find(belongs);
+            by_itself.or_else(|| endpoints.find(by_audience))
+        };
         let endpoint = endpoint.ok_or_else(|| Unreachable::NoWorkspace {
             server: server.to_owned(),
             workspace: workspace.to_owned(),
@@ -183,6 +197,7 @@ impl Simulator {
             path: endpoint.path.to_string(),
             cluster: endpoint.cluster.to_string(),
             route_server: None,
+            workspace: (!workspace.is_empty()).then(|| workspace.to_owned()),
         })
     }
 
@@ -211,6 +226,7 @@ impl Simulator {
         };
         let assumed = Assumed {
             principal: Arc::clone(&call.principal),
+            workspace: call.place.workspace.as_deref().map(Box::from),
             is_explained: call.is_explained,
         };
         let context = Context {
@@ -226,6 +242,7 @@ impl Simulator {
         let (refusal, forwarded) = match step {
             HeadStep::Reply(reply) => (Some(reply.body), None),
             HeadStep::Forward(_) => (None, None),
+            HeadStep::AwaitCredential(_) => (go_on(&mut exchange), None),
             // An assumed principal has no signature to check, and nothing unmatched passes.
             HeadStep::Pass | HeadStep::Verify | HeadStep::AwaitKey(_) => {
                 return Err(Unreachable::Undecided);
@@ -233,6 +250,10 @@ impl Simulator {
             HeadStep::AwaitBody => match judge_body(&mut exchange, body) {
                 BodyStep::Reply(reply) => (Some(reply.body), None),
                 BodyStep::Forward { headers: _, body } => (None, body),
+                BodyStep::AwaitCredential { headers: _, body } => match go_on(&mut exchange) {
+                    Some(refusal) => (Some(refusal), None),
+                    None => (None, body),
+                },
                 BodyStep::Spend(_) => return Err(Unreachable::Undecided),
             },
         };
@@ -293,7 +314,22 @@ pub fn peer(text: &str) -> Option<SocketAddr> {
 fn judge_body(exchange: &mut Exchange, body: &str) -> BodyStep {
     match exchange.body(body.as_bytes()) {
         BodyStep::Spend(_) => exchange.spent(Ok(())),
-        step @ (BodyStep::Reply(_) | BodyStep::Forward { .. }) => step,
+        step @ (BodyStep::Reply(_)
+        | BodyStep::Forward { .. }
+        | BodyStep::AwaitCredential { .. }) => step,
+    }
+}
+
+/// Goes on as if there were a credential for the server. What is simulated reaches nobody, so none
+/// is had; the refusal, where one is given all the same.
+fn go_on(exchange: &mut Exchange) -> Option<String> {
+    let stand_in = Credential {
+        value: Secret::new("simulated"),
+        expires: Time::from_unix_ms(u64::MAX),
+    };
+    match exchange.credential(Ok(Arc::new(stand_in))) {
+        CredentialStep::Forward(_) => None,
+        CredentialStep::Reply(reply) => Some(reply.body),
     }
 }
 

@@ -260,8 +260,10 @@ impl Store {
                 params![kind.collection(), name],
             )?;
         }
+        for Sealed { place, .. } in &change.secrets {
+            secrets::delete_secrets(&transaction, place.purpose, &place.name)?;
+        }
         for sealed in &change.secrets {
-            secrets::delete_secrets(&transaction, sealed.place.purpose, &sealed.place.name)?;
             secrets::put_secret(&transaction, sealed)?;
         }
         for (purpose, name) in &change.forget {

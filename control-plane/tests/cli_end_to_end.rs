@@ -471,6 +471,57 @@ spec: {servers: [notes], workspaces: [default]}
     }
 
     #[test]
+    fn six_lines_bind_a_call_to_its_arguments() {
+        const SERVER: &str = "\
+apiVersion: chancery.dev/v1
+kind: Server
+metadata: {name: github}
+spec:
+  endpoints: [{cluster: upstream, path: /mcp}]
+  tools:
+  - name: create_issue
+    inputSchema: {type: object, properties: {repo: {type: string}, number: {type: integer}}}
+";
+        const RULE: &str = "\
+apiVersion: chancery.dev/v1
+kind: Rule
+metadata: {name: dev-issues}
+spec: {effect: allow, subjects: {groups: [dev]}, servers: [github], tools: [create_issue],
+       when: [{arg: $.repo, glob: \"acme/*\"}]}
+";
+        let site = Site::start();
+        site.write("server.yaml", SERVER);
+        assert_eq!(site.run(&["apply", "-f", "server.yaml"]).code, 0);
+        for (from, to, expected) in [
+            (
+                "$.repo",
+                "$.repository",
+                "<stdin>:5:21: spec.when[0].arg: found `$.repository`, expected a property that the \
+                 schema has under `$`: `repo`, `number` (in `github/create_issue`)\n",
+            ),
+            (
+                "$.repo",
+                "$.number",
+                "<stdin>:5:37: spec.when[0].glob: found a test of texts, expected a test that fits \
+                 `$.number`, which is a number (in `github/create_issue`)\n",
+            ),
+            (
+                "effect: allow",
+                "effect: require_approval",
+                "<stdin>:4:16: spec.effect: found `require_approval`, expected `allow` or `deny`: \
+                 not supported yet\n",
+            ),
+        ] {
+            let refused = site.run_with(&["apply", "-f", "-"], &RULE.replace(from, to));
+            let expected = format!("{expected}error: 1 problem, nothing was applied\n");
+            check(&refused, 2, "", &expected);
+        }
+        let applied = site.run_with(&["apply", "-f", "-"], RULE);
+        assert_eq!((applied.code, &*applied.err), (0, ""));
+        assert!(applied.out.starts_with("rule/dev-issues created\n"));
+    }
+
+    #[test]
     fn a_dead_rule_is_refused_or_warned_of_where_it_stands() {
         let site = Site::start();
         site.write("policy.yaml", POLICY);

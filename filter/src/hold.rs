@@ -10,7 +10,7 @@ use std::{
     rc::{Rc, Weak},
 };
 
-use chancery_engine::{id::Time, token::WantedKey};
+use chancery_engine::{credential::Release, id::Time, token::WantedKey};
 
 use crate::{host, http::Request, instance, metric::metrics};
 
@@ -19,6 +19,8 @@ use crate::{host, http::Request, instance, metric::metrics};
 pub(crate) enum Awaited {
     /// The key of a token.
     Key(WantedKey),
+    /// A credential for the server.
+    Credential,
 }
 
 /// What is over.
@@ -26,7 +28,9 @@ pub(crate) enum Awaited {
 pub(crate) struct Settled {
     /// These were answered.
     pub(crate) answered: Vec<Awaited>,
-    /// The stream is gone, and with it every answer that was due.
+    /// These have a credential, or never will.
+    pub(crate) released: Vec<Release>,
+    /// The stream is gone, and with it every key that was to come.
     pub(crate) stream_lost: bool,
 }
 
@@ -70,14 +74,26 @@ pub(crate) fn settle(root_id: u32) {
         return;
     }
     let now = host::now();
-    let is_over = |waiter: &mut Waiter| {
-        settled.stream_lost || waiter.deadline <= now || settled.answered.contains(&waiter.awaited)
+    let is_over = |waiter: &mut Waiter| match &waiter.awaited {
+        Awaited::Key(_) => {
+            settled.stream_lost
+                || waiter.deadline <= now
+                || settled.answered.contains(&waiter.awaited)
+        }
+        // The instance keeps the deadline, and asks again on the next stream.
+        Awaited::Credential => {
+            let mut released = settled.released.iter();
+            released.any(|release| release.waiter == waiter.context_id)
+        }
     };
     // Whoever is taken up may wait anew: the list is not borrowed meanwhile.
     let over: Vec<_> = WAITERS.with_borrow_mut(|waiters| waiters.extract_if(.., is_over).collect());
     for waiter in over {
         if let Some(request) = waiter.request.upgrade() {
-            let resume = || Rc::clone(&request).borrow_mut().resume();
+            let mut released = settled.released.iter();
+            let answer = released.find(|release| release.waiter == waiter.context_id);
+            let answer = answer.map(|release| release.answer.clone());
+            let resume = || Rc::clone(&request).borrow_mut().resume(answer);
             host::in_context(waiter.context_id, root_id, resume);
         }
     }

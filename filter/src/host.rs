@@ -72,6 +72,10 @@ fn edit_headers(map: MapType, edits: &[HeaderEdit]) {
         ignore(match edit {
             HeaderEdit::Remove(name) => hostcalls::remove_map_value(map, name),
             HeaderEdit::Set(name, value) => hostcalls::set_map_value(map, name, Some(value)),
+            HeaderEdit::Inject(name, value) => match value.expose_text() {
+                Some(value) => hostcalls::set_map_value(map, name, Some(value)),
+                None => Err(Status::BadArgument),
+            },
         });
     }
 }

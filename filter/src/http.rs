@@ -9,11 +9,12 @@ use std::{
 };
 
 use chancery_engine::{
+    credential::Answer,
     decide::Verdict,
     entry::{Direction, Event},
     exchange::{
-        BodyStep, Context as Judging, Exchange, HeadStep, HeaderEdit, Headers, Judged, RequestHead,
-        ResponseHead, ResponseStep, Vouched,
+        BodyStep, Context as Judging, CredentialStep, Exchange, HeadStep, HeaderEdit, Headers,
+        Judged, RequestHead, ResponseHead, ResponseStep, Vouched,
     },
     id::Time,
     policy::Policy,
@@ -65,6 +66,8 @@ enum Phase {
     AwaitAnswer,
     /// The request is held until its body is whole.
     HoldRequest,
+    /// The request is allowed, and held until there is a credential for its server.
+    AwaitCredential,
     /// The request went on, or was never ours.
     Forwarded,
     /// The response is held until its body is whole.
@@ -225,6 +228,7 @@ impl Request {
                 Action::Continue
             }
             HeadStep::Forward(edits) => self.forward(&edits),
+            HeadStep::AwaitCredential(edits) => self.await_credential(&edits),
             HeadStep::AwaitBody => {
                 self.phase = Phase::HoldRequest;
                 Action::Pause
@@ -248,12 +252,40 @@ impl Request {
         Action::Pause
     }
 
-    /// Goes on after a wait, whatever came of it. Called in the name of this request's context.
-    pub(crate) fn resume(&mut self) {
-        if self.phase != Phase::AwaitAnswer {
-            return;
+    /// Holds what is allowed until there is a credential for the server.
+    fn await_credential(&mut self, edits: &[HeaderEdit]) -> Action {
+        host::edit_request_headers(edits);
+        let own = self.context_id;
+        let need = self.exchange.as_ref().and_then(Exchange::need);
+        let now = host::now();
+        let known = instance::with(|instance| instance.need(need?, own, now)).flatten();
+        if let Some(answer) = known {
+            return self.go_on(answer);
         }
-        let mut action = self.open();
+        self.phase = Phase::AwaitCredential;
+        hold::wait(own, Weak::clone(&self.this), Awaited::Credential, now);
+        Action::Pause
+    }
+
+    /// Goes on with a credential, or says that there is none.
+    fn go_on(&mut self, answer: Answer) -> Action {
+        self.release();
+        let Some(exchange) = &mut self.exchange else {
+            return Action::Pause;
+        };
+        match exchange.credential(answer) {
+            CredentialStep::Forward(edit) => self.forward(&[edit]),
+            CredentialStep::Reply(reply) => self.reply(&reply),
+        }
+    }
+
+    /// Goes on after a wait, whatever came of it. Called in the name of this request's context.
+    pub(crate) fn resume(&mut self, answer: Option<Answer>) {
+        let mut action = match (self.phase, answer) {
+            (Phase::AwaitAnswer, _) => self.open(),
+            (Phase::AwaitCredential, Some(answer)) => self.go_on(answer),
+            (_, _) => return,
+        };
         if self.phase == Phase::HoldRequest && self.is_whole {
             action = self.judge_held();
         }
@@ -288,25 +320,26 @@ impl Request {
         while let BodyStep::Spend(charges) = &step {
             step = exchange.spent(quota::spend(charges, &mut SharedData, host::now()));
         }
-        match step {
-            BodyStep::Reply(reply) => self.reply(&reply),
-            BodyStep::Forward {
-                headers,
-                body: None,
-            } => self.forward(&headers),
+        let (headers, rewritten, waits) = match step {
+            BodyStep::Reply(reply) => return self.reply(&reply),
             // The loop above leaves none; held is the safe side of being wrong.
-            BodyStep::Spend(_) => Action::Pause,
-            BodyStep::Forward {
-                headers,
-                body: Some(rewritten),
-            } => {
-                host::remove_request_header("content-length");
-                if host::replace_body(BufferType::HttpRequestBody, size, rewritten.as_bytes()) {
-                    self.forward(&headers)
-                } else {
-                    self.fail(Reason::Misconfigured)
-                }
+            BodyStep::Spend(_) => return Action::Pause,
+            BodyStep::Forward { headers, body } => (headers, body, false),
+            BodyStep::AwaitCredential { headers, body } => (headers, body, true),
+        };
+        if let Some(rewritten) = rewritten {
+            host::remove_request_header("content-length");
+            if !host::replace_body(BufferType::HttpRequestBody, size, rewritten.as_bytes()) {
+                return self.fail(Reason::Misconfigured);
             }
+        }
+        if !waits {
+            return self.forward(&headers);
+        }
+        // It is held on, and counts on.
+        match self.hold(size, usize::MAX, Reason::BodyTooLarge) {
+            Ok(()) => self.await_credential(&headers),
+            Err(reason) => self.fail(reason),
         }
     }
 
@@ -397,6 +430,7 @@ impl Request {
             Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => {
                 return Action::Continue;
             }
+            Phase::AwaitCredential => return Action::Pause,
             Phase::HoldRequest | Phase::AwaitAnswer => self.is_whole = ends,
         }
         let max_bytes = self
@@ -415,7 +449,7 @@ impl Request {
 
     fn request_trailers(&mut self) -> Action {
         match self.phase {
-            Phase::Replied => Action::Pause,
+            Phase::Replied | Phase::AwaitCredential => Action::Pause,
             Phase::AwaitAnswer => {
                 self.is_whole = true;
                 Action::Pause
@@ -429,7 +463,9 @@ impl Request {
     fn response_headers(&mut self, ends: bool) -> Action {
         match self.phase {
             // Our own answer, or one before we have judged, which is the proxy's own.
-            Phase::Replied | Phase::HoldRequest | Phase::AwaitAnswer => return Action::Continue,
+            Phase::Replied | Phase::HoldRequest | Phase::AwaitAnswer | Phase::AwaitCredential => {
+                return Action::Continue;
+            }
             Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => {}
         }
         let Some(exchange) = &mut self.exchange else {
@@ -443,6 +479,9 @@ impl Request {
             headers: Headers::new(&headers),
             ends,
         };
+        if let (401, Some((need, credential))) = (head.status, exchange.used()) {
+            instance::with(|instance| instance.refused(need, credential));
+        }
         match exchange.response_head(&head, host::now()) {
             ResponseStep::Pass(edits) => {
                 host::edit_response_headers(&edits);
@@ -466,9 +505,11 @@ impl Request {
 
     fn response_body(&mut self, size: usize, ends: bool) -> Action {
         match self.phase {
-            Phase::Replied | Phase::Forwarded | Phase::HoldRequest | Phase::AwaitAnswer => {
-                Action::Continue
-            }
+            Phase::Replied
+            | Phase::Forwarded
+            | Phase::HoldRequest
+            | Phase::AwaitAnswer
+            | Phase::AwaitCredential => Action::Continue,
             Phase::StreamResponse => self.stream(size, ends),
             Phase::HoldResponse => {
                 let config = self.config.as_ref();
@@ -487,9 +528,11 @@ impl Request {
 
     fn response_trailers(&mut self) -> Action {
         match self.phase {
-            Phase::Replied | Phase::Forwarded | Phase::HoldRequest | Phase::AwaitAnswer => {
-                Action::Continue
-            }
+            Phase::Replied
+            | Phase::Forwarded
+            | Phase::HoldRequest
+            | Phase::AwaitAnswer
+            | Phase::AwaitCredential => Action::Continue,
             Phase::StreamResponse => {
                 // What still waits for the end of its event has no place left to go.
                 if let Some(exchange) = &mut self.exchange {

@@ -8,6 +8,7 @@ use std::{cell::RefCell, hash::Hasher as _, sync::Arc};
 
 use chancery_engine::{
     VERSION,
+    credential::{Answer, Credential, Need},
     entry::Entry,
     id::{DecisionId, Time},
     link::{Command, Identity, Link},
@@ -167,6 +168,21 @@ impl Instance {
         until
     }
 
+    /// Asks for a credential in the callback of context `own`: it is known, or the context is
+    /// released with it.
+    pub(crate) fn need(&mut self, need: &Need, own: u32, now: Time) -> Option<Answer> {
+        let (known, commands) = self.link.need(need, own, now);
+        if let Some(owner) = self.owner.as_ref().map(|owner| owner.context_id) {
+            host::in_context(owner, own, || self.perform(commands, now));
+        }
+        known
+    }
+
+    /// A server did not accept what it was called with.
+    pub(crate) fn refused(&mut self, need: &Need, credential: &Credential) {
+        self.link.refused(need, credential);
+    }
+
     /// What requests may go on with, since this was last asked.
     pub(crate) fn take_settled(&mut self) -> Settled {
         std::mem::take(&mut self.settled)
@@ -183,6 +199,12 @@ impl Instance {
             let commands = self.link.tick(now);
             self.perform(commands, now);
         }
+    }
+
+    /// Whether a root context owns the stream and its next tick should come soon.
+    pub(crate) fn is_working(&self, context_id: u32) -> bool {
+        let owner = self.owner.as_ref();
+        owner.is_some_and(|owner| owner.context_id == context_id) && self.link.is_working()
     }
 
     pub(crate) fn received(&mut self, stream: u32, message: &[u8], now: Time) {
@@ -237,6 +259,7 @@ impl Instance {
                 Command::Send(message) => self.send(&message, now),
                 Command::Enforce { policy, stored } => self.enforce(policy, &stored, now),
                 Command::UseKeys(keys) => self.keys = keys,
+                Command::Release(release) => self.settled.released.push(release),
                 Command::KeyAnswered(key) => self.settled.answered.push(Awaited::Key(key)),
                 Command::Warn(message) => {
                     host::increment(metrics().nacks);

@@ -12,9 +12,13 @@ use crate::{config::Config, hold, host, http::Http, instance};
 /// How often entries leave, heartbeats and reconnects are due.
 const TICK_PERIOD: Duration = Duration::from_millis(50);
 
+/// The same while a snapshot is compiled, a slice with each tick: requests are served between them.
+const WORKING_TICK_PERIOD: Duration = Duration::from_millis(1);
+
 pub(crate) struct Root {
     context_id: u32,
     config: Option<Rc<Config>>,
+    tick_period: Duration,
 }
 
 impl Root {
@@ -22,6 +26,20 @@ impl Root {
         Self {
             context_id,
             config: None,
+            tick_period: TICK_PERIOD,
+        }
+    }
+
+    /// Ticks come as often as there is use for them.
+    fn pace(&mut self) {
+        let is_working = instance::with(|instance| instance.is_working(self.context_id));
+        let wanted = match is_working {
+            Some(true) => WORKING_TICK_PERIOD,
+            Some(false) | None => TICK_PERIOD,
+        };
+        if wanted != self.tick_period {
+            self.tick_period = wanted;
+            host::set_tick_period(wanted);
         }
     }
 }
@@ -54,6 +72,7 @@ impl RootContext for Root {
                 instance.tick(self.context_id, &config.control_plane_cluster, now);
             });
             hold::settle(self.context_id);
+            self.pace();
         }
     }
 
@@ -73,6 +92,7 @@ impl Context for Root {
             let now = host::now();
             instance::with(|instance| instance.received(stream, &message, now));
             hold::settle(self.context_id);
+            self.pace();
         }
     }
 

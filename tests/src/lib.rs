@@ -4,6 +4,8 @@
 //! - [`envoy`], [`control_plane`], [`mcp_server`], [`client`], [`identity`],
 //!   [`openid`], [`signing`]: the real parts.
 //! - [`case`], [`fixture`], [`layer`]: the case table, its policy and the layers that run it.
+//! - [`oauth`]: an authorization server for what the gateway itself needs.
+//! - [`scale`]: an organization that has grown.
 //! - [`conformance`]: the official conformance suite of MCP.
 //! - [`matrix`]: every real client with every real server.
 //! - [`hostile`]: tables of hostile requests and answers, and clients that can send them.
@@ -24,8 +26,10 @@ pub mod layer;
 pub mod matrix;
 pub mod mcp_server;
 pub mod mesh;
+pub mod oauth;
 pub mod openid;
 pub mod process;
+pub mod scale;
 pub mod signing;
 pub mod suite;
 pub mod wait;

@@ -18,6 +18,7 @@ use rmcp::transport::streamable_http_server::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use notes::{Samples, samples};
+pub(crate) use program::listening;
 pub use program::{Program, ProgramError, ServerProgram};
 pub use received::{Received, ReceivedRequest};
 use reference::{Reference, overlooking};

@@ -1,19 +1,24 @@
-//! Replacing the secret of a credential.
+//! The rotation of a credential's secret.
 
+use std::sync::Arc;
+
+use chancery_engine::secret::Secret;
 use chancery_proto::admin::v1 as admin;
 use tonic::Status;
 
 use super::{
     ControlPlane,
-    error::{self, Naming, invalid_argument},
+    error::{self, Naming},
 };
 use crate::{
-    registry::Wish,
-    resource::{Kind, Resource, credential},
+    registry::{Changed, Done},
+    resource::Resource,
 };
 
+/// Longest that what was had with a secret outlives it.
+const MAX_OVERLAP_SECONDS: u64 = 7 * 24 * 60 * 60;
+
 impl ControlPlane {
-    /// Stores the credential as it is, with another secret.
     pub(super) async fn rotate(
         &self,
         request: admin::RotateCredentialRequest,
@@ -24,24 +29,42 @@ impl ControlPlane {
             overlap,
             etag,
         } = request;
-        if overlap.is_some() {
-            let expected = "nothing: not supported yet";
-            return Err(invalid_argument("overlap", "a length of time", expected));
-        }
-        let found = self.registry.find(Kind::Credential, &name);
-        let mut found = found.map_err(|error| error::registry(&error, Naming::Single("")))?;
-        if let Resource::Credential(message) = &mut found {
-            message.etag = etag;
-            if secret.is_empty() || !credential::set_secret(message, secret) {
-                let expected = "a new secret, for a credential of a kind that has one";
-                return Err(invalid_argument("secret", "nothing that fits", expected));
+        let overlap_seconds = match overlap {
+            None => Some(0),
+            Some(overlap) => u64::try_from(overlap.seconds)
+                .ok()
+                .filter(|seconds| *seconds <= MAX_OVERLAP_SECONDS && overlap.nanos == 0),
+        };
+        let Some(overlap_seconds) = overlap_seconds else {
+            let expected = format!("0 to {MAX_OVERLAP_SECONDS} whole seconds");
+            return Err(error::invalid_argument(
+                "overlap",
+                "another length",
+                &expected,
+            ));
+        };
+        let secret = Secret::new(secret);
+        let secret = (!secret.expose().is_empty()).then_some(secret);
+        let (registry, of) = (Arc::clone(&self.registry), name.clone());
+        let rotate = move || registry.rotate(&of, secret, (&etag, overlap_seconds));
+        let rotated = tokio::task::spawn_blocking(rotate).await;
+        let rotated = rotated.map_err(|error| error::task(&error))?;
+        let (rotated, changed) = match rotated {
+            Ok(credential) => {
+                let done = vec![Done::Updated(Resource::Credential(credential.clone()))];
+                let changed = Changed {
+                    done,
+                    ..Changed::default()
+                };
+                (Some(credential), Ok(changed))
             }
-        }
-        let wish = Wish::Update(found);
-        let done = self
-            .change_one("RotateCredentialRequest", wish, false, "credential")
+            Err(error) => (None, Err(error)),
+        };
+        self.record_change("RotateCredential", &[name], &changed)
             .await?;
-        let credential = done.as_ref().and_then(Resource::as_credential).cloned();
-        Ok(admin::RotateCredentialResponse { credential })
+        changed.map_err(|error| error::registry(&error, Naming::Request))?;
+        Ok(admin::RotateCredentialResponse {
+            credential: rotated,
+        })
     }
 }

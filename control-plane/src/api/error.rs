@@ -53,6 +53,8 @@ pub(super) enum Naming {
     Batch,
     /// The wish is the request's one resource: `rule.servers[0]`.
     Single(&'static str),
+    /// The fields are the request's own.
+    Request,
 }
 
 impl Naming {
@@ -60,6 +62,7 @@ impl Naming {
         match self {
             Self::Batch => format!("resources[{position}].{field}"),
             Self::Single(name) => format!("{name}.{field}"),
+            Self::Request => field.to_owned(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The stream of an instance: snapshots and acknowledgements down, entries up.
 
+mod credential;
+
 use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
 
 use chancery_proto::{
@@ -11,22 +13,26 @@ use chancery_proto::{
     policy::v1::SignedManifest,
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{broadcast::error::RecvError, mpsc, watch},
     task::JoinSet,
     time::Instant,
 };
 use tokio_stream::{Stream, StreamExt as _, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
+use self::credential::{Credentials, Found};
 use super::{ControlPlane, error};
 use crate::{
     instances,
     ledger::{Batch, Source},
+    registry::Expiry,
+    resource::Kind,
     snapshot::Snapshot,
 };
 
-/// Most bytes of a section in one message.
-const CHUNK_BYTES: usize = 1 << 20;
+/// Most bytes of a section in one message: an instance digests it at once, on a thread that serves
+/// requests.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// An instance says hello at once.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -72,6 +78,8 @@ struct Session {
     keys: Vec<SealingKeys>,
     /// The snapshot it was last offered or enforces.
     offered: Option<(u64, u64)>,
+    /// Looks for credentials.
+    credentials: Credentials,
     out: Out,
     said_goodbye: bool,
 }
@@ -87,6 +95,8 @@ impl Session {
         control_plane.instances.connected(&hello);
         tracing::info!(node = %hello.node_id, version = %hello.filter_version, "an instance connected");
         let mut published = control_plane.registry.published();
+        let mut expiries = control_plane.registry.expiries();
+        let (credentials, mut found) = Credentials::new(Arc::clone(&control_plane.broker));
         let mut session = Self {
             features: instances::features(&hello),
             held: hello.held_sections.into_iter().collect(),
@@ -94,6 +104,7 @@ impl Session {
                 .applied
                 .map(|applied| (applied.epoch, applied.version)),
             keys: Vec::new(),
+            credentials,
             control_plane,
             source,
             out: out.clone(),
@@ -126,6 +137,8 @@ impl Session {
                     session.offer(&mut published).await?;
                     session.say(connect_response::Message::KeyAnswer(answer)).await?;
                 }
+                Some(found) = found.recv() => session.hand_over(found).await?,
+                expiry = expiries.recv() => session.expire(expiry).await?,
                 _ = keys_due.tick() => session.send_keys().await?,
                 () = until(&mut draining) => {
                     break Err(Status::unavailable("the control plane is shutting down; connect again"));
@@ -213,6 +226,46 @@ impl Session {
         Ok(built.map_or(newest, Arc::new))
     }
 
+    /// Hands over a credential, or looks again where it changed while it was looked for.
+    async fn hand_over(&self, found: Found) -> Result<(), Status> {
+        let Found {
+            request,
+            etag,
+            answer,
+        } = found;
+        if self.control_plane.broker.etag(&request.server) != etag {
+            self.credentials.find(request);
+            return Ok(());
+        }
+        self.say(connect_response::Message::CredentialAnswer(answer))
+            .await
+    }
+
+    /// Ends what was handed over; all of it, where it is not known what has changed.
+    async fn expire(&self, expiry: Result<Expiry, RecvError>) -> Result<(), Status> {
+        let (servers, until_seconds) = match expiry {
+            Ok(expiry) => (expiry.servers, expiry.until_seconds),
+            Err(RecvError::Lagged(_)) => {
+                let servers = self.control_plane.registry.list(Kind::Server);
+                let names = servers.iter().map(|server| server.name().to_owned());
+                (names.collect(), 0)
+            }
+            Err(RecvError::Closed) => return Ok(()),
+        };
+        for server in servers {
+            let expiry = node::CredentialExpiry {
+                server,
+                expire_time: Some(prost_types::Timestamp {
+                    seconds: i64::try_from(until_seconds).unwrap_or(i64::MAX),
+                    nanos: 0,
+                }),
+            };
+            self.say(connect_response::Message::CredentialExpiry(expiry))
+                .await?;
+        }
+        Ok(())
+    }
+
     async fn say(&self, message: connect_response::Message) -> Result<(), Status> {
         let response = ConnectResponse {
             message: Some(message),
@@ -269,10 +322,13 @@ impl Session {
             Some(connect_request::Message::Hello(_)) => {
                 return Err(Status::invalid_argument("a second hello on one stream"));
             }
+            Some(connect_request::Message::CredentialRequest(request)) => {
+                self.credentials.find(request);
+            }
             Some(connect_request::Message::KeyRequest(request)) => {
                 self.look_for(request, lookups).await?;
             }
-            Some(connect_request::Message::CredentialRequest(_)) | None => {
+            None => {
                 return Err(Status::invalid_argument("a message that is not known here"));
             }
         }

@@ -345,7 +345,17 @@ fn judged_again(
             let simulated = rules.judge(&call).map_err(|error| error.to_string())?;
             Ok(explanation(simulated))
         }
-        Recall::WithoutArguments(_, why) | Recall::Unknown(why) => Err(why.to_owned()),
+        Recall::Partial(mut partial) => {
+            partial.known.is_explained = true;
+            let simulated = rules.judge(&partial.known);
+            let simulated = simulated.map_err(|error| error.to_string())?;
+            if partial.suffices_for(&simulated.decision) {
+                Ok(explanation(simulated))
+            } else {
+                Err(partial.why.to_owned())
+            }
+        }
+        Recall::Unknown(why) => Err(why.to_owned()),
         Recall::Sent(_) => Err("it is about what the server sent by itself".to_owned()),
         Recall::PassedOver => Err("it was not rules that decided".to_owned()),
     }

@@ -45,6 +45,14 @@ pub(crate) struct ServeArgs {
         env = "CHANCERY_SIGNING_KEY"
     )]
     signing_keys: Vec<PathBuf>,
+    /// The `iss` of assertions; their keys are at `/.well-known/jwks.json`
+    #[arg(
+        long,
+        value_name = "ISSUER",
+        env = "CHANCERY_ASSERTION_ISSUER",
+        default_value = "chancery"
+    )]
+    assertion_issuer: String,
     /// A network that the issuers of tokens may be in beside the public internet; repeatable
     #[arg(long = "allow-network", value_name = "CIDR")]
     allowed_networks: Vec<IpNet>,
@@ -67,6 +75,7 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
         store_key,
         listen,
         signing_keys,
+        assertion_issuer,
         allowed_networks,
         insecure_development,
     } = args;
@@ -75,6 +84,7 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
         store_key,
         listen,
         signing_keys,
+        assertion_issuer,
         allowed_networks,
         insecure_development,
     })

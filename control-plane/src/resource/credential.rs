@@ -32,17 +32,6 @@ fn secret_field(credential: &mut admin::Credential) -> Option<(&'static str, &mu
     }
 }
 
-/// Gives a credential a secret; false where its kind has none.
-pub(crate) fn set_secret(credential: &mut admin::Credential, secret: String) -> bool {
-    match secret_field(credential) {
-        Some((_, field)) => {
-            *field = secret;
-            true
-        }
-        None => false,
-    }
-}
-
 /// Which kind of secret it has; a credential of another kind needs a new one.
 fn secret_kind(credential: &admin::Credential) -> Option<std::mem::Discriminant<Kind>> {
     credential.kind.as_ref().map(std::mem::discriminant)
@@ -62,6 +51,8 @@ pub fn take_secret(
     let kept_time = kept.and_then(|stored| stored.rotate_time);
     credential.rotate_time = None;
     let Some((field, secret)) = secret_field(credential) else {
+        // The key of an assertion is made here.
+        credential.rotate_time = kept_time;
         return Ok(None);
     };
     let secret = std::mem::take(secret);

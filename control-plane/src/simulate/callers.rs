@@ -32,6 +32,6 @@ fn callers_of(rule: &Rule) -> impl Iterator<Item = Caller> {
         .map(|subject| Caller {
             subject,
             rule: rule.name.to_string(),
-            conditions: Vec::new(),
+            conditions: explain::conditions(rule),
         })
 }

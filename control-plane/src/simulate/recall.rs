@@ -1,6 +1,10 @@
 //! From a recorded decision back to the call that it was made about.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use chancery_engine::{
     entry::Capability,
@@ -13,7 +17,7 @@ use chancery_engine::{
 };
 use chancery_proto::audit::v1::{
     Attribute, CapabilityKind, Content, Decision, Direction, Principal as RecordedPrincipal,
-    Verdict,
+    Provenance, Verdict,
 };
 use serde::Serialize;
 use serde_json::{
@@ -21,7 +25,7 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 
-use super::{Call, Place, Simulator, peer};
+use super::{Call, Place, Simulator, arguments::Known, peer};
 
 /// The extension that brings tasks to the stateless era.
 const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
@@ -31,8 +35,8 @@ const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
 pub enum Recall {
     /// The call, whole.
     Whole(Box<Call>),
-    /// The call without its arguments, and why they are not known.
-    WithoutArguments(Box<Call>, &'static str),
+    /// The call, of whose arguments not all is known.
+    Partial(Box<Partial>),
     /// What the server sent by itself.
     Sent(Box<Sent>),
     /// It was not rules that decided.
@@ -40,6 +44,32 @@ pub enum Recall {
     /// Rules decided about something that the record does not keep.
     Unknown(&'static str),
 }
+
+/// A call of whose arguments not all is known.
+#[derive(Clone, Debug)]
+pub struct Partial {
+    /// The call without arguments.
+    pub bare: Call,
+    /// The call with those values that the decision read.
+    pub known: Call,
+    /// The paths of those values.
+    paths: BTreeSet<String>,
+    /// Why the others are not known.
+    pub why: &'static str,
+}
+
+impl Partial {
+    /// Whether a decision read nothing of the arguments but what is known.
+    pub fn suffices_for(&self, decision: &Decision) -> bool {
+        let read = decision.facts.iter().map(|fact| &fact.key);
+        let read: BTreeSet<_> = read.filter(|key| key.starts_with('$')).collect();
+        // Of more paths than are kept, some may have been read that are not named.
+        read.len() < MAX_PATHS && read.into_iter().all(|path| self.paths.contains(path))
+    }
+}
+
+/// Paths that a decision keeps as facts.
+const MAX_PATHS: usize = 32;
 
 /// A request or notification of a server's.
 #[derive(Clone, Debug)]
@@ -53,10 +83,11 @@ pub struct Sent {
 }
 
 /// Reasons that rules give.
-const OF_RULES: [Reason; 3] = [
+const OF_RULES: [Reason; 4] = [
     Reason::DeniedByRule,
     Reason::NoMatchingRule,
     Reason::NotOffered,
+    Reason::InsufficientScope,
 ];
 
 /// Calls back what a decision was about, so that it can be judged again as of `time`.
@@ -93,7 +124,7 @@ pub fn recall(simulator: &Simulator, decision: &Decision, time: Time) -> Recall 
     let Some(place) = place(decision) else {
         return Recall::Unknown("where it went is not recorded");
     };
-    let mut call = Call {
+    let call = Call {
         place,
         principal: Arc::new(principal),
         source,
@@ -105,25 +136,46 @@ pub fn recall(simulator: &Simulator, decision: &Decision, time: Time) -> Recall 
     if call.place.verb != "POST" {
         return Recall::Whole(Box::new(call));
     }
-    let arguments = match arguments(decision, was_refused) {
-        Ok(arguments) => Some(arguments),
-        Err(why) => {
-            return match message(simulator, decision, &call.principal, None) {
-                Ok(message) => {
-                    call.message = Some(message);
-                    Recall::WithoutArguments(Box::new(call), why)
-                }
-                Err(why) => Recall::Unknown(why),
-            };
-        }
+    let written = match arguments(decision, was_refused) {
+        Ok(arguments) => whole(simulator, decision, call, arguments),
+        Err(why) => partial(simulator, decision, &call, why),
     };
-    match message(simulator, decision, &call.principal, arguments.flatten()) {
-        Ok(message) => {
-            call.message = Some(message);
-            Recall::Whole(Box::new(call))
-        }
-        Err(why) => Recall::Unknown(why),
-    }
+    written.unwrap_or_else(Recall::Unknown)
+}
+
+fn whole(
+    simulator: &Simulator,
+    decision: &Decision,
+    mut call: Call,
+    arguments: Option<&Content>,
+) -> Result<Recall, &'static str> {
+    const UNREADABLE: &str = "its arguments are recorded as what is no JSON";
+    let text = arguments.map(|content| std::str::from_utf8(&content.data));
+    let text = text.transpose().map_err(|_error| UNREADABLE)?;
+    call.message = Some(message(simulator, decision, &call.principal, text)?);
+    Ok(Recall::Whole(Box::new(call)))
+}
+
+fn partial(
+    simulator: &Simulator,
+    decision: &Decision,
+    call: &Call,
+    why: &'static str,
+) -> Result<Recall, &'static str> {
+    let with = |arguments: Option<&str>| {
+        let message = message(simulator, decision, &call.principal, arguments)?;
+        Ok::<_, &'static str>(Call {
+            message: Some(message),
+            ..call.clone()
+        })
+    };
+    let known = Known::of(&decision.facts);
+    Ok(Recall::Partial(Box::new(Partial {
+        bare: with(None)?,
+        known: with(Some(&known.text()))?,
+        paths: known.paths,
+        why,
+    })))
 }
 
 /// Where Envoy sent it.
@@ -132,6 +184,8 @@ fn place(decision: &Decision) -> Option<Place> {
         let fact = decision.facts.iter().find(|fact| fact.key == key);
         fact.map(|fact| fact.value.clone())
     };
+    let workspace = decision.principal.as_ref();
+    let workspace = workspace.and_then(|principal| principal.workspace.as_ref());
     let verb = match &*decision.method {
         verb @ ("GET" | "DELETE") => verb,
         _ => "POST",
@@ -142,20 +196,23 @@ fn place(decision: &Decision) -> Option<Place> {
         path: fact("endpoint.path")?,
         cluster: fact("endpoint.cluster")?,
         route_server: fact("route.server"),
+        workspace: workspace.map(|workspace| workspace.value.clone()),
     })
 }
 
 /// Who acted, by what was proven then.
 fn principal(recorded: &RecordedPrincipal) -> Principal {
+    // What a client merely says of itself is no part of a principal.
     let text = |attribute: &Option<Attribute>| {
-        let value = attribute.as_ref().map(|attribute| &*attribute.value);
-        value.filter(|value| !value.is_empty()).map(Box::from)
+        let proven = attribute.as_ref();
+        let proven = proven.filter(|known| known.provenance() == Provenance::Verified);
+        proven.map(|known| Box::from(&*known.value))
     };
     let texts = |texts: &[String]| texts.iter().map(|text| text.as_str().into()).collect();
     Principal {
         user: text(&recorded.user),
         groups: texts(&recorded.groups),
-        has_more_groups: false,
+        has_more_groups: recorded.has_more_groups,
         token_roles: texts(&recorded.roles),
         team: text(&recorded.team),
         agent: text(&recorded.agent),
@@ -217,17 +274,16 @@ fn message(
     simulator: &Simulator,
     decision: &Decision,
     principal: &Principal,
-    arguments: Option<&Content>,
+    arguments: Option<&str>,
 ) -> Result<String, &'static str> {
-    const UNREADABLE: &str = "its arguments are recorded as what is no JSON";
     if decision.method == "response" {
         return Ok(json!({"jsonrpc": "2.0", "id": 1, "result": {}}).to_string());
     }
     let method = Method::parse(&decision.method).ok_or("its method is not known here")?;
     let mut params = params(simulator, decision, principal, method)?;
-    if let Some(content) = arguments {
-        let arguments = serde_json::from_slice(&content.data);
-        params.insert("arguments", arguments.map_err(|_error| UNREADABLE)?);
+    if let Some(arguments) = arguments {
+        let arguments = RawValue::from_string(arguments.to_owned());
+        params.insert("arguments", arguments.map_err(|_error| UNWRITABLE)?);
     }
     if decision.protocol_version == STATELESS_VERSION {
         let meta = json!({

@@ -14,7 +14,7 @@ use chancery_proto::{
     audit::v1::{Decision, Verdict},
 };
 
-use super::{Bounds, Call, Recall, Simulated, recall, recall::Sent};
+use super::{Bounds, Partial, Recall, Sent, Simulated, recall};
 
 /// What is asked of the record.
 #[derive(Debug)]
@@ -53,10 +53,11 @@ enum Judged {
 }
 
 /// Reasons that say something of rules and registry, rather than of how well a call was recalled.
-const DECIDED: [Reason; 6] = [
+const DECIDED: [Reason; 7] = [
     Reason::DeniedByRule,
     Reason::NoMatchingRule,
     Reason::NotOffered,
+    Reason::InsufficientScope,
     Reason::UnknownServer,
     Reason::ServerMismatch,
     Reason::NoToken,
@@ -161,20 +162,25 @@ fn judge(rules: &Bounds, recorded: &Decision, time: Time) -> Judged {
             Ok(simulated) => decided(simulated),
             Err(error) => Judged::Undecidable(error.to_string()),
         },
-        Recall::WithoutArguments(call, why) => judge_without_arguments(rules, &call, why),
+        Recall::Partial(partial) => judge_partial(rules, &partial),
     }
 }
 
-/// Where the strictest and the most generous reading agree, arguments do not matter.
-fn judge_without_arguments(rules: &Bounds, call: &Call, why: &str) -> Judged {
-    let (strict, generous) = (rules.strict.judge(call), rules.generous.judge(call));
-    let (Ok(strict), Ok(generous)) = (strict, generous) else {
-        return Judged::Undecidable(why.to_owned());
-    };
-    if strict.decision.verdict == generous.decision.verdict {
-        decided(strict)
-    } else {
-        Judged::Undecidable(why.to_owned())
+/// What was read then may be all that is read now. Else arguments do not matter only where the
+/// strictest and the most generous reading of the rules agree.
+fn judge_partial(rules: &Bounds, partial: &Partial) -> Judged {
+    if let Ok(simulated) = rules.exact.judge(&partial.known)
+        && partial.suffices_for(&simulated.decision)
+    {
+        return decided(simulated);
+    }
+    let unknown = || Judged::Undecidable(partial.why.to_owned());
+    let bare = &partial.bare;
+    match (rules.strict.judge(bare), rules.generous.judge(bare)) {
+        (Ok(strict), Ok(generous)) if strict.decision.verdict == generous.decision.verdict => {
+            decided(strict)
+        }
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => unknown(),
     }
 }
 

@@ -33,6 +33,15 @@ metadata: {name: dev-issues}
 spec: {effect: allow, subjects: {groups: [dev]}, servers: [github], tools: [create_issue]}
 ";
 
+/// What README shows.
+const SIX_LINES: &str = "\
+apiVersion: chancery.dev/v1
+kind: Rule
+metadata: {name: dev-issues}
+spec: {effect: allow, subjects: {groups: [dev]}, servers: [github], tools: [create_issue],
+       when: [{arg: $.repo, glob: \"acme/*\"}]}
+";
+
 const FROZEN: &str = "\
 apiVersion: chancery.dev/v1
 kind: Rule
@@ -100,6 +109,65 @@ rule/dev-issues  subjects  user bob@example.com  group dev
     // Nothing of all that is in force.
     let rules = site.run(&["get", "rules", "-o", "name"]);
     check(&rules, 0, "rule/dev-issues\n", "");
+}
+
+#[test]
+fn a_condition_on_arguments_says_what_it_found() {
+    let site = site();
+    site.write("next/dev.yaml", SIX_LINES);
+    let command = [
+        &["simulate", "github", "create_issue"][..],
+        &ANN,
+        &["-f", "next"],
+    ]
+    .concat();
+    let acme = run(&site, &command, &["--arguments", r#"{"repo":"acme/x"}"#]);
+    let allowed = "\
+allow by rule/dev-issues
+
+FACT    VALUE     KNOWN
+$.repo  \"acme/x\"  claimed
+";
+    check(&acme, 0, allowed, "");
+    let other = run(&site, &command, &["--arguments", r#"{"repo":"other/x"}"#]);
+    let denied = "\
+deny: no_matching_rule
+
+NEAR MISS        FIELD    FOUND                  EXPECTED
+rule/dev-issues  when[0]  `$.repo` is \"other/x\"  like `acme/*`
+
+FACT    VALUE      KNOWN
+$.repo  \"other/x\"  claimed
+";
+    check(&other, 1, denied, "");
+    let nothing = run(&site, &command, &[]);
+    assert!(
+        nothing
+            .out
+            .contains("when[0]  no `$.repo`, which cannot be evaluated  like `acme/*`"),
+        "{}",
+        nothing.out
+    );
+    let can = [
+        &["can-i", "github", "create_issue"][..],
+        &ANN,
+        &["-f", "next"],
+    ]
+    .concat();
+    let can = run(&site, &can, &["--arguments", r#"{"repo":"other/x"}"#]);
+    let why = "no: no_matching_rule; nearest is rule/dev-issues when[0]: found `$.repo` is \"other/x\", \
+               expected like `acme/*`\n";
+    check(&can, 1, why, "");
+    let who = run(
+        &site,
+        &["who-can", "github", "create_issue"],
+        &["-f", "next"],
+    );
+    let table = "\
+EFFECT  WHO        RULE             IF
+allow   group dev  rule/dev-issues  $.repo like `acme/*`
+";
+    check(&who, 0, table, "");
 }
 
 #[test]
@@ -386,6 +454,93 @@ passed over    3
     let json = site.run(&["replay", "-f", "next", "-o", "json"]);
     let last: serde_json::Value = serde_json::from_str(json.out.lines().last().unwrap()).unwrap();
     assert_eq!(last["counts"]["newly_denied"], 3);
+}
+
+#[test]
+fn a_condition_is_replayed_where_its_values_are_known() {
+    let site = site_with_past(2);
+    site.write("next/dev.yaml", &SIX_LINES.replace("acme/*", "acme/y"));
+    let replayed = site.run(&["replay", "-f", "next", "-o", "json"]);
+    assert_eq!(replayed.code, 1, "{}", replayed.err);
+    let lines: Vec<serde_json::Value> = replayed
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let counts = &lines.last().unwrap()["counts"];
+    // acme/x flips, acme/y stays, acme/z is known in part only, and the rest is not about it.
+    assert_eq!(counts["newly_denied"], 2);
+    assert_eq!(counts["undecidable"], 2);
+    assert_eq!(counts["same"], 4);
+    assert_eq!(counts["passed_over"], 2);
+    let why = "its arguments are recorded in part";
+    assert!(lines.iter().any(|line| line["sample"]["reason"] == why));
+    let lax = site.run(&["replay", "-f", "policy"]);
+    assert_eq!(lax.code, 0, "{}", lax.out);
+}
+
+#[test]
+fn what_was_refused_is_replayed_by_the_values_that_were_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy");
+    fs::create_dir_all(&policy).unwrap();
+    fs::write(policy.join("github.yaml"), GITHUB).unwrap();
+    fs::write(policy.join("dev.yaml"), SIX_LINES).unwrap();
+    let mut past = Past::new(&policy);
+    let refused = past.decide(
+        "ann@example.com",
+        "dev",
+        "create_issue",
+        r#"{"repo":"other/x"}"#,
+    );
+    assert_eq!(
+        (refused.verdict(), refused.arguments.is_none()),
+        (Verdict::Deny, true)
+    );
+    past.record(refused);
+    past.write(folder.path());
+    let site = Site::start_in(folder);
+    assert_eq!(site.run(&["apply", "-f", "policy"]).code, 0);
+    site.write("next/dev.yaml", &SIX_LINES.replace("acme/*", "other/*"));
+    let flips = site.run(&["replay", "-f", "next", "--strict"]);
+    assert_eq!(flips.code, 1, "{}", flips.out);
+    assert!(
+        flips.out.contains("newly allowed  1\nundecidable    0"),
+        "{}",
+        flips.out
+    );
+    // Of the branch nothing was read then.
+    let branch = SIX_LINES.replace("$.repo", "$.branch");
+    site.write("unread/dev.yaml", &branch);
+    let unread = site.run(&["replay", "-f", "unread"]);
+    assert_eq!(unread.code, 0, "{}", unread.out);
+    assert!(unread.out.contains("undecidable    1"), "{}", unread.out);
+    assert_eq!(site.run(&["replay", "-f", "unread", "--strict"]).code, 1);
+    let id = "00000000000000000000000000000001";
+    let again = site.run(&["simulate", "--decision", id]);
+    assert!(
+        again.out.contains("when[0]  `$.repo` is \"other/x\""),
+        "{}",
+        again.out
+    );
+}
+
+#[test]
+fn rules_in_shadow_are_counted_and_change_nothing() {
+    let site = site_with_past(2);
+    let frozen = FROZEN.replace("effect: deny", "mode: shadow, effect: deny");
+    site.write("next/frozen.yaml", &frozen);
+    let replayed = site.run(&["replay", "-f", "next"]);
+    assert_eq!(replayed.code, 0, "{}", replayed.out);
+    let shadow = "\nSHADOW RULE  WOULD DENY  WOULD ALLOW\nrule/frozen  2           0\n";
+    assert!(replayed.out.ends_with(shadow), "{}", replayed.out);
+    let simulated = run(
+        &site,
+        &[&["simulate", "github", "create_issue"][..], &ANN].concat(),
+        &["-f", "next"],
+    );
+    let said = "allow by rule/dev-issues\nin shadow, rule/frozen would decide otherwise\n";
+    assert!(simulated.out.starts_with(said), "{}", simulated.out);
 }
 
 #[test]

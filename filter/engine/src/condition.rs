@@ -5,6 +5,7 @@ mod normalise;
 mod path;
 mod scalar;
 mod test;
+mod url;
 
 pub use normalise::Normalisation;
 pub use path::{ArgumentPath, PathError};

@@ -155,10 +155,9 @@ impl<'p> RulesFor<'p> {
     /// whatever it does.
     fn all(&self) -> impl Iterator<Item = (&'p Rule, Truth)> + use<'_, 'p> {
         self.rules.iter().flat_map(move |(index, about)| {
-            let known = move |position| self.known(index, about, position);
-            (0..index.rules().len())
-                .filter(move |position| about.has(*position))
-                .filter_map(known)
+            let positions: Vec<_> = about.all().iter().collect();
+            let positions = positions.into_iter();
+            positions.filter_map(move |position| self.known(index, about, position))
         })
     }
 
@@ -180,23 +179,19 @@ impl<'p> RulesFor<'p> {
         let Some((index, about)) = &self.rules else {
             return;
         };
-        let mut each = |positions: &Bits| {
-            let mut known = positions
-                .iter()
-                .filter_map(|position| self.known(index, about, position))
-                .filter(|(rule, _)| rule.covers(act));
-            known.all(|(rule, truth)| go_on(rule, truth))
-        };
-        let mut among = |mut positions: Bits| {
-            positions.keep_either(&about.certain, &about.possible);
-            each(&positions)
+        let all = about.all();
+        let mut among = |positions: &Bits, covers: fn(&Rule, Act<'_>) -> bool| {
+            let positions = positions.both(&all);
+            let mut known = positions.filter_map(|position| self.known(index, about, position));
+            known.all(|(rule, known)| !covers(rule, act) || go_on(rule, known))
         };
         match index.about_target(act.target) {
             Some(positions) => {
-                among(positions);
+                among(&positions, |rule, act| rule.covers_method(act.method));
             }
             None => {
-                let _all = among(index.on_server().clone()) && among(index.plain().clone());
+                let _all = among(index.on_server(), |rule, act| rule.covers(act))
+                    && among(index.plain(), |rule, act| rule.covers(act));
             }
         }
     }
@@ -254,10 +249,13 @@ impl<'p> Tally<'p> {
             Mode::Enforce => &mut self.enforced,
             Mode::Shadow => &mut self.shadow,
         };
-        match rule.effect {
-            Effect::Allow => applying.allowed.push(&rule.name),
-            Effect::Deny => applying.denied.push(&rule.name),
-        }
+        let names = match rule.effect {
+            Effect::Allow => &mut applying.allowed,
+            Effect::Deny => &mut applying.denied,
+        };
+        // They come in order, but for a server as such.
+        let before = names.partition_point(|name| **name < *rule.name);
+        names.insert(before, &rule.name);
         if rule.mode == Mode::Enforce && rule.effect == Effect::Allow {
             self.redaction.extend(rule.redaction.as_ref());
         }
@@ -274,7 +272,7 @@ impl<'p> Tally<'p> {
         let is_denied = !enforced.denied.is_empty() || !shadow.denied.is_empty();
         let is_allowed = !enforced.allowed.is_empty() || !shadow.allowed.is_empty();
         let would_allow = is_allowed && !is_denied;
-        let (verdict, mut rules) = if !enforced.denied.is_empty() {
+        let (verdict, rules) = if !enforced.denied.is_empty() {
             (Verdict::Deny(Reason::DeniedByRule), enforced.denied)
         } else if enforced.allowed.is_empty() {
             (Verdict::Deny(Reason::NoMatchingRule), Vec::new())
@@ -287,7 +285,6 @@ impl<'p> Tally<'p> {
             (Verdict::Deny(_), true) => (Redaction::default(), shadow.allowed),
             (Verdict::Deny(_), false) => (Redaction::default(), Vec::new()),
         };
-        rules.sort_unstable();
         Judgement {
             verdict,
             rules,

@@ -8,6 +8,7 @@ use crate::{
     principal::Principal,
     redact::Finding,
     rule::Target,
+    server::UpstreamIdentity,
 };
 
 /// One entry.
@@ -86,6 +87,8 @@ pub struct DecisionEvent {
     pub findings: Vec<Finding>,
     /// The message's length in bytes.
     pub size_bytes: usize,
+    /// Whose identity the server sees. `None`: nobody's.
+    pub upstream_identity: Option<UpstreamIdentity>,
 }
 
 /// What names a request beside its decision.

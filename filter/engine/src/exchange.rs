@@ -12,6 +12,9 @@
 //! Forward ── response_head ─┬─ Hold ── response_body
 //!                           └─ Stream ── response_chunk…
 //! ```
+//! Where the server is called with a credential, `AwaitCredential` comes in the place of `Forward`,
+//! and [`Exchange::credential`] goes on from there.
+//!
 //! Entries collect on the way and are taken with [`Exchange::take_entries`]. Whatever way it goes,
 //! one decision entry is made for the request, and one outcome entry for what was forwarded.
 
@@ -20,6 +23,7 @@ mod assume;
 mod body;
 mod capabilities;
 mod claims;
+mod credential;
 mod discovery;
 mod dispatch;
 mod handles;
@@ -41,6 +45,8 @@ use std::sync::Arc;
 pub use assume::{Assumed, headers_with, task_handle};
 pub use body::BodyStep;
 use claims::HeaderClaims;
+pub use credential::CredentialStep;
+use credential::Pending;
 pub use head::{HeadStep, RequestHead};
 pub use headers::{HeaderEdit, Headers};
 pub use identity::Vouched;
@@ -50,6 +56,7 @@ use spend::Allowed;
 use stream::Stream;
 
 use crate::{
+    credential::{Credential, Need},
     decide::Verdict,
     entry::{
         Capability, Content, DecisionEvent, Direction, Entry, Event, Fact, OutcomeEvent,
@@ -65,6 +72,7 @@ use crate::{
     redact::{Detectors, Finding, Redaction},
     refusal::{Extra, Refusal, Reply},
     seal::Keyring,
+    secret::Secret,
     token::UnverifiedToken,
 };
 
@@ -124,8 +132,14 @@ pub struct Exchange {
     /// Changes to the request's headers.
     edits: Vec<HeaderEdit>,
     unverified: Option<Box<UnverifiedToken>>,
+    /// The client's own token, where it is needed for the credential. It goes nowhere else.
+    bearer: Option<Secret>,
     /// What goes on once its quotas have been asked.
     allowed: Option<Allowed>,
+    /// What goes on once there is a credential for it.
+    pending: Option<Box<Pending>>,
+    /// What the server was called with.
+    used: Option<(Need, Arc<Credential>)>,
     /// What the answer is judged by.
     asked: Asked,
     stream: Stream,
@@ -215,7 +229,10 @@ impl Exchange {
             fault: None,
             edits: Vec::new(),
             unverified: None,
+            bearer: None,
             allowed: None,
+            pending: None,
+            used: None,
             asked: Asked::default(),
             stream: Stream::default(),
             phase: Phase::Request,
@@ -252,7 +269,17 @@ impl Exchange {
     /// The shell could not carry on; what is due is recorded and refused.
     pub fn fail(&mut self, reason: Reason, now: Time) -> Reply {
         match self.phase {
-            Phase::Request => self.refuse(reason, Subject::default()),
+            Phase::Request => {
+                let rpc_id = self.asked.rpc_id.clone();
+                let rpc_id = rpc_id.as_deref();
+                self.refuse(
+                    reason,
+                    Subject {
+                        rpc_id,
+                        ..Subject::default()
+                    },
+                )
+            }
             Phase::Response | Phase::Done | Phase::Passed => {
                 self.refuse_response(reason, None, now)
             }
@@ -286,7 +313,10 @@ impl Exchange {
             ..self.refusal(reason, subject.rpc_id, subject.detail)
         };
         let reply = refusal.reply();
-        self.decide(Verdict::Deny(reason), Direction::ToServer, subject);
+        match self.pending.take() {
+            None => self.decide(Verdict::Deny(reason), Direction::ToServer, subject),
+            Some(pending) => self.take_back(*pending, reason),
+        }
         self.phase = Phase::Done;
         reply
     }
@@ -326,6 +356,7 @@ impl Exchange {
             snapshot: self.context.policy.as_ref().map(|policy| policy.version()),
             findings: subject.findings,
             size_bytes: subject.size_bytes,
+            upstream_identity: self.used().and_then(|_| self.upstream_identity()),
         })
     }
 

@@ -78,7 +78,7 @@ impl Policy {
             Effect::Allow => 0,
             Effect::Deny => 1,
         };
-        missed.sort_by(|(a_effect, a), (b_effect, b)| {
+        missed.sort_unstable_by(|(a_effect, a), (b_effect, b)| {
             let nearer = b.nearness.cmp(&a.nearness);
             let effect = allows(*a_effect).cmp(&allows(*b_effect));
             nearer.then(effect).then_with(|| a.rule.cmp(&b.rule))
@@ -100,7 +100,7 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// The first thing about a rule that does not fit, with how much does; `None` where it applies.
     fn misfit(&self, rule: &Rule) -> Option<(usize, Misfit)> {
-        let parts = [
+        let parts: [fn(&Self, &Rule) -> Option<Misfit>; 10] = [
             Self::environments,
             Self::workspace,
             Self::capability,
@@ -110,7 +110,7 @@ impl Asked<'_> {
             Self::source_ranges,
             Self::expire_time,
             Self::when,
-            Self::mode,
+            |_, rule| mode(rule),
         ];
         let mut parts = parts.into_iter().enumerate();
         parts.find_map(|(nearness, part)| Some((nearness, part(self, rule)?)))
@@ -195,13 +195,6 @@ impl Asked<'_> {
         misfits.next()
     }
 
-    fn mode(&self, rule: &Rule) -> Option<Misfit> {
-        (rule.mode == Mode::Shadow).then(|| {
-            let [found, expected] = ["shadow", "enforce"].map(str::to_owned);
-            ("mode".into(), found, expected)
-        })
-    }
-
     fn capability(&self, rule: &Rule) -> Option<Misfit> {
         if rule.covers_target(self.act.target) {
             return None;
@@ -254,6 +247,13 @@ impl Asked<'_> {
     }
 }
 
+fn mode(rule: &Rule) -> Option<Misfit> {
+    (rule.mode == Mode::Shadow).then(|| {
+        let [found, expected] = ["shadow", "enforce"].map(str::to_owned);
+        ("mode".into(), found, expected)
+    })
+}
+
 /// Whether a name is missed by globs that are there.
 fn misses(field: &'static str, globs: &[Glob], name: Option<&str>) -> Option<Misfit> {
     let fits = |name| globs.iter().any(|glob| glob.matches(name));
@@ -304,6 +304,41 @@ fn whom(principal: &Principal) -> String {
     } else {
         parts.join(", ")
     }
+}
+
+/// What else a rule asks of a call, for people: `$.repo like acme/*`, `agent build-*`.
+pub fn conditions(rule: &Rule) -> Vec<String> {
+    let Rule {
+        name: _,
+        effect: _,
+        subjects: _,
+        servers: _,
+        tools: _,
+        prompts: _,
+        resources: _,
+        methods,
+        environments: _,
+        agents,
+        when,
+        source_ranges,
+        expire_time: _,
+        mode,
+        redaction: _,
+    } = rule;
+    let globs = |kind: &str, globs: &[Glob]| {
+        let is_given = !globs.is_empty();
+        is_given.then(|| format!("{kind} {}", listed(globs)))
+    };
+    let ranges: Vec<_> = source_ranges.iter().map(ToString::to_string).collect();
+    let mut all = Vec::new();
+    all.extend(rule.workspace().map(|id| format!("workspace {id}")));
+    all.extend(globs("method", methods));
+    all.extend(globs("agent", agents));
+    all.extend((!ranges.is_empty()).then(|| format!("source in {}", ranges.join(", "))));
+    let conditions = when.iter();
+    all.extend(conditions.map(|condition| format!("{} {condition}", condition.argument.as_str())));
+    all.extend((*mode == Mode::Shadow).then(|| "once enforced: it is in shadow".to_owned()));
+    all
 }
 
 /// Each member of a set of principals: `group dev`, `user ann@example.com`, `anyone`.

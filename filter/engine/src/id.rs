@@ -25,6 +25,12 @@ impl Digest {
     }
 }
 
+impl From<Sha256> for Digest {
+    fn from(digested: Sha256) -> Self {
+        Self(digested.finalize().into())
+    }
+}
+
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Hex(&self.0).fmt(f)

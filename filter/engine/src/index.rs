@@ -3,8 +3,10 @@
 
 mod affix;
 mod globs;
+mod names;
 
 pub(crate) use globs::GlobIndex;
+pub(crate) use names::NameIndex;
 
 const WORD_BITS: usize = u64::BITS as usize;
 
@@ -45,14 +47,6 @@ impl Bits {
         self.zip(other, |here, there| here & there);
     }
 
-    /// Keeps what is in either of two sets.
-    pub(crate) fn keep_either(&mut self, one: &Self, other: &Self) {
-        let both = one.0.iter().zip(&other.0);
-        for (word, (one, other)) in self.0.iter_mut().zip(both) {
-            *word &= one | other;
-        }
-    }
-
     /// Adds what is in the other set.
     pub(crate) fn add(&mut self, other: &Self) {
         self.zip(other, |here, there| here | there);
@@ -66,15 +60,24 @@ impl Bits {
 
     /// The positions, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().enumerate().flat_map(|(index, word)| {
-            let mut rest = *word;
-            std::iter::from_fn(move || {
-                let bit = rest.trailing_zeros() as usize;
-                rest &= rest.checked_sub(1)?;
-                Some(index.saturating_mul(WORD_BITS).saturating_add(bit))
-            })
-        })
+        positions(self.0.iter().copied())
     }
+
+    /// The positions that are in both sets, in order.
+    pub(crate) fn both(&self, other: &Self) -> impl Iterator<Item = usize> {
+        let words = self.0.iter().zip(&other.0);
+        positions(words.map(|(here, there)| here & there))
+    }
+}
+
+fn positions(words: impl Iterator<Item = u64>) -> impl Iterator<Item = usize> {
+    words.enumerate().flat_map(|(index, mut rest)| {
+        std::iter::from_fn(move || {
+            let bit = rest.trailing_zeros() as usize;
+            rest &= rest.checked_sub(1)?;
+            Some(index.saturating_mul(WORD_BITS).saturating_add(bit))
+        })
+    })
 }
 
 /// A set of positions as it is kept: most hold one or few of many.
@@ -161,13 +164,11 @@ mod tests {
             let expect = |keep: &dyn Fn(&u32) -> bool| (0..u32::try_from(length).unwrap()).filter(|p| keep(p)).collect::<Vec<_>>();
             let mut both = a.clone();
             both.keep(&b);
+            prop_assert_eq!(a.both(&b).collect::<Vec<_>>(), both.iter().collect::<Vec<_>>());
             prop_assert_eq!(list(&both), expect(&|p| first.contains(p) && second.contains(p)));
             let mut either = a.clone();
             either.add(&b);
             prop_assert_eq!(list(&either), expect(&|p| first.contains(p) || second.contains(p)));
-            let mut kept = either;
-            kept.keep_either(&a, &Bits::none(length));
-            prop_assert_eq!(&list(&kept), &first);
             prop_assert!((0..length).all(|p| a.contains(p) == first.contains(&u32::try_from(p).unwrap())));
         }
     }

@@ -9,6 +9,7 @@ pub mod challenge;
 pub mod circumstances;
 pub mod claims;
 pub mod condition;
+pub mod credential;
 pub mod decide;
 pub mod entry;
 pub mod exchange;

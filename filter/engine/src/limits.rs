@@ -35,6 +35,8 @@ pub struct Limits {
     pub max_anonymous_entries_per_second: u32,
     /// Verified tokens that are remembered. Default 1,024.
     pub max_cached_tokens: usize,
+    /// Credentials for servers that are remembered, and as many that are asked for. Default 1,024.
+    pub max_cached_credentials: usize,
 }
 
 impl Limits {
@@ -56,6 +58,7 @@ impl Limits {
         max_anonymous_ring_bytes: 1 << 20,
         max_anonymous_entries_per_second: 100,
         max_cached_tokens: 1_024,
+        max_cached_credentials: 1_024,
     };
 }
 

@@ -10,16 +10,18 @@ use chancery_proto::node::v1::{self as pb, connect_request, connect_response};
 use prost::Message as _;
 
 use crate::{
+    credential::{Answer, Asked, Credential, Credentials, Need, Question, Release},
     entry::{Entry, Event},
     id::{SnapshotVersion, Time},
     limits::Limits,
     policy::Policy,
     ring::{Lane, Ring},
     seal::{Keyring, SealingKey},
+    secret::Secret,
     snapshot::{FEATURES, InvalidSnapshot, Loader, Progress},
     token::{Ask, WantedKey, WantedKeys},
     trust::TrustKeys,
-    wire::audit::timestamp,
+    wire::audit::{self, time_of, timestamp},
 };
 
 /// Who an instance says it is.
@@ -51,6 +53,8 @@ pub enum Command {
     },
     /// Seal and open handles with these keys from now on.
     UseKeys(Arc<Keyring>),
+    /// Let an exchange that waits for a credential go on with this.
+    Release(Release),
     /// A key was looked for; the policy to be enforced has it, if anyone has.
     KeyAnswered(WantedKey),
     /// Tell the operator.
@@ -63,7 +67,10 @@ pub struct Link {
     identity: Identity,
     loader: Loader,
     keys: Keyring,
+    credentials: Credentials,
     wanted: WantedKeys,
+    /// Answers that came while the snapshot before them was compiled.
+    early_answers: Vec<(WantedKey, bool)>,
     ring: Ring,
     state: State,
     /// Failed attempts since the other side last answered.
@@ -81,6 +88,12 @@ enum State {
     Up { next_heartbeat: Time },
 }
 
+/// How much is compiled at once: less than two milliseconds in Wasm (see `tests/tests/budget.rs`).
+const SLICE_UNITS: usize = 256;
+
+/// More answers than this do not wait for the snapshot before them.
+const MAX_EARLY_ANSWERS: usize = 1_024;
+
 const HEARTBEAT_MS: u64 = 1_000;
 const FIRST_RETRY_MS: u64 = 100;
 const MAX_RETRY_MS: u64 = 2_000;
@@ -92,7 +105,9 @@ impl Link {
             identity,
             loader: Loader::new(limits, trust),
             keys: Keyring::default(),
+            credentials: Credentials::new(&limits),
             wanted: WantedKeys::default(),
+            early_answers: Vec::new(),
             ring: Ring::new(limits),
             state: State::Down {
                 retry_at: Time::default(),
@@ -114,7 +129,7 @@ impl Link {
     pub fn restore(&mut self, stored: &[u8]) -> Result<Option<Arc<Policy>>, InvalidSnapshot> {
         Ok(match self.loader.restore(stored)? {
             Progress::Applied(policy) => Some(policy),
-            Progress::Waiting => None,
+            Progress::Waiting | Progress::Working => None,
         })
     }
 
@@ -132,8 +147,35 @@ impl Link {
         self.ring.push(lane, bytes);
     }
 
+    /// Asks for a credential that an exchange needs: it is known, or the exchange waits for a
+    /// [`Command::Release`] that names it.
+    pub fn need(&mut self, need: &Need, waiter: u32, now: Time) -> (Option<Answer>, Vec<Command>) {
+        match self.credentials.ask(need, waiter, now) {
+            Asked::Answered(answer) => (Some(answer), Vec::new()),
+            Asked::Waits(question) => match self.state {
+                // It is asked when there is a stream.
+                State::Down { .. } => (None, Vec::new()),
+                State::Opened { .. } | State::Up { .. } => {
+                    (None, question.iter().map(ask).collect())
+                }
+            },
+        }
+    }
+
+    /// A server did not accept the credential that it was called with.
+    pub fn refused(&mut self, need: &Need, credential: &Credential) {
+        self.credentials.refused(need, credential);
+    }
+
     /// Time passes.
     pub fn tick(&mut self, now: Time) -> Vec<Command> {
+        let late = self.credentials.tick(now).into_iter();
+        let mut commands: Vec<_> = late.map(Command::Release).collect();
+        commands.extend(self.tick_stream(now));
+        commands
+    }
+
+    fn tick_stream(&mut self, now: Time) -> Vec<Command> {
         match self.state {
             State::Down { retry_at } if retry_at <= now => {
                 self.state = State::Opened {
@@ -160,9 +202,17 @@ impl Link {
                     };
                 }
                 self.send_entries(&mut commands);
+                if self.is_working() {
+                    commands.extend(self.compile(now));
+                }
                 commands
             }
         }
+    }
+
+    /// Whether the next tick should come soon, because there is something to compile.
+    pub fn is_working(&self) -> bool {
+        self.loader.is_working()
     }
 
     /// A token names a key that is not known here: until when to wait for it, and what to do.
@@ -220,6 +270,7 @@ impl Link {
             next_sequence: self.ring.next_sequence(),
         };
         let mut commands = vec![send(connect_request::Message::Hello(hello))];
+        commands.extend(self.credentials.questions().map(ask));
         self.send_entries(&mut commands);
         commands
     }
@@ -238,6 +289,7 @@ impl Link {
         };
         self.loader.abandon();
         self.wanted.disconnected();
+        self.early_answers.clear();
         self.ring.rewind();
     }
 
@@ -246,6 +298,7 @@ impl Link {
         self.failures = 0;
         if let State::Opened { next_heartbeat, .. } = self.state {
             self.state = State::Up { next_heartbeat };
+            self.credentials.forget_all();
         }
         let message = match pb::ConnectResponse::decode(bytes) {
             Ok(pb::ConnectResponse { message }) => message,
@@ -271,6 +324,17 @@ impl Link {
                 return commands;
             }
             Some(connect_response::Message::SealingKeys(keys)) => return self.use_keys(&keys),
+            Some(connect_response::Message::CredentialAnswer(answer)) => {
+                return self.credential_answered(answer, now);
+            }
+            Some(connect_response::Message::CredentialExpiry(pb::CredentialExpiry {
+                server,
+                expire_time,
+            })) => {
+                let until = expire_time.map_or(now, time_of);
+                self.credentials.expire(&server, until);
+                return Vec::new();
+            }
             Some(connect_response::Message::KeyAnswer(answer)) => {
                 let pb::KeyAnswer {
                     identity_provider,
@@ -281,21 +345,66 @@ impl Link {
                     identity_provider: identity_provider.into(),
                     key_id: key_id.into(),
                 };
-                self.wanted.answered(&key, is_known, now);
-                return vec![Command::KeyAnswered(key)];
+                if self.is_working() && self.early_answers.len() < MAX_EARLY_ANSWERS {
+                    // It is about the snapshot that came before it.
+                    self.early_answers.push((key, is_known));
+                    return Vec::new();
+                }
+                return vec![self.key_answered(key, is_known, now)];
             }
             // A newer control plane may say more than is known here; none of it is policy.
-            Some(
-                connect_response::Message::CredentialAnswer(_)
-                | connect_response::Message::CredentialExpiry(_),
-            )
-            | None => return Vec::new(),
+            None => return Vec::new(),
         };
         match progress {
-            Ok(Progress::Waiting) => Vec::new(),
+            Ok(Progress::Working) => self.compile(now),
+            progress => self.concluded(progress, now),
+        }
+    }
+
+    /// Compiles a slice of what is offered.
+    fn compile(&mut self, now: Time) -> Vec<Command> {
+        let progress = self.loader.proceed(SLICE_UNITS);
+        self.concluded(progress, now)
+    }
+
+    fn concluded(
+        &mut self,
+        progress: Result<Progress, InvalidSnapshot>,
+        now: Time,
+    ) -> Vec<Command> {
+        let mut commands = match progress {
+            Ok(Progress::Waiting | Progress::Working) => return Vec::new(),
             Ok(Progress::Applied(policy)) => self.applied(policy, now),
             Err(error) => self.nack(&error.to_string()),
+        };
+        for (key, is_known) in std::mem::take(&mut self.early_answers) {
+            commands.push(self.key_answered(key, is_known, now));
         }
+        commands
+    }
+
+    fn key_answered(&mut self, key: WantedKey, is_known: bool, now: Time) -> Command {
+        self.wanted.answered(&key, is_known, now);
+        Command::KeyAnswered(key)
+    }
+
+    fn credential_answered(&mut self, answer: pb::CredentialAnswer, now: Time) -> Vec<Command> {
+        let pb::CredentialAnswer {
+            request_id,
+            header_value,
+            expire_time,
+            error,
+        } = answer;
+        let answer = if header_value.is_empty() {
+            Err(error.into())
+        } else {
+            Ok(Arc::new(Credential {
+                value: Secret::new(header_value),
+                expires: expire_time.map_or(now, time_of),
+            }))
+        };
+        let released = self.credentials.answered(request_id, &answer, now);
+        released.into_iter().map(Command::Release).collect()
     }
 
     /// Keys that cannot be read leave those before in use.
@@ -331,6 +440,7 @@ impl Link {
         let applied = Some(version(policy.version()));
         let ack = connect_request::Message::SnapshotAck(pb::SnapshotAck { applied });
         let stored = self.loader.stored().unwrap_or_default();
+        self.credentials.keep_for(&policy);
         // Enforced first: an acknowledgement must never be ahead of the truth.
         vec![Command::Enforce { policy, stored }, send(ack)]
     }
@@ -407,6 +517,30 @@ fn send(message: connect_request::Message) -> Command {
         }
         .encode_to_vec(),
     )
+}
+
+fn ask(question: &Question) -> Command {
+    let Question {
+        request_id,
+        server,
+        token,
+        acting,
+        refused,
+    } = question;
+    let token = token.as_ref().and_then(Secret::expose_text);
+    let acting = acting.as_ref();
+    let principal = acting.map(|it| audit::acting(&it.principal, server, &it.workspace));
+    send(connect_request::Message::CredentialRequest(
+        pb::CredentialRequest {
+            request_id: *request_id,
+            server: server.to_string(),
+            subject_token: token.unwrap_or_default().to_owned(),
+            principal,
+            refused_digest: refused
+                .map(|digest| digest.as_bytes().to_vec())
+                .unwrap_or_default(),
+        },
+    ))
 }
 
 fn version(version: SnapshotVersion) -> pb::SnapshotVersion {

@@ -1,10 +1,12 @@
 //! A whole compiled snapshot: immutable, swapped as one.
 
+mod assembly;
 mod places;
 mod providers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use assembly::Assembly;
 pub use places::Arrival;
 use places::Places;
 use providers::Providers;
@@ -20,7 +22,7 @@ use crate::{
     quota::Quota,
     reason::Reason,
     rule::{Rule, RuleIndex},
-    server::{Endpoint, Server},
+    server::{Endpoint, Server, Upstream},
     subject::{Role, Subjects},
     token::{IdentityProvider, KeySet},
     truth::Truth,
@@ -151,12 +153,50 @@ pub struct Parts {
     pub key_sets: Vec<KeySet>,
 }
 
+impl Parts {
+    /// How many they are.
+    fn len(&self) -> usize {
+        let Self {
+            servers,
+            rules,
+            roles,
+            offers,
+            quotas,
+            identity_providers,
+            key_sets,
+        } = self;
+        [
+            servers.len(),
+            rules.len(),
+            roles.len(),
+            offers.len(),
+            quotas.len(),
+            identity_providers.len(),
+            key_sets.len(),
+        ]
+        .iter()
+        .sum()
+    }
+}
+
 impl Policy {
     /// Puts the parts of a snapshot together.
     ///
     /// # Errors
     /// Where they contradict each other.
     pub fn new(version: SnapshotVersion, parts: Parts) -> Result<Self, PolicyError> {
+        let (mut policy, servers) = Self::without_servers(version, parts)?;
+        for server in servers {
+            policy.register(server);
+        }
+        Ok(policy)
+    }
+
+    /// Puts everything together but the servers, which are to be registered in this order.
+    fn without_servers(
+        version: SnapshotVersion,
+        parts: Parts,
+    ) -> Result<(Self, Vec<Server>), PolicyError> {
         let Parts {
             servers,
             rules,
@@ -194,19 +234,24 @@ impl Policy {
         let of_quotas = quotas.iter().map(|quota| (&*quota.name, &quota.subjects));
         check_roles(&roles_by_name, of_rules.chain(of_quotas))?;
         let rules = by_organization(rules, &roles_by_name);
-        let registered = servers
-            .into_iter()
-            .map(|server| Registered::new(server, &rules, &offers, &quotas));
-        Ok(Self {
+        let policy = Self {
             version,
-            servers: registered.collect(),
+            servers: Vec::with_capacity(servers.len()),
             rules,
             roles: roles_by_name,
             offers,
             quotas,
             places,
             providers,
-        })
+        };
+        Ok((policy, servers))
+    }
+
+    /// Finds what is about the next server; how much it was held against.
+    fn register(&mut self, server: Server) -> usize {
+        let registered = Registered::new(server, &self.rules, &self.offers, &self.quotas);
+        self.servers.push(registered);
+        self.offers.len().saturating_add(self.quotas.len())
     }
 
     /// A role of an organization, `organizations/{o}`, by its id.
@@ -244,6 +289,12 @@ impl Policy {
         self.servers
             .get(index.0)
             .map(|registered| &registered.server)
+    }
+
+    /// The servers that are called with credentials, by their names.
+    pub fn upstreams(&self) -> impl Iterator<Item = (&str, &Upstream)> {
+        self.servers()
+            .filter_map(|server| Some((&*server.name, server.upstream.as_ref()?)))
     }
 
     /// Every server.
@@ -416,7 +467,7 @@ fn in_order<T>(
     name: impl Fn(&T) -> &str,
     twice: impl Fn(Box<str>) -> PolicyError,
 ) -> Result<Vec<T>, PolicyError> {
-    parts.sort_by(|a, b| name(a).cmp(name(b)));
+    parts.sort_unstable_by(|a, b| name(a).cmp(name(b)));
     match parts.array_windows().find(|[a, b]| name(a) == name(b)) {
         Some([part, _]) => Err(twice(name(part).into())),
         None => Ok(parts),
@@ -464,12 +515,13 @@ fn by_organization(
         let organization = organization_of(&rule.name).into();
         parted.entry(organization).or_default().push(rule);
     }
-    let index = |(organization, rules): (Box<str>, Vec<Rule>)| {
+    let mut indexed = BTreeMap::new();
+    for (organization, rules) in parted {
         let is_its_own = |role: &&Role| organization_of(&role.name) == &*organization;
         let sets: Vec<_> = sets.values().filter(is_its_own).collect();
-        (organization, RuleIndex::new(rules, &sets))
-    };
-    parted.into_iter().map(index).collect()
+        indexed.insert(organization, RuleIndex::new(rules, &sets));
+    }
+    indexed
 }
 
 impl Registered {

@@ -4,7 +4,7 @@ use crate::id::Digest;
 
 /// Who a request acts for, as far as its token or certificate proves it: every field here was
 /// verified, or derived from what was. What a client merely says of itself is no part of it.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Principal {
     /// The user. `None`: nobody is logged in.
     pub user: Option<Box<str>>,

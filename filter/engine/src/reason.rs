@@ -51,6 +51,8 @@ pub enum Reason {
     UnknownHandle,
     /// The keys that seal handles have not arrived yet.
     NoSealingKey,
+    /// There is no credential to call the server with, or not yet.
+    NoUpstreamCredential,
     /// The method is not one that is judged.
     UnknownMethod,
     /// A rule denies it.
@@ -101,6 +103,7 @@ impl Reason {
             Self::UnknownSession => "unknown_session",
             Self::UnknownHandle => "unknown_handle",
             Self::NoSealingKey => "no_sealing_key",
+            Self::NoUpstreamCredential => "no_upstream_credential",
             Self::UnknownMethod => "unknown_method",
             Self::DeniedByRule => "denied_by_rule",
             Self::NoMatchingRule => "no_matching_rule",
@@ -141,6 +144,7 @@ impl Reason {
             Self::UnknownSession => "the session is unknown here",
             Self::UnknownHandle => "the task or request state is unknown here",
             Self::NoSealingKey => "the gateway has not received its sealing keys yet",
+            Self::NoUpstreamCredential => "the gateway has no credential for the server",
             Self::UnknownMethod => "this method is not part of the protocol that is governed here",
             Self::DeniedByRule => "denied by policy",
             Self::NoMatchingRule => "not allowed by policy",
@@ -159,7 +163,10 @@ impl Reason {
     /// What whoever sees the refusal can do.
     pub fn next_step(self) -> &'static str {
         match self {
-            Self::NoSnapshot | Self::Overloaded | Self::NoSealingKey => "retry later",
+            Self::NoSnapshot
+            | Self::Overloaded
+            | Self::NoSealingKey
+            | Self::NoUpstreamCredential => "retry later",
             Self::Misconfigured | Self::UpstreamUnauthorized => "tell the gateway's operator",
             Self::UnknownServer | Self::ServerMismatch => {
                 "check the URL, or ask an administrator to register the server"

@@ -198,6 +198,7 @@ impl Refusal<'_> {
             | Reason::Aborted
             | Reason::UnknownSession
             | Reason::NoSealingKey
+            | Reason::NoUpstreamCredential
             | Reason::UnreadableResponse
             | Reason::ResponseTooLarge
             | Reason::LegacyTransport
@@ -210,7 +211,8 @@ impl Refusal<'_> {
             Reason::NoSnapshot
             | Reason::Misconfigured
             | Reason::Overloaded
-            | Reason::NoSealingKey => 503,
+            | Reason::NoSealingKey
+            | Reason::NoUpstreamCredential => 503,
             // A legacy client begins anew after 404 (MCP 2025-11-25, session management).
             Reason::UnknownServer | Reason::UnknownSession | Reason::NoAuthorizationServer => 404,
             Reason::Origin | Reason::InsufficientScope => 403,

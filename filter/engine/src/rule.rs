@@ -260,7 +260,7 @@ impl Rule {
         !(self.tools.is_empty() && self.prompts.is_empty() && self.resources.is_empty())
     }
 
-    fn covers_method(&self, method: Option<Method>) -> bool {
+    pub(crate) fn covers_method(&self, method: Option<Method>) -> bool {
         let any = |name: &str| self.methods.iter().any(|glob| glob.matches(name));
         self.methods.is_empty()
             || match method {

@@ -25,6 +25,8 @@ pub struct Server {
     pub environment: Option<Box<str>>,
     /// Tools of its that call other tools of its, which are judged as well.
     pub dispatchers: Vec<Dispatcher>,
+    /// As whom it is called. `None`: without credentials.
+    pub upstream: Option<Upstream>,
 }
 
 /// A tool that calls another tool.
@@ -36,6 +38,39 @@ pub struct Dispatcher {
     pub name: Box<[Box<str>]>,
     /// The keys that lead from its arguments to the inner tool's. `None`: that has none.
     pub arguments: Option<Box<[Box<str>]>>,
+}
+
+/// As whom a server is called.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Upstream {
+    /// The credential's resource name.
+    pub credential: Box<str>,
+    /// Whose it is.
+    pub identity: UpstreamIdentity,
+    /// The header that carries it, in lower case.
+    pub header: Box<str>,
+}
+
+/// Whose identity a server sees.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum UpstreamIdentity {
+    /// The gateway's own.
+    Service,
+    /// The principal's.
+    Principal,
+    /// One static secret for all.
+    Shared,
+}
+
+impl UpstreamIdentity {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Principal => "principal",
+            Self::Shared => "shared",
+        }
+    }
 }
 
 impl Server {
@@ -206,6 +241,7 @@ mod tests {
             scopes: Vec::new(),
             environment: None,
             dispatchers: Vec::new(),
+            upstream: None,
         };
         let (named, any) = (server(Some("mcp.example.com")), server(None));
         for (server, origin, authority, expected) in [

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chancery_engine::{
     entry::Entry,
     exchange::{
-        BodyStep, Context, Exchange, HeadStep, Headers, Judged, RequestHead, ResponseHead,
-        ResponseStep, Unmatched, Vouched,
+        BodyStep, Context, CredentialStep, Exchange, HeadStep, Headers, Judged, RequestHead,
+        ResponseHead, ResponseStep, Unmatched, Vouched,
     },
     id::{DecisionId, Time},
     limits::Limits,
@@ -125,12 +125,14 @@ pub(crate) fn drive(sent: &Sent, answered: &Answered) -> Seen {
         HeadStep::Pass | HeadStep::Forward(_) | HeadStep::Verify | HeadStep::AwaitKey(_) => {
             seen.forwarded = Some(sent.body.clone());
         }
+        HeadStep::AwaitCredential(_) => refuse(&mut exchange, &mut seen),
         HeadStep::AwaitBody => match exchange.body(&sent.body) {
             BodyStep::Reply(reply) => seen.reply = Some(reply),
             BodyStep::Forward { headers: _, body } => {
                 let body = body.map_or_else(|| sent.body.clone(), String::into_bytes);
                 seen.forwarded = Some(body);
             }
+            BodyStep::AwaitCredential { .. } => refuse(&mut exchange, &mut seen),
             BodyStep::Spend(_) => {}
         },
     }
@@ -140,6 +142,14 @@ pub(crate) fn drive(sent: &Sent, answered: &Answered) -> Seen {
     exchange.close(now());
     seen.entries = exchange.take_entries();
     seen
+}
+
+/// There is no control plane to have a credential from.
+fn refuse(exchange: &mut Exchange, seen: &mut Seen) {
+    match exchange.credential(Err("no_answer".into())) {
+        CredentialStep::Reply(reply) => seen.reply = Some(reply),
+        CredentialStep::Forward(_) => seen.forwarded = Some(Vec::new()),
+    }
 }
 
 fn answer(exchange: &mut Exchange, answered: &Answered, seen: &mut Seen) {

@@ -53,7 +53,7 @@ fn check(loader: &mut Loader, manifest: &[u8], sections: &[Vec<u8>], chunk_bytes
                 "older"
             );
         }
-        Some(Progress::Waiting) | None => {
+        Some(Progress::Waiting | Progress::Working) | None => {
             assert_eq!(loader.applied(), before, "replaced");
             loader.abandon();
         }
@@ -78,7 +78,10 @@ fn load(
         manifest: manifest.to_vec(),
         signatures: Vec::new(),
     };
-    let mut progress = loader.offer(signed).ok()?;
+    let mut progress = {
+        let offered = loader.offer(signed).ok()?;
+        compiled(loader, offered, chunk_bytes)?
+    };
     if let Progress::Applied(_) = progress {
         return Some(progress);
     }
@@ -94,7 +97,8 @@ fn load(
         loop {
             let end = offset.saturating_add(chunk_bytes).min(section.len());
             let chunk = section.get(offset..end)?;
-            progress = loader.chunk(&digest, offset as u64, chunk).ok()?;
+            let taken = loader.chunk(&digest, offset as u64, chunk).ok()?;
+            progress = compiled(loader, taken, chunk_bytes)?;
             if let Progress::Applied(_) = progress {
                 return Some(progress);
             }
@@ -103,6 +107,14 @@ fn load(
                 break;
             }
         }
+    }
+    Some(progress)
+}
+
+/// How far it gets once it is compiled, in slices of this size.
+fn compiled(loader: &mut Loader, mut progress: Progress, units: usize) -> Option<Progress> {
+    while let Progress::Working = progress {
+        progress = loader.proceed(units).ok()?;
     }
     Some(progress)
 }

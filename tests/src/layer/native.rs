@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chancery_engine::{
+    credential::Answer,
     exchange::{
-        Assumed, BodyStep, Context, Exchange, HeadStep, HeaderEdit, Headers, Judged, RequestHead,
-        ResponseHead, ResponseStep, Unmatched, Vouched,
+        Assumed, BodyStep, Context, CredentialStep, Exchange, HeadStep, HeaderEdit, Headers,
+        Judged, RequestHead, ResponseHead, ResponseStep, Unmatched, Vouched,
     },
     id::{DecisionId, Time},
     limits::Limits,
@@ -32,6 +33,8 @@ pub struct Native {
     tokens: TokenCache,
     shelves: BTreeMap<String, Vec<u8>>,
     now: Time,
+    /// What a control plane would answer to whoever needs a credential.
+    pub credential: Answer,
 }
 
 impl Native {
@@ -51,6 +54,7 @@ impl Native {
             tokens: TokenCache::new((1, 2), 64),
             shelves: BTreeMap::new(),
             now,
+            credential: Err("no_answer".into()),
         })
     }
 
@@ -72,6 +76,7 @@ impl Native {
     pub fn assume(&mut self, case: &Case, principal: &Principal) -> Observed {
         let assumed = Assumed {
             principal: Arc::new(principal.clone()),
+            workspace: None,
             is_explained: true,
         };
         self.drive(case, None, |_, context, head| {
@@ -118,6 +123,9 @@ impl Native {
             HeadStep::Reply(reply) => Err(reply),
             HeadStep::Pass | HeadStep::Verify | HeadStep::AwaitKey(_) => Ok((Vec::new(), body)),
             HeadStep::Forward(edits) => Ok((edits, body)),
+            HeadStep::AwaitCredential(edits) => {
+                self.go_on(&mut exchange, edits).map(|edits| (edits, body))
+            }
             HeadStep::AwaitBody => self.judge_body(&mut exchange, body),
         };
         let mut observed = match sent {
@@ -141,6 +149,21 @@ impl Native {
         observed
     }
 
+    /// Goes on with the credential, if there is one.
+    fn go_on(
+        &self,
+        exchange: &mut Exchange,
+        mut edits: Vec<HeaderEdit>,
+    ) -> Result<Vec<HeaderEdit>, Reply> {
+        match exchange.credential(self.credential.clone()) {
+            CredentialStep::Reply(reply) => Err(reply),
+            CredentialStep::Forward(edit) => {
+                edits.push(edit);
+                Ok(edits)
+            }
+        }
+    }
+
     /// What goes on of a body, and with which changes to its headers.
     fn judge_body(
         &mut self,
@@ -155,6 +178,13 @@ impl Native {
                     headers,
                     body: rewritten,
                 } => return Ok((headers, rewritten.map_or(body, String::into_bytes))),
+                BodyStep::AwaitCredential {
+                    headers,
+                    body: rewritten,
+                } => {
+                    let edits = self.go_on(exchange, headers)?;
+                    return Ok((edits, rewritten.map_or(body, String::into_bytes)));
+                }
                 BodyStep::Spend(charges) => {
                     step = exchange.spent(quota::spend(&charges, &mut self.shelves, self.now));
                 }
@@ -202,6 +232,10 @@ fn edit(headers: &mut Vec<(String, Vec<u8>)>, edits: Vec<HeaderEdit>) {
             HeaderEdit::Set(name, value) => {
                 headers.retain(|(known, _)| *known != name);
                 headers.push((name, value.into_bytes()));
+            }
+            HeaderEdit::Inject(name, value) => {
+                headers.retain(|(known, _)| **known != *name);
+                headers.push((name.into(), value.expose().to_vec()));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The built module in wasmtime, on the modelled node, with a control plane played by hand.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use chancery_proto::{
     audit::v1::Entry,
@@ -110,7 +110,15 @@ impl Wasm {
     /// # Errors
     /// Where the instance fails or sends nonsense.
     pub fn tick(&mut self) -> Result<(), WasmError> {
-        self.node.advance(std::time::Duration::from_millis(50))?;
+        self.wait(Duration::from_millis(50))
+    }
+
+    /// Lets time pass and reads what the instance sent.
+    ///
+    /// # Errors
+    /// As [`Self::tick`].
+    pub fn wait(&mut self, time: Duration) -> Result<(), WasmError> {
+        self.node.advance(time)?;
         self.read()
     }
 

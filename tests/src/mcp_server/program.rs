@@ -88,7 +88,7 @@ impl ServerProgram {
 }
 
 /// The address, once the line that has it is whole.
-fn listening(log: &str) -> Option<SocketAddr> {
+pub(crate) fn listening(log: &str) -> Option<SocketAddr> {
     let address = |line: &str| line.strip_suffix('\n')?.strip_prefix(READY)?.parse().ok();
     log.split_inclusive('\n').find_map(address)
 }

@@ -115,7 +115,7 @@ fn refuses_unknown_and_missing_fields() {
     check_rule(
         "  subjects: {group: [dev]}\n  servers: [a]\n  tool: [a]\n",
         &[
-            "a.yaml:5:3: spec.effect: found nothing, expected `allow` or `deny`",
+            "a.yaml:5:3: spec.effect: found nothing, expected `allow`, `deny` or `require_approval`",
             "a.yaml:5:14: spec.subjects.group: found the unknown field `group`, expected `users`, \
              `groups`, `roles`, `tokenRoles`, `teams`, `workspaces`, `agents`, `clients`, \
              `authenticated` or `anyone` (did you mean `groups`?)",
@@ -141,7 +141,7 @@ fn refuses_wrong_types_and_values() {
     check_rule(
         "  effect: alow\n  subjects: {users: [1], anyone: yes}\n  servers: notes\n  tools:\n",
         &[
-            "a.yaml:5:11: spec.effect: found `alow`, expected `allow` or `deny` (did you mean \
+            "a.yaml:5:11: spec.effect: found `alow`, expected `allow`, `deny` or `require_approval` (did you mean \
              `allow`?)",
             "a.yaml:6:22: spec.subjects.users[0]: found the number `1`, expected a text (quote \
              it: \"1\")",

@@ -141,6 +141,8 @@ fn some_capability(schema: &mut schemars::Schema) {
 enum Effect {
     Allow,
     Deny,
+    // Not supported yet, says the control plane.
+    RequireApproval,
 }
 
 /// Whether a rule is enforced.
@@ -273,6 +275,7 @@ impl Effect {
         match self {
             Self::Allow => policy::Effect::Allow,
             Self::Deny => policy::Effect::Deny,
+            Self::RequireApproval => policy::Effect::RequireApproval,
         }
     }
 
@@ -280,9 +283,8 @@ impl Effect {
         match policy::Effect::try_from(number) {
             Ok(policy::Effect::Allow) => Ok(Self::Allow),
             Ok(policy::Effect::Deny) => Ok(Self::Deny),
-            Ok(policy::Effect::Unspecified | policy::Effect::RequireApproval) | Err(_) => {
-                Err(unknown(rule, "effect", number))
-            }
+            Ok(policy::Effect::RequireApproval) => Ok(Self::RequireApproval),
+            Ok(policy::Effect::Unspecified) | Err(_) => Err(unknown(rule, "effect", number)),
         }
     }
 }

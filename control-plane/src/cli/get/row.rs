@@ -15,6 +15,7 @@ use super::super::{
     table::Cell,
     time,
 };
+use crate::registry::now;
 
 /// What the columns of a kind are.
 pub(super) fn heading(kind: Kind) -> &'static [&'static str] {
@@ -265,6 +266,10 @@ fn quota_row(quota: &Quota) -> Vec<Cell> {
     ]
 }
 
+fn age_cell(since: Option<&Timestamp>) -> Cell {
+    Cell::new(&since.map_or_else(|| "-".to_owned(), |since| time::age(since, &now())))
+}
+
 fn credential_row(credential: &Credential) -> Vec<Cell> {
     let kind = match &credential.kind {
         Some(credential::Kind::ClientCredentials(_)) => "client credentials",
@@ -286,7 +291,7 @@ fn credential_row(credential: &Credential) -> Vec<Cell> {
         id_cell(&credential.name),
         Cell::new(kind),
         Cell::list(&credential.servers),
-        time_cell(credential.rotate_time.as_ref()),
+        age_cell(credential.rotate_time.as_ref()),
         time_cell(end),
         time_cell(credential.update_time.as_ref()),
     ]

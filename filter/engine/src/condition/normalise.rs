@@ -4,7 +4,8 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 use unicode_normalization::UnicodeNormalization as _;
-use url::{Host, Url};
+
+use super::url;
 
 /// Most times that a path may be percent-encoded.
 const MAX_ENCODINGS: usize = 8;
@@ -16,7 +17,7 @@ pub enum Normalisation {
     Path,
     /// As a URL, in the form that the WHATWG URL standard serialises.
     Url,
-    /// The host of a URL, or a host name: in lower case and IDNA form.
+    /// The host of a URL, or a host name: in lower case.
     Host,
     /// Case-folded, after NFKC.
     Casefold,
@@ -34,7 +35,7 @@ impl Normalisation {
     pub(super) fn apply(self, text: &str) -> Option<Readings> {
         let first = match self {
             Self::Path => return paths(text),
-            Self::Url => parse_url(text)?.into(),
+            Self::Url => url::parse(text)?.text,
             Self::Host => host(text)?,
             Self::Casefold => casefold(text),
         };
@@ -131,38 +132,13 @@ fn resolve(path: &str) -> Option<String> {
     Some(format!("{root}{relative}"))
 }
 
-/// Reads a URL. What other readers than those by the WHATWG take for another place is refused.
-fn parse_url(text: &str) -> Option<Url> {
-    let is_odd = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
-    if text.contains(is_odd) {
-        return None;
-    }
-    let url = Url::parse(text).ok()?;
-    if url.has_host() {
-        let (_, after) = text.split_once("://")?;
-        let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
-        if authority.is_empty() && url.scheme() != "file" {
-            return None;
-        }
-        let host = authority.rsplit('@').next().unwrap_or_default();
-        // Some readers decode a host and others do not; of two `@`, some take the first.
-        if host.contains('%') || authority.matches('@').count() > 1 {
-            return None;
-        }
-    }
-    Some(url)
-}
-
+/// The host of a URL, or a host name.
 fn host(text: &str) -> Option<String> {
-    let host = if text.contains("://") {
-        parse_url(text)?.host_str()?.to_owned()
-    } else if text.contains('%') {
-        return None;
+    if text.contains("://") {
+        url::parse(text)?.host
     } else {
-        Host::parse(text).ok()?.to_string()
-    };
-    let host = host.strip_suffix('.').unwrap_or(&host);
-    (!host.is_empty()).then(|| host.to_owned())
+        url::normal_host(text)
+    }
 }
 
 /// Full case folding, as near as the standard library comes: what upper case makes one, lower case
@@ -228,37 +204,16 @@ mod tests {
     }
 
     #[test]
-    fn urls_are_what_every_reader_takes_them_for_or_refused() {
-        for (text, expected) in [
-            ("HTTPS://Acme.COM:443/a/../b", Some("https://acme.com/b")),
-            (
-                "https://bücher.example/",
-                Some("https://xn--bcher-kva.example/"),
-            ),
-            ("http://0x7f.1/", Some("http://127.0.0.1/")),
-            ("urn:isbn:1", Some("urn:isbn:1")),
-            (r"https://good.test\@evil.test/", None),
-            ("https://good.test@x@evil.test/", None),
-            ("https:evil.test", None),
-            ("https:///evil.test", None),
-            ("https://ev%69l.test/", None),
-            (" https://a.test/", None),
-            ("https://a.test/\nx", None),
-            ("a.test", None),
-        ] {
-            assert_eq!(
-                normal(Normalisation::Url, text).as_deref(),
-                expected,
-                "{text}"
-            );
-        }
+    fn hosts_are_names_or_addresses_wherever_they_stand() {
         for (text, expected) in [
             ("https://Acme.COM:8443/x", Some("acme.com")),
             ("Acme.com.", Some("acme.com")),
-            ("BÜCHER.example", Some("xn--bcher-kva.example")),
-            ("2130706433", Some("127.0.0.1")),
+            ("xn--bcher-kva.example", Some("xn--bcher-kva.example")),
+            ("127.0.0.1", Some("127.0.0.1")),
             ("https://user@a.test/", Some("a.test")),
             ("[::1]", Some("[::1]")),
+            ("BÜCHER.example", None),
+            ("2130706433", None),
             ("acme.com:443", None),
             ("acme.com/x", None),
             ("ev%69l.test", None),

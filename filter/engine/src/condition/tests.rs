@@ -175,7 +175,7 @@ fn spellings_of_one_thing_are_one_and_ambiguous_ones_are_unknown() {
         (
             Host,
             Test::InRange(vec!["127.0.0.0/8".parse().unwrap()]),
-            "http://0x7f.1/",
+            "http://127.0.0.1/",
             Holds,
         ),
         (

@@ -218,6 +218,7 @@ fn server() -> Server {
         environment: Some("prod".into()),
         dispatchers: Vec::new(),
         scopes: Vec::new(),
+        upstream: None,
     }
 }
 

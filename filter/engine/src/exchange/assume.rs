@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Context, Exchange, HeadStep, RequestHead, Subject, claims::mirrored_name, handles::about_text,
-    headers::encode_mirrored,
+    headers::encode_mirrored, identity::Addressee,
 };
 use crate::{
     entry::Capability,
@@ -14,7 +14,7 @@ use crate::{
     message::{self, Message, PROTOCOL_VERSION_KEY},
     principal::Principal,
     seal::{Binding, Handle, SealError},
-    server::{Authentication, Server},
+    server::Authentication,
     token::{TokenCache, TokenError},
 };
 
@@ -23,7 +23,7 @@ pub(super) enum Identity<'a> {
     /// By the token in its head.
     Token(&'a TokenCache),
     /// Nobody makes it: this principal is only thought of.
-    Assumed(Arc<Principal>),
+    Assumed(&'a Assumed),
 }
 
 /// What is taken for granted of a request that nobody makes.
@@ -31,6 +31,9 @@ pub(super) enum Identity<'a> {
 pub struct Assumed {
     /// Who makes it.
     pub principal: Arc<Principal>,
+    /// The id of the workspace that the call belongs to by its token's audience, if the endpoint has
+    /// one that says so. Else it belongs to the endpoint's.
+    pub workspace: Option<Box<str>>,
     /// Whether to find out why rules do not apply, for [`Exchange::take_near_misses`].
     pub is_explained: bool,
 }
@@ -41,9 +44,8 @@ impl Exchange {
     pub fn assume(context: Context, head: &RequestHead<'_>, assumed: &Assumed) -> (Self, HeadStep) {
         let mut exchange = Self::new(context);
         exchange.near_misses = assumed.is_explained.then(Vec::new);
-        let principal = Arc::clone(&assumed.principal);
         let step = exchange
-            .judge_head(head, &Identity::Assumed(principal))
+            .judge_head(head, &Identity::Assumed(assumed))
             .unwrap_or_else(|reason| HeadStep::Reply(exchange.refuse(reason, Subject::default())));
         (exchange, step)
     }
@@ -56,16 +58,26 @@ impl Exchange {
     /// Takes a principal as its token's answer; where nobody is logged in, there is no token.
     pub(super) fn take_for_granted(
         &mut self,
-        server: &Server,
-        principal: &Arc<Principal>,
+        at: Addressee<'_>,
+        assumed: &Assumed,
     ) -> Result<(), Option<TokenError>> {
-        match server.authentication {
-            Authentication::Required if !principal.is_authenticated() => Err(None),
-            Authentication::Required | Authentication::Optional => {
-                self.principal = Arc::clone(principal);
-                Ok(())
-            }
+        let Assumed {
+            principal,
+            workspace,
+            is_explained: _,
+        } = assumed;
+        match at.server.authentication {
+            Authentication::Required if !principal.is_authenticated() => return Err(None),
+            Authentication::Required | Authentication::Optional => {}
         }
+        self.principal = Arc::clone(principal);
+        let mut audiences = at.endpoint.audiences.iter();
+        if let Some(workspace) = workspace
+            && audiences.any(|audience| audience.workspace.as_ref() == Some(workspace))
+        {
+            self.workspace.clone_from(workspace);
+        }
+        Ok(())
     }
 }
 

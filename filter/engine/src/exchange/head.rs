@@ -63,6 +63,9 @@ pub enum HeadStep {
     AwaitBody,
     /// Send it on with these changes to its headers.
     Forward(Vec<HeaderEdit>),
+    /// Change its headers, and hold it until there is what [`Exchange::need`] says; then
+    /// [`Exchange::credential`].
+    AwaitCredential(Vec<HeaderEdit>),
 }
 
 impl Exchange {
@@ -110,13 +113,12 @@ impl Exchange {
             Ok(arrival) => arrival,
             Err(Reason::UnknownServer) => {
                 let mode = self.context.unmatched;
-                return match discovery::unmatched(mode, &policy, head, path.as_deref()) {
-                    Some(reason) => Err(reason),
-                    None => {
-                        self.phase = Phase::Passed;
-                        Ok(HeadStep::Pass)
-                    }
-                };
+                let path = path.as_deref();
+                if let Some(reason) = discovery::unmatched(mode, &policy, head, path) {
+                    return Err(reason);
+                }
+                self.phase = Phase::Passed;
+                return Ok(HeadStep::Pass);
             }
             Err(reason) => return Err(reason),
         };
@@ -126,33 +128,44 @@ impl Exchange {
         let (server, endpoint) = at.ok_or(Reason::UnknownServer)?;
         self.server_name.clone_from(&server.name);
         self.workspace.clone_from(&endpoint.workspace);
+        let at = Addressee {
+            policy: &policy,
+            server,
+            endpoint,
+        };
+        self.judge_addressed(at, head, identity)
+    }
+
+    /// Judges a head that arrived at an endpoint.
+    fn judge_addressed(
+        &mut self,
+        at: Addressee<'_>,
+        head: &RequestHead<'_>,
+        identity: &Identity<'_>,
+    ) -> Result<HeadStep, Reason> {
         self.verb = match head.method {
             b"POST" => Verb::Post,
             b"GET" => Verb::Get,
             b"DELETE" => Verb::Delete,
             _ => return Err(Reason::HttpMethod),
         };
-        check_origin(server, head)?;
+        check_origin(at.server, head)?;
         self.read_headers(head.headers)?;
+        self.clear_credential(at.server, head.headers);
         self.fault = self.check_media(head).err();
         if has_token_in_query(head.path) {
             return Ok(HeadStep::Reply(
                 self.refuse_token(Some(TokenError::InQuery)),
             ));
         }
-        let at = Addressee {
-            policy: &policy,
-            server,
-            endpoint,
-        };
         let identified = match identity {
             Identity::Token(tokens) => self.identify(at, head, tokens),
-            Identity::Assumed(principal) => self
-                .take_for_granted(server, principal)
+            Identity::Assumed(assumed) => self
+                .take_for_granted(at, assumed)
                 .map(|()| Identified::Known),
         };
         Ok(match identified {
-            Ok(Identified::Known) => self.after_token(&policy),
+            Ok(Identified::Known) => self.after_token(at.policy),
             Ok(Identified::Unverified) => HeadStep::Verify,
             Ok(Identified::UnknownKey(key)) => HeadStep::AwaitKey(key),
             Err(error) => HeadStep::Reply(self.refuse_token(error)),
@@ -250,9 +263,16 @@ impl Exchange {
         }
         match self.judge_request(&place, &[Act::on_server(None)], subject) {
             Ok(subject) => {
-                self.decide(Verdict::Allow, Direction::ToServer, subject);
+                let decision = self.decision(Verdict::Allow, Direction::ToServer, subject);
+                if let Err(reply) = self.go_on(decision) {
+                    return HeadStep::Reply(reply);
+                }
+                let edits = std::mem::take(&mut self.edits);
+                if self.awaits_credential() {
+                    return HeadStep::AwaitCredential(edits);
+                }
                 self.phase = Phase::Response;
-                HeadStep::Forward(std::mem::take(&mut self.edits))
+                HeadStep::Forward(edits)
             }
             Err(reply) => HeadStep::Reply(reply),
         }

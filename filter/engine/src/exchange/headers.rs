@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+use crate::secret::Secret;
+
 /// A borrowed list of headers.
 #[derive(Clone, Copy, Debug)]
 pub struct Headers<'h>(&'h [(String, Vec<u8>)]);
@@ -15,6 +17,8 @@ pub enum HeaderEdit {
     Remove(String),
     /// Has one header of this name with this value.
     Set(String, String),
+    /// Has one header of this name with this secret value.
+    Inject(Box<str>, Secret),
 }
 
 /// A header that occurs more often than once.

@@ -84,6 +84,7 @@ impl Exchange {
             };
         };
         let bearer = token::bearer(header, &self.context.limits).map_err(Some)?;
+        self.keep_bearer(at.server, bearer);
         self.by_token(at, bearer, tokens).map_err(Some)
     }
 

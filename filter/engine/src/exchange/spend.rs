@@ -2,7 +2,7 @@
 
 use super::{BodyStep, Exchange, Phase, Subject, verdict::Place};
 use crate::{
-    entry::{DecisionEvent, Event},
+    entry::DecisionEvent,
     quota::{Charge, Exceeded},
     reason::Reason,
     refusal::{Extra, Reply},
@@ -49,12 +49,15 @@ impl Exchange {
     }
 
     fn send_on(&mut self, allowed: Allowed) -> BodyStep {
-        self.record(Event::Decision(allowed.decision), self.context.now);
-        self.phase = Phase::Response;
-        BodyStep::Forward {
-            headers: std::mem::take(&mut self.edits),
-            body: allowed.body,
+        if let Err(reply) = self.go_on(allowed.decision) {
+            return BodyStep::Reply(reply);
         }
+        let (headers, body) = (std::mem::take(&mut self.edits), allowed.body);
+        if self.awaits_credential() {
+            return BodyStep::AwaitCredential { headers, body };
+        }
+        self.phase = Phase::Response;
+        BodyStep::Forward { headers, body }
     }
 
     fn refuse_over_quota(&mut self, decision: DecisionEvent, exceeded: Exceeded) -> Reply {

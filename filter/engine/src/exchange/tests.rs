@@ -142,7 +142,9 @@ impl Site {
         }
         let reply = match step {
             BodyStep::Reply(reply) => Some(serde_json::from_str(&reply.body).unwrap()),
-            BodyStep::Forward { .. } | BodyStep::Spend(_) => None,
+            BodyStep::Forward { .. } | BodyStep::AwaitCredential { .. } | BodyStep::Spend(_) => {
+                None
+            }
         };
         let entries = exchange.take_entries();
         let [

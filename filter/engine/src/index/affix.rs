@@ -21,7 +21,7 @@ impl<T> Default for AffixIndex<T> {
 impl<T> FromIterator<(Box<[u8]>, T)> for AffixIndex<T> {
     fn from_iter<I: IntoIterator<Item = (Box<[u8]>, T)>>(pairs: I) -> Self {
         let mut pairs: Vec<_> = pairs.into_iter().collect();
-        pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        pairs.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut entries: Vec<Entry<T>> = Vec::new();
         // The affixes that the last one begins with, and it.
         let mut open: Vec<usize> = Vec::new();
@@ -56,23 +56,23 @@ impl<T> AffixIndex<T> {
     ///
     /// Between an affix of the name and the name itself only extensions of that affix are in
     /// order, so the last affix that is not after the name leads to all of them.
-    pub(super) fn find(&self, name: impl Iterator<Item = u8> + Clone) -> impl Iterator<Item = &T> {
-        let is_before = |entry: &Entry<T>| entry.affix.iter().copied().le(name.clone());
-        let mut next = self.0.partition_point(is_before).checked_sub(1);
-        let begins = move |entry: &Entry<T>| {
-            let mut name = name.clone();
-            entry.affix.iter().all(|byte| name.next() == Some(*byte))
-        };
+    pub(super) fn find(&self, name: &[u8]) -> impl Iterator<Item = &T> {
+        let before = self.0.partition_point(|entry| &*entry.affix <= name);
+        let mut next = before.checked_sub(1);
         let entries = std::iter::from_fn(move || {
             loop {
                 let entry = self.0.get(next?)?;
                 next = entry.within;
-                if begins(entry) {
+                if name.starts_with(&entry.affix) {
                     return Some(entry);
                 }
             }
         });
         entries.flat_map(|entry| &entry.things)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
             let pairs = affixes.iter().cloned().enumerate();
             let index: AffixIndex<usize> =
                 pairs.map(|(thing, affix)| (affix.into_bytes().into(), thing)).collect();
-            let mut found: Vec<usize> = index.find(name.bytes()).copied().collect();
+            let mut found: Vec<usize> = index.find(name.as_bytes()).copied().collect();
             found.sort_unstable();
             let expected: Vec<usize> = affixes
                 .iter()

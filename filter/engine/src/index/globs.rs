@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Bits, Positions, Posting, affix::AffixIndex};
+use super::{Bits, NameIndex, Positions, Posting, affix::AffixIndex};
 use crate::glob::Glob;
 
 /// Globs, each with the positions of what has it.
@@ -11,7 +11,7 @@ use crate::glob::Glob;
 /// with a wildcard whose end, the name has.
 #[derive(Debug, Default)]
 pub(crate) struct GlobIndex {
-    literals: BTreeMap<Box<str>, Posting>,
+    literals: NameIndex,
     by_beginning: AffixIndex<(Glob, Posting)>,
     /// By the end read backwards.
     by_end: AffixIndex<(Glob, Posting)>,
@@ -23,21 +23,22 @@ impl GlobIndex {
         length: usize,
         globs: impl IntoIterator<Item = (usize, &'g Glob)>,
     ) -> Self {
+        let (literals, others): (Vec<_>, Vec<_>) = globs
+            .into_iter()
+            .partition(|(_, glob)| glob.as_literal().is_some());
+        let literals = literals
+            .into_iter()
+            .map(|(position, glob)| (position, glob.as_str()));
+        let literals = NameIndex::new(length, literals);
         let mut positions: BTreeMap<&'g str, (&'g Glob, Positions)> = BTreeMap::new();
-        for (position, glob) in globs {
-            let (_, of_glob) = positions
-                .entry(glob.as_str())
-                .or_insert_with(|| (glob, Positions::default()));
+        for (position, glob) in others {
+            let of_glob = positions.entry(glob.as_str());
+            let (_, of_glob) = of_glob.or_insert_with(|| (glob, Positions::default()));
             of_glob.push(position);
         }
-        let mut literals = BTreeMap::new();
         let (mut by_beginning, mut by_end) = (Vec::new(), Vec::new());
         for (pattern, (glob, positions)) in positions {
             let posting = positions.finish(length);
-            if glob.as_literal().is_some() {
-                literals.insert(pattern.into(), posting);
-                continue;
-            }
             let mut ends = pattern.split(['*', '?']);
             let beginning = ends.next().unwrap_or_default();
             if beginning.is_empty() {
@@ -56,14 +57,16 @@ impl GlobIndex {
 
     /// Adds the positions of everything that has a glob which matches `name`.
     pub(crate) fn find(&self, name: &str, found: &mut Bits) {
-        if let Some(posting) = self.literals.get(name) {
-            posting.add_to(found);
-        }
-        let beginning = self.by_beginning.find(name.bytes());
-        for (glob, posting) in beginning.chain(self.by_end.find(name.bytes().rev())) {
+        self.literals.find(name, found);
+        let mut tried = |(glob, posting): &(Glob, Posting)| {
             if glob.matches(name) {
                 posting.add_to(found);
             }
+        };
+        self.by_beginning.find(name.as_bytes()).for_each(&mut tried);
+        if !self.by_end.is_empty() {
+            let backwards: Vec<u8> = name.bytes().rev().collect();
+            self.by_end.find(&backwards).for_each(&mut tried);
         }
     }
 }

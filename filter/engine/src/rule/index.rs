@@ -1,11 +1,9 @@
 //! The rules of one organization, found by whom and what they are about.
 
-use std::collections::BTreeMap;
-
 use super::{Effect, Mode, Rule, Target};
 use crate::{
     glob::Glob,
-    index::{Bits, GlobIndex, Positions, Posting},
+    index::{Bits, GlobIndex, NameIndex, Positions, Posting},
     principal::Principal,
     server::Server,
     subject::{Memberships, Role, SubjectIndex},
@@ -23,10 +21,10 @@ pub(crate) struct RuleIndex {
     servers: GlobIndex,
     environments: GlobIndex,
     in_any_environment: Bits,
-    workspaces: BTreeMap<Box<str>, Posting>,
-    in_any_workspace: Bits,
-    agents: GlobIndex,
-    through_any_agent: Bits,
+    /// Those of the whole organization, and the others. `None`: there are no others.
+    by_workspace: Option<(Bits, NameIndex)>,
+    /// Those through any agent, and the others. `None`: there are no others.
+    by_agent: Option<(Bits, GlobIndex)>,
     tools: GlobIndex,
     prompts: GlobIndex,
     resources: GlobIndex,
@@ -57,10 +55,8 @@ impl RuleIndex {
             servers: globs(&rules, |rule| &rule.servers),
             environments: globs(&rules, |rule| &rule.environments),
             in_any_environment: Bits::of(&rules, |rule| rule.environments.is_empty()),
-            workspaces: by_workspace(&rules),
-            in_any_workspace: Bits::of(&rules, |rule| rule.workspace().is_none()),
-            agents: globs(&rules, |rule| &rule.agents),
-            through_any_agent: Bits::of(&rules, |rule| rule.agents.is_empty()),
+            by_workspace: by_workspace(&rules),
+            by_agent: by_agent(&rules),
             tools: globs(&rules, |rule| &rule.tools),
             prompts: globs(&rules, |rule| &rule.prompts),
             resources: globs(&rules, |rule| &rule.resources),
@@ -97,25 +93,25 @@ impl RuleIndex {
     ) -> Memberships {
         let mut about = self.subjects.find(principal, workspace);
         if !self.of_roles.is_empty() {
-            let roles = self.in_roles.find(principal, workspace);
-            self.add_roles(&roles.certain, &mut about.certain);
-            self.add_roles(&roles.possible, &mut about.possible);
+            let in_roles = self.in_roles.find(principal, workspace);
+            self.add_roles(&in_roles.certain, &mut about.certain);
+            if let (Some(roles), Some(rules)) = (&in_roles.possible, &mut about.possible) {
+                self.add_roles(roles, rules);
+            }
         }
-        let mut reached = named.clone();
-        if let Some(posting) = self.workspaces.get(workspace) {
-            let mut here = self.in_any_workspace.clone();
-            posting.add_to(&mut here);
-            reached.keep(&here);
-        } else {
-            reached.keep(&self.in_any_workspace);
+        about.keep(named);
+        if let Some((wide, by_workspace)) = &self.by_workspace {
+            let mut here = wide.clone();
+            by_workspace.find(workspace, &mut here);
+            about.keep(&here);
         }
-        let mut through = self.through_any_agent.clone();
-        if let Some(agent) = &principal.agent {
-            self.agents.find(agent, &mut through);
+        if let Some((any, by_agent)) = &self.by_agent {
+            let mut through = any.clone();
+            if let Some(agent) = &principal.agent {
+                by_agent.find(agent, &mut through);
+            }
+            about.keep(&through);
         }
-        reached.keep(&through);
-        about.certain.keep(&reached);
-        about.possible.keep(&reached);
         about
     }
 
@@ -157,17 +153,20 @@ fn globs(rules: &[Rule], of: impl Fn(&Rule) -> &Vec<Glob>) -> GlobIndex {
     GlobIndex::new(rules.len(), pairs)
 }
 
-fn by_workspace(rules: &[Rule]) -> BTreeMap<Box<str>, Posting> {
-    let mut positions: BTreeMap<&str, Positions> = BTreeMap::new();
-    for (position, rule) in rules.iter().enumerate() {
-        if let Some(workspace) = rule.workspace() {
-            positions.entry(workspace).or_default().push(position);
-        }
-    }
-    let finish = |(workspace, positions): (&str, Positions)| {
-        (workspace.into(), positions.finish(rules.len()))
-    };
-    positions.into_iter().map(finish).collect()
+fn by_workspace(rules: &[Rule]) -> Option<(Bits, NameIndex)> {
+    let narrow = |(position, rule)| Some((position, Rule::workspace(rule)?));
+    let mut narrow = rules.iter().enumerate().filter_map(narrow).peekable();
+    narrow.peek()?;
+    let wide = Bits::of(rules, |rule| rule.workspace().is_none());
+    Some((wide, NameIndex::new(rules.len(), narrow)))
+}
+
+fn by_agent(rules: &[Rule]) -> Option<(Bits, GlobIndex)> {
+    let is_narrow = |rule: &Rule| !rule.agents.is_empty();
+    rules.iter().any(is_narrow).then(|| {
+        let any = Bits::of(rules, |rule| !is_narrow(rule));
+        (any, globs(rules, |rule| &rule.agents))
+    })
 }
 
 fn rules_of_roles(rules: &[Rule], sets: &[&Role]) -> Vec<Posting> {

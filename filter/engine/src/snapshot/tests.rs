@@ -1,7 +1,10 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::*;
-use crate::trust::{TrustKey, signed_bytes};
+use crate::{
+    limits::Limits,
+    trust::{TrustKey, TrustKeys, signed_bytes},
+};
 
 fn key() -> SigningKey {
     SigningKey::from_bytes(&[1; 32])
@@ -39,6 +42,11 @@ fn unsigned(manifest: Vec<u8>) -> pb::SignedManifest {
     }
 }
 
+fn take(loader: &mut Loader, offered: pb::SignedManifest) -> Result<Progress, InvalidSnapshot> {
+    loader.offer(offered)?;
+    loader.proceed(usize::MAX)
+}
+
 #[test]
 fn only_newer_manifests_by_a_trusted_key_replace_what_is_in_force() {
     let mut loader = Loader::new(Limits::DEFAULT, trusting());
@@ -47,7 +55,7 @@ fn only_newer_manifests_by_a_trusted_key_replace_what_is_in_force() {
         Err(InvalidSnapshot::Untrusted(Untrusted::Unsigned { .. }))
     ));
     assert_eq!(loader.applied(), None);
-    let progress = loader.offer(signed(manifest(5, 5)));
+    let progress = take(&mut loader, signed(manifest(5, 5)));
     assert!(matches!(progress, Ok(Progress::Applied(_))));
     let applied = loader.applied();
     for (epoch, version) in [(5, 5), (5, 4), (4, 9)] {
@@ -63,20 +71,20 @@ fn only_newer_manifests_by_a_trusted_key_replace_what_is_in_force() {
         Err(InvalidSnapshot::Untrusted(Untrusted::Altered { .. }))
     ));
     assert_eq!(loader.applied(), applied);
-    assert!(loader.offer(signed(manifest(6, 1))).is_ok());
+    assert!(take(&mut loader, signed(manifest(6, 1))).is_ok());
 }
 
 #[test]
 fn what_is_kept_for_the_next_vm_is_kept_with_its_signatures() {
     let mut loader = Loader::new(Limits::DEFAULT, trusting());
-    loader.offer(signed(manifest(1, 1))).unwrap();
+    take(&mut loader, signed(manifest(1, 1))).unwrap();
     let stored = loader.stored().unwrap();
     let mut next = Loader::new(Limits::DEFAULT, trusting());
     assert!(matches!(next.restore(&stored), Ok(Progress::Applied(_))));
     assert_eq!(next.applied(), loader.applied());
 
     let mut trusting_all = Loader::new(Limits::DEFAULT, TrustKeys::default());
-    trusting_all.offer(unsigned(manifest(1, 1))).unwrap();
+    take(&mut trusting_all, unsigned(manifest(1, 1))).unwrap();
     let by_nobody = trusting_all.stored().unwrap();
     let mut next = Loader::new(Limits::DEFAULT, trusting());
     assert!(matches!(

@@ -1,23 +1,22 @@
 //! Which of many sets a principal is in.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use super::{Names, Subjects};
 use crate::{
-    index::{Bits, GlobIndex, Positions, Posting},
+    index::{Bits, GlobIndex, NameIndex},
     principal::Principal,
 };
 
 /// Sets of principals, found by what is in them. Roles are left out: they are sets themselves.
 #[derive(Debug)]
 pub(crate) struct SubjectIndex {
-    length: usize,
-    users: ByName,
-    groups: ByName,
-    token_roles: ByName,
-    teams: ByName,
-    workspaces: ByName,
-    clients: ByName,
+    users: NameIndex,
+    groups: NameIndex,
+    token_roles: NameIndex,
+    teams: NameIndex,
+    workspaces: NameIndex,
+    clients: NameIndex,
     agents: GlobIndex,
     authenticated: Bits,
     anyone: Bits,
@@ -30,40 +29,27 @@ pub(crate) struct SubjectIndex {
 pub(crate) struct Memberships {
     /// It surely is.
     pub(crate) certain: Bits,
-    /// It may be; some of these may be certain too.
-    pub(crate) possible: Bits,
+    /// It may be; some of these may be certain too. `None`: nothing is left open.
+    pub(crate) possible: Option<Bits>,
 }
 
 impl Memberships {
-    /// Whether the principal is, or may be, in the set at a position.
-    pub(crate) fn has(&self, position: usize) -> bool {
-        self.certain.contains(position) || self.possible.contains(position)
-    }
-}
-
-#[derive(Debug)]
-struct ByName(BTreeMap<Box<str>, Posting>);
-
-impl ByName {
-    fn new(sets: &[&Subjects], names: impl Fn(&Subjects) -> &Names) -> Self {
-        let mut positions: BTreeMap<&str, Positions> = BTreeMap::new();
-        for (position, set) in sets.iter().enumerate() {
-            for name in names(set) {
-                positions.entry(name).or_default().push(position);
-            }
+    /// Keeps the sets that are in another set of sets.
+    pub(crate) fn keep(&mut self, kept: &Bits) {
+        self.certain.keep(kept);
+        if let Some(possible) = &mut self.possible {
+            possible.keep(kept);
         }
-        let finish =
-            |(name, positions): (&str, Positions)| (Box::from(name), positions.finish(sets.len()));
-        Self(positions.into_iter().map(finish).collect())
     }
 
-    fn find(&self, names: &[Box<str>], found: &mut Bits) {
-        if self.0.is_empty() {
-            return;
-        }
-        for name in names {
-            if let Some(posting) = self.0.get(name) {
-                posting.add_to(found);
+    /// The sets that the principal is, or may be, in.
+    pub(crate) fn all(&self) -> Cow<'_, Bits> {
+        match &self.possible {
+            None => Cow::Borrowed(&self.certain),
+            Some(possible) => {
+                let mut all = self.certain.clone();
+                all.add(possible);
+                Cow::Owned(all)
             }
         }
     }
@@ -75,14 +61,20 @@ impl SubjectIndex {
             let globs = set.agents.iter();
             globs.map(move |glob| (position, glob))
         });
+        let named = |names: fn(&Subjects) -> &Names| {
+            let pairs = sets.iter().enumerate().flat_map(move |(position, set)| {
+                let names = names(set).iter();
+                names.map(move |name| (position, &**name))
+            });
+            NameIndex::new(sets.len(), pairs)
+        };
         Self {
-            length: sets.len(),
-            users: ByName::new(sets, |set| &set.users),
-            groups: ByName::new(sets, |set| &set.groups),
-            token_roles: ByName::new(sets, |set| &set.token_roles),
-            teams: ByName::new(sets, |set| &set.teams),
-            workspaces: ByName::new(sets, |set| &set.workspaces),
-            clients: ByName::new(sets, |set| &set.clients),
+            users: named(|set| &set.users),
+            groups: named(|set| &set.groups),
+            token_roles: named(|set| &set.token_roles),
+            teams: named(|set| &set.teams),
+            workspaces: named(|set| &set.workspaces),
+            clients: named(|set| &set.clients),
             agents: GlobIndex::new(sets.len(), agents),
             authenticated: Bits::of(sets, |set| set.authenticated),
             anyone: Bits::of(sets, |set| set.anyone),
@@ -96,22 +88,20 @@ impl SubjectIndex {
         if principal.is_authenticated() {
             certain.add(&self.authenticated);
         }
-        self.users.find(principal.user.as_slice(), &mut certain);
-        self.groups.find(&principal.groups, &mut certain);
-        self.token_roles.find(&principal.token_roles, &mut certain);
-        self.teams.find(principal.team.as_slice(), &mut certain);
-        self.clients.find(principal.client.as_slice(), &mut certain);
-        if let Some(posting) = self.workspaces.0.get(workspace) {
-            posting.add_to(&mut certain);
+        for (index, names) in [
+            (&self.users, principal.user.as_slice()),
+            (&self.groups, &principal.groups),
+            (&self.token_roles, &principal.token_roles),
+            (&self.teams, principal.team.as_slice()),
+            (&self.clients, principal.client.as_slice()),
+        ] {
+            names.iter().for_each(|name| index.find(name, &mut certain));
         }
+        self.workspaces.find(workspace, &mut certain);
         if let Some(agent) = &principal.agent {
             self.agents.find(agent, &mut certain);
         }
-        let possible = if principal.has_more_groups {
-            self.with_groups.clone()
-        } else {
-            Bits::none(self.length)
-        };
+        let possible = principal.has_more_groups.then(|| self.with_groups.clone());
         Memberships { certain, possible }
     }
 }

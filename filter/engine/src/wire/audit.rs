@@ -12,6 +12,7 @@ use crate::{
     id::Time,
     principal::Principal,
     redact::Finding,
+    server::UpstreamIdentity,
 };
 
 /// The version of the record's schema.
@@ -63,6 +64,17 @@ pub(crate) fn timestamp(time: Time) -> prost_types::Timestamp {
     }
 }
 
+fn seen_as(identity: Option<UpstreamIdentity>) -> String {
+    identity.map_or("none", UpstreamIdentity::as_str).to_owned()
+}
+
+/// A time off the wire; one before 1970 is 1970.
+pub(crate) fn time_of(timestamp: prost_types::Timestamp) -> Time {
+    let seconds = u64::try_from(timestamp.seconds).unwrap_or(0);
+    let milliseconds = u64::try_from(timestamp.nanos).unwrap_or(0) / 1_000_000;
+    Time::from_unix_ms(seconds.saturating_mul(1_000).saturating_add(milliseconds))
+}
+
 fn decision_event(event: DecisionEvent) -> pb::Decision {
     let DecisionEvent {
         request:
@@ -89,6 +101,7 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         snapshot,
         findings,
         size_bytes,
+        upstream_identity,
     } = event;
     let (verdict, reason) = match verdict {
         Verdict::Allow => (pb::Verdict::Allow, ""),
@@ -141,7 +154,7 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         findings: findings.into_iter().map(finding).collect(),
         size_bytes: count(size_bytes),
         count: 1,
-        upstream_identity: String::new(),
+        upstream_identity: seen_as(upstream_identity),
     }
 }
 
@@ -232,6 +245,15 @@ fn principal_of(principal: &Principal, client_name: Option<Box<str>>) -> pb::Pri
         }),
         source: None,
         scopes: texts(scopes),
+    }
+}
+
+/// A principal as it acts at a server, in a workspace.
+pub(crate) fn acting(principal: &Principal, server: &str, workspace: &str) -> pb::Principal {
+    pb::Principal {
+        organization: derived(organization_id(server)),
+        workspace: derived(workspace),
+        ..principal_of(principal, None)
     }
 }
 

@@ -9,18 +9,10 @@ mod redaction;
 mod rule;
 mod server;
 mod subject;
+mod upstream;
 
 use super::{Invalid, shown};
 use crate::glob::{Glob, percent_encoded};
-
-/// Until it is built, a wish for it is refused rather than passed over.
-fn not_yet(field: &str, is_absent: bool) -> Result<(), Invalid> {
-    if is_absent {
-        Ok(())
-    } else {
-        Err(Invalid::new(field, "a value", "nothing: not supported yet"))
-    }
-}
 
 /// Whether text is an id, as the segments of resource names are.
 fn is_id(id: &str) -> bool {

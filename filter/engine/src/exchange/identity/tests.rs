@@ -97,6 +97,7 @@ fn parts() -> Parts {
         environment: None,
         scopes,
         dispatchers: Vec::new(),
+        upstream: None,
     };
     let scopes = vec![needs(&["mcp"], &[]), needs(&["write", "mcp"], &["set_*"])];
     let everyone = Subjects {
@@ -439,6 +440,7 @@ fn scopes_are_asked_for_where_rules_would_let_it_through() {
                 assert!(reply.body.contains("\"id\":7"), "{}", reply.body);
                 challenge(&reply)
             }
+            BodyStep::AwaitCredential { .. } => panic!("there are no credentials"),
         }
     };
     let url = "https://mcp.test/.well-known/oauth-protected-resource/scoped";

@@ -5,13 +5,14 @@ use chancery_proto::policy::v1 as pb;
 use super::{
     super::{Invalid, shown},
     dispatcher::dispatchers as dispatchers_of,
-    each, globs, is_id, named, not_yet,
+    each, globs, is_id, named,
     rule::methods_of,
 };
 use crate::{
     scope::{ScopeRequirement, is_scope},
     server::{
-        Audience, Authentication, Endpoint, OnDenied, ResourceUrl, Server, is_host, normalise,
+        Audience, Authentication, Endpoint, OnDenied, ResourceUrl, Server, Upstream, is_host,
+        normalise,
     },
 };
 
@@ -30,7 +31,6 @@ impl TryFrom<pb::Server> for Server {
             scopes,
             upstream,
         } = message;
-        not_yet("upstream", upstream.is_none())?;
         let name = named(name, ["organizations", "workspaces", "servers"])?;
         if endpoints.is_empty() {
             return Err(Invalid::new("endpoints", "none", "at least one endpoint"));
@@ -53,6 +53,8 @@ impl TryFrom<pb::Server> for Server {
                 return Err(Invalid::new("on_denied", on_denied, "`reveal` or `hide`"));
             }
         };
+        let upstream = upstream.map(|upstream| called_as(&name, upstream));
+        let upstream = upstream.transpose()?;
         let workspace = name.split('/').nth(3).unwrap_or_default();
         let endpoints = each("endpoints", endpoints, |message| {
             endpoint(message, workspace)
@@ -66,8 +68,22 @@ impl TryFrom<pb::Server> for Server {
             scopes: each("scopes", scopes, ScopeRequirement::try_from)?,
             environment: environment_of(environment)?,
             dispatchers: dispatchers_of(dispatchers)?,
+            upstream,
         })
     }
+}
+
+/// A credential is of the server's own organization.
+fn called_as(server: &str, upstream: pb::Upstream) -> Result<Upstream, Invalid> {
+    let upstream = Upstream::try_from(upstream).map_err(|error| error.within("upstream"))?;
+    let organization = server.split("/workspaces/").next().unwrap_or_default();
+    let collection = format!("{organization}/credentials/");
+    if upstream.credential.starts_with(&collection) {
+        return Ok(upstream);
+    }
+    let expected = format!("`{collection}ID`");
+    let field = "upstream.credential";
+    Err(Invalid::new(field, shown(&upstream.credential), expected))
 }
 
 fn environment_of(name: String) -> Result<Option<Box<str>>, Invalid> {

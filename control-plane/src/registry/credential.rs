@@ -1,0 +1,198 @@
+//! Credentials: their secrets go their own way to where they are sealed, and what was had with one
+//! ends when it changes.
+
+use std::collections::BTreeSet;
+
+use chancery_engine::secret::Secret;
+use chancery_proto::admin::v1 as admin;
+use tokio::sync::broadcast;
+
+use super::{Done, Registry, RegistryError, Resources, check, check_etag, now};
+use crate::{
+    credential::assertion,
+    resource::{Kind, Resource, invalid},
+    secrets::{Place, Purpose, Sealed, Secrets, SecretsError},
+    store::Transaction,
+};
+
+/// How many expiries may wait to be heard; who misses one is told so.
+const EXPIRIES_KEPT: usize = 256;
+
+/// What was had with a credential until now may be used no longer than this.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Expiry {
+    /// The credential's resource name.
+    pub credential: String,
+    /// The resource names of its servers.
+    pub servers: Vec<String>,
+    /// In seconds since the Unix epoch.
+    pub until_seconds: u64,
+}
+
+/// A channel that nobody listens to yet.
+pub(super) fn expiries() -> broadcast::Sender<Expiry> {
+    broadcast::Sender::new(EXPIRIES_KEPT)
+}
+
+impl Registry {
+    /// Every expiry to come.
+    pub fn expiries(&self) -> broadcast::Receiver<Expiry> {
+        self.expiries.subscribe()
+    }
+
+    /// What is kept sealed.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// The credential that a server is called with.
+    pub fn credential_of(&self, server: &str) -> Option<admin::Credential> {
+        let resources = self.current();
+        let server = resources.get(&(Kind::Server, server.to_owned()))?;
+        let beside = resources
+            .values()
+            .filter(|resource| resource.organization() == server.organization());
+        let mut credentials = beside.filter_map(Resource::as_credential);
+        let found = credentials.find(|it| it.servers.iter().any(|id| id == server.id()));
+        found.cloned()
+    }
+
+    /// Replaces a credential's secret, or for an assertion its key. What was had with the one before
+    /// may be used for `overlap_seconds` longer. Blocks on the store.
+    ///
+    /// # Errors
+    /// Where there is no such credential, or its kind of secret was not given.
+    pub fn rotate(
+        &self,
+        name: &str,
+        secret: Option<Secret>,
+        (etag, overlap_seconds): (&str, u64),
+    ) -> Result<admin::Credential, RegistryError> {
+        let mut resources = self.lock();
+        let key = (Kind::Credential, name.to_owned());
+        let not_found = || RegistryError::NotFound {
+            name: name.to_owned(),
+        };
+        let stored = resources.get(&key).ok_or_else(not_found)?;
+        check_etag(name, stored, etag)?;
+        let credential = stored.as_credential();
+        let mut credential = credential.cloned().ok_or_else(not_found)?;
+        let time = now();
+        credential.rotate_time = Some(time);
+        let now_seconds = time.seconds.unsigned_abs();
+        let sealed = match (&credential.kind, secret) {
+            (Some(admin::credential::Kind::Assertion(_)), None) => {
+                assertion::rotated(&self.secrets, name, (now_seconds, overlap_seconds))?
+            }
+            (Some(admin::credential::Kind::Assertion(_)), Some(_)) => {
+                let expected = "nothing: a new key is made here";
+                let problem = invalid("secret", "a secret", expected);
+                return Err(RegistryError::Invalid(vec![(0, problem)]));
+            }
+            (_, Some(secret)) => vec![seal(&self.secrets, name, now_seconds, &secret)?],
+            (_, None) => {
+                let problem = invalid("secret", "nothing", "the new secret");
+                return Err(RegistryError::Invalid(vec![(0, problem)]));
+            }
+        };
+        let mut changed = Resource::Credential(credential);
+        let create_time = stored.create_time().unwrap_or(time);
+        changed.stamp(changed.content_etag(), create_time, time);
+        let mut candidate = Resources::clone(&resources);
+        candidate.insert(key.clone(), changed.clone());
+        check(&candidate, std::slice::from_ref(&key))?;
+        self.store.commit(&Transaction {
+            put: vec![&changed],
+            secrets: sealed.iter().collect(),
+            ..Transaction::default()
+        })?;
+        let until_seconds = now_seconds.saturating_add(overlap_seconds);
+        self.expire(&resources, &candidate, name, until_seconds);
+        *resources = candidate.into();
+        changed.as_credential().cloned().ok_or_else(not_found)
+    }
+
+    /// Says that what was had with a credential ends. Nobody listening is no failure.
+    fn expire(&self, before: &Resources, after: &Resources, name: &str, until_seconds: u64) {
+        let mut servers = BTreeSet::new();
+        for resources in [before, after] {
+            servers.extend(servers_of(resources, name));
+        }
+        let heard = self.expiries.send(Expiry {
+            credential: name.to_owned(),
+            servers: servers.into_iter().collect(),
+            until_seconds,
+        });
+        drop(heard);
+    }
+
+    /// What was had with credentials that changed ends now.
+    pub(super) fn expire_changed<'d>(
+        &self,
+        before: &Resources,
+        after: &Resources,
+        changes: impl Iterator<Item = (&'d Done, &'d (Kind, String))>,
+    ) {
+        for (done, (kind, name)) in changes {
+            let has_changed = matches!(done, Done::Updated(_) | Done::Deleted);
+            if *kind == Kind::Credential && has_changed {
+                self.expire(before, after, name, now().seconds.unsigned_abs());
+            }
+        }
+    }
+}
+
+fn seal(
+    secrets: &Secrets,
+    name: &str,
+    create_seconds: u64,
+    secret: &Secret,
+) -> Result<Sealed, SecretsError> {
+    let place = Place {
+        purpose: Purpose::Credential,
+        name: name.to_owned(),
+        create_seconds,
+    };
+    secrets.seal(place, secret)
+}
+
+/// Owners of secrets that a change leaves without a use for them.
+pub(super) fn useless<'d>(done: &'d Done, key: &'d (Kind, String)) -> Vec<(Purpose, &'d str)> {
+    let (kind, name) = key;
+    if *kind != Kind::Credential {
+        return Vec::new();
+    }
+    match done {
+        Done::Unchanged(_) => Vec::new(),
+        Done::Deleted => vec![(Purpose::Credential, name), (Purpose::Assertion, name)],
+        Done::Created(resource) | Done::Updated(resource) => {
+            let is_assertion = matches!(
+                resource,
+                Resource::Credential(admin::Credential {
+                    kind: Some(admin::credential::Kind::Assertion(_)),
+                    ..
+                })
+            );
+            if is_assertion {
+                vec![(Purpose::Credential, name)]
+            } else {
+                vec![(Purpose::Assertion, name)]
+            }
+        }
+    }
+}
+
+/// The servers of a credential, by their resource names.
+fn servers_of(resources: &Resources, name: &str) -> Vec<String> {
+    let key = (Kind::Credential, name.to_owned());
+    let Some(resource @ Resource::Credential(credential)) = resources.get(&key) else {
+        return Vec::new();
+    };
+    let is_its_own = |server: &&Resource| {
+        server.kind() == Kind::Server
+            && server.organization() == resource.organization()
+            && credential.servers.iter().any(|id| id == server.id())
+    };
+    let servers = resources.values().filter(is_its_own);
+    servers.map(|server| server.name().to_owned()).collect()
+}

@@ -1,0 +1,114 @@
+//! Things by exact name, looked up in time that does not grow with their number.
+
+use std::hash::Hasher as _;
+
+use siphasher::sip::SipHasher13;
+
+use super::{Bits, Positions, Posting};
+
+/// Postings by name, in the order of the names' hashes.
+///
+/// A hash map with a fixed seed: what is in it comes from administrators, and looking up never
+/// takes longer than what they made equal on purpose.
+#[derive(Debug, Default)]
+pub(crate) struct NameIndex {
+    entries: Vec<Entry>,
+    /// Where the entries begin whose hashes begin with these bits, and where the last ends.
+    starts: Vec<u32>,
+    /// How many bits of a hash come after those.
+    shift: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    hash: u64,
+    name: Box<str>,
+    posting: Posting,
+}
+
+impl NameIndex {
+    /// Indexes the names of each of `length` things, in their order.
+    pub(crate) fn new<'n>(
+        length: usize,
+        names: impl IntoIterator<Item = (usize, &'n str)>,
+    ) -> Self {
+        let names = names
+            .into_iter()
+            .map(|(position, name)| (hash(name), name, position));
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable();
+        let same = |a: &(u64, &str, usize), b: &(u64, &str, usize)| a.1 == b.1;
+        let entry = |of_name: &[(u64, &'n str, usize)]| {
+            let (hash, name, _) = *of_name.first()?;
+            let mut positions = Positions::default();
+            for (_, _, position) in of_name {
+                positions.push(*position);
+            }
+            let posting = positions.finish(length);
+            Some(Entry {
+                hash,
+                name: name.into(),
+                posting,
+            })
+        };
+        let entries: Vec<Entry> = names.chunk_by(same).filter_map(entry).collect();
+        // As many places as entries, or up to twice that.
+        let bits = entries.len().next_power_of_two().trailing_zeros();
+        let shift = u64::BITS.saturating_sub(bits);
+        let places = 1_u64.checked_shl(bits).unwrap_or(0);
+        let start = |place: u64| {
+            let place_of = |entry: &Entry| entry.hash.checked_shr(shift).unwrap_or(0);
+            let start = entries.partition_point(|entry| place_of(entry) < place);
+            u32::try_from(start).unwrap_or(u32::MAX)
+        };
+        let starts = (0..=places).map(start).collect();
+        Self {
+            entries,
+            starts,
+            shift,
+        }
+    }
+
+    /// Adds the positions of everything that has a name.
+    pub(crate) fn find(&self, name: &str, found: &mut Bits) {
+        if self.entries.is_empty() {
+            return;
+        }
+        let hash = hash(name);
+        let place = hash.checked_shr(self.shift).unwrap_or(0);
+        let place = usize::try_from(place).unwrap_or(usize::MAX);
+        let bound = |place: usize| self.starts.get(place).map_or(0, |start| *start as usize);
+        let here = bound(place)..bound(place.saturating_add(1));
+        let mut here = self.entries.get(here).into_iter().flatten();
+        if let Some(entry) = here.find(|entry| entry.hash == hash && *entry.name == *name) {
+            entry.posting.add_to(found);
+        }
+    }
+}
+
+fn hash(name: &str) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(name.as_bytes());
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn finds_what_a_search_through_all_finds(
+            names in vec(vec("[a-c]{0,3}", 0..4), 0..80),
+            name in "[a-c]{0,3}",
+        ) {
+            let pairs = names.iter().enumerate().flat_map(|(p, names)| names.iter().map(move |n| (p, &**n)));
+            let index = NameIndex::new(names.len(), pairs);
+            let mut found = Bits::none(names.len());
+            index.find(&name, &mut found);
+            prop_assert_eq!(found, Bits::of(&names, |names| names.contains(&name)));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What sections hold, compiled one by one and kept: what did not change is not compiled again.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chancery_proto::policy::v1 as pb;
+use prost::Message;
+
+use super::{InvalidSnapshot, split::Kind};
+use crate::{
+    id::Digest,
+    offer::Offer,
+    policy::Parts,
+    quota::Quota,
+    rule::Rule,
+    server::Server,
+    subject::Role,
+    token::{IdentityProvider, KeySet},
+    wire::Invalid,
+};
+
+/// A message, compiled.
+#[derive(Debug)]
+enum Item {
+    Server(Server),
+    Rule(Rule),
+    IdentityProvider(IdentityProvider),
+    KeySet(KeySet),
+    Role(Role),
+    Offer(Offer),
+    Quota(Quota),
+}
+
+impl Item {
+    /// Compiles a message of a section, in `cost` units of work.
+    fn compile(kind: Kind, digest: Digest, bytes: &[u8]) -> Result<Self, InvalidSnapshot> {
+        Ok(match kind {
+            Kind::Server => Self::Server(item(digest, bytes, |it: &pb::Server| &it.name)?),
+            Kind::Rule => Self::Rule(item(digest, bytes, |it: &pb::Rule| &it.name)?),
+            Kind::IdentityProvider => {
+                let provider = item(digest, bytes, |it: &pb::IdentityProvider| &it.name)?;
+                Self::IdentityProvider(provider)
+            }
+            Kind::KeySet => {
+                let set = item(digest, bytes, |it: &pb::KeySet| &it.identity_provider)?;
+                Self::KeySet(set)
+            }
+            Kind::Role => Self::Role(item(digest, bytes, |it: &pb::Role| &it.name)?),
+            Kind::Offer => Self::Offer(item(digest, bytes, |it: &pb::Offer| &it.name)?),
+            Kind::Quota => Self::Quota(item(digest, bytes, |it: &pb::Quota| &it.name)?),
+        })
+    }
+
+    fn add_to(&self, parts: &mut Parts) {
+        match self {
+            Self::Server(server) => parts.servers.push(server.clone()),
+            Self::Rule(rule) => parts.rules.push(rule.clone()),
+            Self::IdentityProvider(it) => parts.identity_providers.push(it.clone()),
+            Self::KeySet(set) => parts.key_sets.push(set.clone()),
+            Self::Role(role) => parts.roles.push(role.clone()),
+            Self::Offer(offer) => parts.offers.push(offer.clone()),
+            Self::Quota(quota) => parts.quotas.push(quota.clone()),
+        }
+    }
+}
+
+/// Decodes a message and compiles it; an error says which resource it is.
+fn item<M, T>(digest: Digest, bytes: &[u8], name: impl Fn(&M) -> &str) -> Result<T, InvalidSnapshot>
+where
+    M: Message + Default,
+    T: TryFrom<M, Error = Invalid>,
+{
+    let message = M::decode(bytes);
+    let message = message.map_err(|error| InvalidSnapshot::Section { digest, error })?;
+    let name = name(&message).to_owned();
+    T::try_from(message).map_err(|error| InvalidSnapshot::Value { name, error })
+}
+
+/// Units of work that an item takes which is compiled already.
+const COPY_UNITS: usize = 1;
+
+/// Bytes of an item that are compiled in one unit of work.
+const UNIT_BYTES: usize = 32;
+
+/// Compiled items by their bytes, which decide what they are.
+#[derive(Debug, Default)]
+pub(super) struct Items {
+    known: BTreeMap<(Kind, Arc<[u8]>), Kept>,
+    /// Bytes of all that is known.
+    size_bytes: usize,
+    generation: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    item: Item,
+    /// Which compilation used it last.
+    generation: u64,
+}
+
+impl Items {
+    /// Adds an item to the parts of a policy and says how many units of work that took.
+    pub(super) fn add(
+        &mut self,
+        kind: Kind,
+        digest: Digest,
+        bytes: &[u8],
+        parts: &mut Parts,
+    ) -> Result<usize, InvalidSnapshot> {
+        let key = (kind, Arc::from(bytes));
+        if let Some(kept) = self.known.get_mut(&key) {
+            kept.generation = self.generation;
+            kept.item.add_to(parts);
+            return Ok(COPY_UNITS);
+        }
+        let item = Item::compile(kind, digest, bytes)?;
+        item.add_to(parts);
+        let generation = self.generation;
+        self.known.insert(key, Kept { item, generation });
+        self.size_bytes = self.size_bytes.saturating_add(bytes.len());
+        Ok(COPY_UNITS.saturating_add(bytes.len() / UNIT_BYTES))
+    }
+
+    /// A compilation begins. What those before it left is kept, as long as that is not much more
+    /// than one snapshot may have.
+    pub(super) fn begin(&mut self, max_bytes: usize) {
+        self.generation = self.generation.saturating_add(1);
+        if self.size_bytes > max_bytes.saturating_mul(2) {
+            self.known.clear();
+            self.size_bytes = 0;
+        }
+    }
+
+    /// The compilation is in force: what it did not use is forgotten.
+    pub(super) fn settle(&mut self) {
+        let generation = self.generation;
+        self.known.retain(|_, kept| kept.generation == generation);
+        let bytes = self.known.keys().map(|(_, bytes)| bytes.len());
+        self.size_bytes = bytes.sum();
+    }
+}
