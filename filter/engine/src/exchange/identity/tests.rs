@@ -117,7 +117,14 @@ fn parts() -> Parts {
             tools: vec![Glob::parse("?et_*").unwrap()],
             ..rule()
         }],
-        identity_providers: vec![
+        identity_providers: providers(),
+        ..Parts::default()
+    }
+}
+
+/// One for each source.
+fn providers() -> Vec<IdentityProvider> {
+    vec![
             provider("tokens", ISSUER, Source::Token, &["mcp"]),
             provider(
                 "proxy",
@@ -133,9 +140,7 @@ fn parts() -> Parts {
                 },
                 &[],
             ),
-        ],
-        ..Parts::default()
-    }
+        ]
 }
 
 /// A rule about nothing.
@@ -245,12 +250,14 @@ fn cache() -> TokenCache {
 
 /// Who acts, and for which workspace; or how the request is refused.
 fn who(asked: &Asked<'_>) -> Result<(Principal, Box<str>), String> {
-    match open(policy(parts()), asked, &mut cache()) {
-        (exchange, HeadStep::AwaitBody) => {
-            Ok((Principal::clone(&exchange.principal), exchange.workspace))
-        }
-        (_, HeadStep::Reply(reply)) => Err(challenge(&reply)),
-        (_, step) => panic!("{step:?}"),
+    let (exchange, step) = open(policy(parts()), asked, &mut cache());
+    match step {
+        HeadStep::AwaitBody => Ok((Principal::clone(&exchange.principal), exchange.workspace)),
+        HeadStep::Reply(reply) => Err(challenge(&reply)),
+        step @ (HeadStep::Pass
+        | HeadStep::Verify
+        | HeadStep::AwaitKey(_)
+        | HeadStep::Forward(_)) => Err(format!("{step:?}")),
     }
 }
 
@@ -554,7 +561,10 @@ fn nobody_finds_another_authorization_server_behind_the_gateway() {
         match open(policy(parts()), &asked, &mut cache()).1 {
             HeadStep::Pass => None,
             HeadStep::Reply(reply) => Some((reply.status, reply.body)),
-            step => panic!("{step:?}"),
+            step @ (HeadStep::Verify
+            | HeadStep::AwaitKey(_)
+            | HeadStep::AwaitBody
+            | HeadStep::Forward(_)) => panic!("{step:?}"),
         }
     };
     for (method, path) in [
