@@ -99,7 +99,7 @@ impl PolicyService for ControlPlane {
         blocking(move || {
             let simulator = simulator(&registry, candidate)?;
             let (callers, denied) = simulator
-                .callers(&server, &tool)
+                .callers(&server, &tool, simulate::unix_time(&now()))
                 .ok_or_else(|| unreachable("", &Unreachable::NoServer(server)))?;
             Ok(ListCallersResponse { callers, denied })
         })

@@ -2,6 +2,7 @@
 
 use chancery_engine::{
     explain,
+    id::Time,
     rule::{Act, Effect, Rule, Target},
 };
 use chancery_proto::admin::v1::Caller;
@@ -11,11 +12,18 @@ use super::Simulator;
 impl Simulator {
     /// Whom the rules about a server allow a tool, and whom they deny it, with what else each rule
     /// asks of a call; `None` where there is no such server.
-    pub fn callers(&self, server: &str, tool: &str) -> Option<(Vec<Caller>, Vec<Caller>)> {
+    pub fn callers(
+        &self,
+        server: &str,
+        tool: &str,
+        now: Time,
+    ) -> Option<(Vec<Caller>, Vec<Caller>)> {
         let index = self.policy.find(server)?;
         let act = Act::using(Target::Tool(tool));
         let (mut allowed, mut denied) = (Vec::new(), Vec::new());
-        for rule in self.policy.rules_of(index).filter(|rule| rule.covers(act)) {
+        let rules = self.policy.rules_of(index);
+        let rules = rules.filter(|rule| !rule.is_expired(now));
+        for rule in rules.filter(|rule| rule.covers(act)) {
             let callers = match rule.effect {
                 Effect::Allow => &mut allowed,
                 Effect::Deny => &mut denied,

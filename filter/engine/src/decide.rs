@@ -190,8 +190,8 @@ impl<'p> RulesFor<'p> {
                 among(&positions, |rule, act| rule.covers_method(act.method));
             }
             None => {
-                let _all = among(index.on_server(), |rule, act| rule.covers(act))
-                    && among(index.plain(), |rule, act| rule.covers(act));
+                let _all =
+                    among(index.on_server(), Rule::covers) && among(index.plain(), Rule::covers);
             }
         }
     }

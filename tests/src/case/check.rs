@@ -1,5 +1,7 @@
 //! Holds what a layer saw against what a case expects.
 
+use std::collections::BTreeMap;
+
 use chancery_proto::audit::v1::{self as pb, entry::Event};
 use serde_json::Value;
 
@@ -169,6 +171,12 @@ impl Differences {
         if let Some(rules) = &expected.rules {
             self.same("rules", &found.rules, rules);
         }
+        if let Some(rules) = &expected.shadow_rules {
+            self.same("shadow rules", &found.shadow_rules, rules);
+        }
+        if let Some(facts) = &expected.facts {
+            self.same("facts", &arguments_read(&found.facts), facts);
+        }
         if let Some(method) = &expected.method {
             self.same("method", &found.method, method);
         }
@@ -214,6 +222,21 @@ impl Differences {
             self.same("rpc code", &found.rpc_code, &code);
         }
     }
+}
+
+/// What rules read of the arguments, by path: provenance and value.
+fn arguments_read(facts: &[pb::Fact]) -> BTreeMap<String, String> {
+    let facts = facts.iter().filter(|fact| fact.key.starts_with('$'));
+    let said = |fact: &pb::Fact| {
+        let provenance = fact.provenance().as_str_name();
+        let provenance = provenance.trim_start_matches("PROVENANCE_").to_lowercase();
+        let altered = if fact.altered { "altered " } else { "" };
+        (
+            fact.key.clone(),
+            format!("{provenance} {altered}{}", fact.value),
+        )
+    };
+    facts.map(said).collect()
 }
 
 fn triples(findings: &[pb::Finding]) -> Vec<(String, String, u32)> {

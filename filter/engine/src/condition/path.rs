@@ -370,12 +370,11 @@ mod tests {
         fn spans_agree_with_the_library(
             document in documents(),
             steps in vec(prop_oneof![
-                Just("a"), Just(".b"), Just(".é"), Just("['a b']"), Just("[\"c\"]"), Just("['a']"),
+                Just(".a"), Just(".b"), Just(".é"), Just("['a b']"), Just("[\"c\"]"), Just("['a']"),
                 Just("[0]"), Just("[-1]"), Just("[1]"), Just("[-2]"),
             ], 0..4),
         ) {
-            let path: String = std::iter::once("$").chain(steps).collect::<String>().replace("$a", "$.a");
-            let path = path.replace("]a", "].a").replace("ba", "b.a").replace("éa", "é.a").replace("aa", "a.a");
+            let path: String = std::iter::once("$").chain(steps).collect();
             let parsed = ArgumentPath::parse(&path);
             prop_assume!(parsed.is_ok());
             let text = document.to_string();

@@ -3,6 +3,8 @@ use chancery_proto::policy::v1 as pb;
 use super::*;
 use crate::{
     id::{Digest, SnapshotVersion, Time},
+    json::Document,
+    limits::Limits,
     policy::Parts,
     server::Server,
 };
@@ -72,7 +74,11 @@ fn misses(rules: Vec<pb::Rule>, has_more_groups: bool) -> Vec<(String, String, S
         source: None,
         now: Time::default(),
     };
-    let act = Act::using(Target::Tool("create_issue"));
+    let arguments = Document::parse(br#"{"repo":"evil"}"#, 1 << 10, &Limits::DEFAULT).unwrap();
+    let act = Act {
+        given: Given::Settled(Some(arguments.root())),
+        ..Act::using(Target::Tool("create_issue"))
+    };
     let server = policy.find(SERVER).unwrap();
     policy
         .near_misses(server, &principal, &circumstances, act)
@@ -122,4 +128,81 @@ fn groups_that_a_token_leaves_out_keep_an_allow_from_applying() {
     let left_out = "user ann, groups dev, and groups that the token leaves out not group ops";
     let rows = [("allow", "subjects", left_out)];
     assert_eq!(misses(vec![allow, deny], true), expected(&rows));
+}
+
+#[test]
+fn all_that_a_rule_asks_for_is_explained() {
+    let base = || rule("r", &["dev"], &["create_issue"], &[]);
+    let condition = |test| pb::Condition {
+        argument: "$.repo".to_owned(),
+        test: Some(test),
+        ..pb::Condition::default()
+    };
+    let glob = pb::condition::Test::Glob(pb::Values {
+        values: texts(&["acme/*"]),
+    });
+    for (asks, field, said) in [
+        (
+            pb::Rule {
+                name: "organizations/o/workspaces/x/rules/r".to_owned(),
+                ..base()
+            },
+            "name",
+            "a call of workspace w not a call of workspace x",
+        ),
+        (
+            pb::Rule {
+                environments: texts(&["prod*"]),
+                ..base()
+            },
+            "environments",
+            "none not prod*",
+        ),
+        (
+            pb::Rule {
+                agents: texts(&["bot-*"]),
+                ..base()
+            },
+            "agents",
+            "none not bot-*",
+        ),
+        (
+            pb::Rule {
+                source_ranges: texts(&["10.0.0.0/8"]),
+                ..base()
+            },
+            "source_ranges",
+            "an unknown address not 10.0.0.0/8",
+        ),
+        (
+            pb::Rule {
+                expire_time: Some(prost_types::Timestamp::default()),
+                ..base()
+            },
+            "expire_time",
+            "a rule that has expired not a time to come",
+        ),
+        (
+            pb::Rule {
+                when: vec![
+                    condition(pb::condition::Test::Exists(true)),
+                    condition(glob),
+                ],
+                ..base()
+            },
+            "when[1]",
+            "`$.repo` is \"evil\" not like `acme/*`",
+        ),
+        (
+            pb::Rule {
+                mode: pb::RuleMode::Shadow.into(),
+                ..base()
+            },
+            "mode",
+            "shadow not enforce",
+        ),
+    ] {
+        let rows = [("r", field, said)];
+        assert_eq!(misses(vec![asks], false), expected(&rows));
+    }
 }

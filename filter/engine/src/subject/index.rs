@@ -95,7 +95,9 @@ impl SubjectIndex {
             (&self.teams, principal.team.as_slice()),
             (&self.clients, principal.client.as_slice()),
         ] {
-            names.iter().for_each(|name| index.find(name, &mut certain));
+            for name in names {
+                index.find(name, &mut certain);
+            }
         }
         self.workspaces.find(workspace, &mut certain);
         if let Some(agent) = &principal.agent {
