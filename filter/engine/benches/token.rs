@@ -11,7 +11,7 @@ use chancery_engine::{
     policy::{Parts, Policy},
     token::{Algorithm, IdentityProvider, Source, TokenCache, VerificationKey, read},
 };
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use serde_json::json;
 
 const ISSUER: &str = "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0";
@@ -103,5 +103,8 @@ fn tokens(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, tokens);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    tokens(&mut criterion);
+    criterion.final_summary();
+}

@@ -125,22 +125,22 @@ fn parts() -> Parts {
 /// One for each source.
 fn providers() -> Vec<IdentityProvider> {
     vec![
-            provider("tokens", ISSUER, Source::Token, &["mcp"]),
-            provider(
-                "proxy",
-                "https://proxy.test",
-                Source::Metadata { key: KEY.into() },
-                &["mcp"],
-            ),
-            provider(
-                "mesh",
-                MESH,
-                Source::Certificate {
-                    trust_domain: "mesh.test".into(),
-                },
-                &[],
-            ),
-        ]
+        provider("tokens", ISSUER, Source::Token, &["mcp"]),
+        provider(
+            "proxy",
+            "https://proxy.test",
+            Source::Metadata { key: KEY.into() },
+            &["mcp"],
+        ),
+        provider(
+            "mesh",
+            MESH,
+            Source::Certificate {
+                trust_domain: "mesh.test".into(),
+            },
+            &[],
+        ),
+    ]
 }
 
 /// A rule about nothing.
@@ -257,6 +257,7 @@ fn who(asked: &Asked<'_>) -> Result<(Principal, Box<str>), String> {
         step @ (HeadStep::Pass
         | HeadStep::Verify
         | HeadStep::AwaitKey(_)
+        | HeadStep::AwaitCredential(_)
         | HeadStep::Forward(_)) => Err(format!("{step:?}")),
     }
 }
@@ -563,6 +564,7 @@ fn nobody_finds_another_authorization_server_behind_the_gateway() {
             HeadStep::Reply(reply) => Some((reply.status, reply.body)),
             step @ (HeadStep::Verify
             | HeadStep::AwaitKey(_)
+            | HeadStep::AwaitCredential(_)
             | HeadStep::AwaitBody
             | HeadStep::Forward(_)) => panic!("{step:?}"),
         }
