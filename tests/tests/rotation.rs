@@ -38,6 +38,7 @@ async fn start(issuers: usize) -> Stack {
     let filter = Filter::Chancery(artifacts::filter().unwrap());
     let options = EnvoyOptions::new(filter, vec![upstream], control_plane.address());
     let envoy = Envoy::start(&options).await.unwrap();
+    control_plane.converged(options.instances()).await.unwrap();
     let stack = Stack {
         envoy,
         control_plane,
@@ -48,7 +49,7 @@ async fn start(issuers: usize) -> Stack {
     for issuer in 0..issuers {
         let token = stack.providers.token(issuer).await.unwrap();
         wait::until("an issuer's keys", wait::PATIENCE, async || {
-            Ok::<_, wait::TimedOut>((stack.call(&token).await != 401).then_some(()))
+            Ok::<_, wait::TimedOut>((stack.call(&token).await == 200).then_some(()))
         })
         .await
         .unwrap();

@@ -43,7 +43,6 @@ impl Taken {
         self.callbacks += 1;
         self.fuel += fuel;
         self.most_fuel = self.most_fuel.max(fuel);
-        println!("DEBUG {fuel}");
     }
 
     fn print(&self, what: &str) {
