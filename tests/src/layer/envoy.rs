@@ -133,7 +133,7 @@ impl RealEnvoy {
             let records = control_plane.records(RecordFilter::default()).await?;
             let mine: Vec<_> = records
                 .into_iter()
-                .filter(|recorded| !recorded.instance_id.is_empty())
+                .filter(|recorded| !recorded.node_id.is_empty())
                 .collect();
             Ok::<_, ControlPlaneError>((mine.len() >= seen + wanted).then_some(mine))
         })
