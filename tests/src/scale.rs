@@ -6,10 +6,13 @@ use chancery::{
 };
 use chancery_proto::{
     admin::v1 as admin,
-    policy::v1::{Effect, Endpoint, Subjects},
+    policy::v1::{Condition, Effect, Endpoint, Subjects, condition},
 };
 
 use crate::layer::Snapshot;
+
+/// What every rule asks of an argument.
+const PATTERN: &str = "^(acme|example)/[a-z0-9][a-z0-9._-]{0,99}$";
 
 const ORGANIZATION: &str = "organizations/default";
 
@@ -68,6 +71,11 @@ impl Scale {
             }),
             servers: vec![format!("server-{}", number % self.servers)],
             tools,
+            when: vec![Condition {
+                argument: "$.repo".to_owned(),
+                test: Some(condition::Test::Regex(PATTERN.to_owned())),
+                ..Condition::default()
+            }],
             ..admin::Rule::default()
         })
     }

@@ -4,6 +4,11 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use chancery_engine::{
+    limits::Limits,
+    snapshot::{Loader, Progress},
+    trust::TrustKeys,
+};
 use chancery_proto::node::v1::{self as node, connect_request::Message, connect_response};
 use chancery_tests::{
     artifacts,
@@ -38,6 +43,7 @@ impl Taken {
         self.callbacks += 1;
         self.fuel += fuel;
         self.most_fuel = self.most_fuel.max(fuel);
+        println!("DEBUG {fuel}");
     }
 
     fn print(&self, what: &str) {
@@ -84,6 +90,29 @@ fn push(wasm: &mut Wasm, snapshot: &Snapshot, held: &[Vec<u8>]) -> Taken {
         taken.measure(wasm, |wasm| wasm.wait(Duration::from_millis(1)).unwrap());
     }
     panic!("never in force");
+}
+
+/// Puts a snapshot together natively, and says how long compiling it took.
+fn load(loader: &mut Loader, snapshot: &Snapshot) -> Duration {
+    loader.offer(signing::signed(&snapshot.manifest)).unwrap();
+    for section in &snapshot.sections {
+        let digest = Sha256::digest(section);
+        loader.chunk(&digest, 0, section).unwrap();
+    }
+    let began = Instant::now();
+    let progress = loader.proceed(usize::MAX).unwrap();
+    assert!(matches!(progress, Progress::Applied(_)), "{progress:?}");
+    began.elapsed()
+}
+
+/// Prints how long it takes natively: figures for a report, no test of them.
+#[test]
+fn a_changed_rule_is_compiled_without_the_others() {
+    let mut loader = Loader::new(Limits::DEFAULT, TrustKeys::default());
+    let whole = load(&mut loader, &Scale::LARGE.snapshot(1).unwrap());
+    let changed = load(&mut loader, &Scale::LARGE.snapshot(2).unwrap());
+    println!("compile: natively {whole:?} for all, {changed:?} for one changed rule");
+    assert_eq!(loader.applied().map(|applied| applied.version), Some(2));
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::{
     principal::Principal,
     quota::Quota,
     reason::Reason,
-    rule::{Rule, RuleIndex},
+    rule::{Rule, RuleIndex, RuleIndexDraft},
     server::{Endpoint, Server, Upstream},
     subject::{Role, Subjects},
     token::{IdentityProvider, KeySet},
@@ -185,18 +185,20 @@ impl Policy {
     /// # Errors
     /// Where they contradict each other.
     pub fn new(version: SnapshotVersion, parts: Parts) -> Result<Self, PolicyError> {
-        let (mut policy, servers) = Self::without_servers(version, parts)?;
-        for server in servers {
-            policy.register(server);
+        let mut assembly = Assembly::new(version, parts);
+        loop {
+            if let Some(policy) = assembly.proceed(&mut { usize::MAX })? {
+                return Ok(policy);
+            }
         }
-        Ok(policy)
     }
 
-    /// Puts everything together but the servers, which are to be registered in this order.
-    fn without_servers(
+    /// Checks all parts against each other, and puts everything together but the rules and after
+    /// them the servers, which are to be added in their order.
+    fn begin(
         version: SnapshotVersion,
         parts: Parts,
-    ) -> Result<(Self, Vec<Server>), PolicyError> {
+    ) -> Result<(Self, Vec<Rule>, Vec<Server>), PolicyError> {
         let Parts {
             servers,
             rules,
@@ -233,18 +235,24 @@ impl Policy {
         let of_rules = rules.iter().map(|rule| (&*rule.name, &rule.subjects));
         let of_quotas = quotas.iter().map(|quota| (&*quota.name, &quota.subjects));
         check_roles(&roles_by_name, of_rules.chain(of_quotas))?;
-        let rules = by_organization(rules, &roles_by_name);
         let policy = Self {
             version,
             servers: Vec::with_capacity(servers.len()),
-            rules,
+            rules: BTreeMap::new(),
             roles: roles_by_name,
             offers,
             quotas,
             places,
             providers,
         };
-        Ok((policy, servers))
+        Ok((policy, rules, servers))
+    }
+
+    /// Makes another part of the index of an organization's rules; whether there is more to do.
+    fn index(&self, organization: &str, draft: &mut RuleIndexDraft) -> bool {
+        let is_its_own = |role: &&Role| organization_of(&role.name) == organization;
+        let roles: Vec<_> = self.roles.values().filter(is_its_own).collect();
+        draft.proceed(&roles)
     }
 
     /// Finds what is about the next server; how much it was held against.
@@ -506,22 +514,13 @@ fn by_name(roles: Vec<Role>) -> Result<BTreeMap<Box<str>, Role>, PolicyError> {
 }
 
 /// Parts the rules by organization, which has roles of its own; their order stays.
-fn by_organization(
-    rules: Vec<Rule>,
-    sets: &BTreeMap<Box<str>, Role>,
-) -> BTreeMap<Box<str>, RuleIndex> {
+fn by_organization(rules: Vec<Rule>) -> BTreeMap<Box<str>, Vec<Rule>> {
     let mut parted: BTreeMap<Box<str>, Vec<Rule>> = BTreeMap::new();
     for rule in rules {
         let organization = organization_of(&rule.name).into();
         parted.entry(organization).or_default().push(rule);
     }
-    let mut indexed = BTreeMap::new();
-    for (organization, rules) in parted {
-        let is_its_own = |role: &&Role| organization_of(&role.name) == &*organization;
-        let sets: Vec<_> = sets.values().filter(is_its_own).collect();
-        indexed.insert(organization, RuleIndex::new(rules, &sets));
-    }
-    indexed
+    parted
 }
 
 impl Registered {

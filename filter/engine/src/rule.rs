@@ -2,7 +2,7 @@
 
 mod index;
 
-pub(crate) use index::RuleIndex;
+pub(crate) use index::{RuleIndex, RuleIndexDraft};
 
 use std::net::IpAddr;
 

@@ -21,17 +21,23 @@ impl GlobIndex {
     /// Indexes the globs of each of `length` things, in their order.
     pub(crate) fn new<'g>(
         length: usize,
+        globs: impl Iterator<Item = (usize, &'g Glob)> + Clone,
+    ) -> Self {
+        let literal = |(position, glob): (usize, &'g Glob)| Some((position, glob.as_literal()?));
+        Self {
+            literals: NameIndex::new(length, globs.clone().filter_map(literal)),
+            ..Self::of_wildcards(length, globs)
+        }
+    }
+
+    /// Indexes the globs that are no literals, as the first part of an index.
+    pub(crate) fn of_wildcards<'g>(
+        length: usize,
         globs: impl IntoIterator<Item = (usize, &'g Glob)>,
     ) -> Self {
-        let (literals, others): (Vec<_>, Vec<_>) = globs
-            .into_iter()
-            .partition(|(_, glob)| glob.as_literal().is_some());
-        let literals = literals
-            .into_iter()
-            .map(|(position, glob)| (position, glob.as_str()));
-        let literals = NameIndex::new(length, literals);
         let mut positions: BTreeMap<&'g str, (&'g Glob, Positions)> = BTreeMap::new();
-        for (position, glob) in others {
+        let others = globs.into_iter();
+        for (position, glob) in others.filter(|(_, glob)| glob.as_literal().is_none()) {
             let of_glob = positions.entry(glob.as_str());
             let (_, of_glob) = of_glob.or_insert_with(|| (glob, Positions::default()));
             of_glob.push(position);
@@ -49,10 +55,22 @@ impl GlobIndex {
             }
         }
         Self {
-            literals,
+            literals: NameIndex::default(),
             by_beginning: by_beginning.into_iter().collect(),
             by_end: by_end.into_iter().collect(),
         }
+    }
+
+    /// Indexes the next of `shards`, a power of two, of the literals; whether it was the last.
+    pub(crate) fn add_literals<'g>(
+        &mut self,
+        shards: usize,
+        length: usize,
+        globs: impl IntoIterator<Item = (usize, &'g Glob)>,
+    ) -> bool {
+        let literal = |(position, glob): (usize, &'g Glob)| Some((position, glob.as_literal()?));
+        let literals = globs.into_iter().filter_map(literal);
+        self.literals.add_shard(shards, length, literals)
     }
 
     /// Adds the positions of everything that has a glob which matches `name`.

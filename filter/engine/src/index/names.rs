@@ -6,12 +6,20 @@ use siphasher::sip::SipHasher13;
 
 use super::{Bits, Positions, Posting};
 
-/// Postings by name, in the order of the names' hashes.
+/// Postings by name.
 ///
 /// A hash map with a fixed seed: what is in it comes from administrators, and looking up never
-/// takes longer than what they made equal on purpose.
+/// takes longer than what they made equal on purpose. It is made shard by shard, where all at once
+/// would take too long.
 #[derive(Debug, Default)]
 pub(crate) struct NameIndex {
+    /// By the last bits of the hash: as many as are wanted, a power of two.
+    shards: Vec<Shard>,
+}
+
+/// Postings by name, in the order of the names' hashes.
+#[derive(Debug, Default)]
+struct Shard {
     entries: Vec<Entry>,
     /// Where the entries begin whose hashes begin with these bits, and where the last ends.
     starts: Vec<u32>,
@@ -32,13 +40,56 @@ impl NameIndex {
         length: usize,
         names: impl IntoIterator<Item = (usize, &'n str)>,
     ) -> Self {
-        let names = names
-            .into_iter()
-            .map(|(position, name)| (hash(name), name, position));
-        let mut names: Vec<_> = names.collect();
+        let names: Vec<(u64, &'n str, usize)> = hashed(names).collect();
+        Self {
+            shards: vec![Shard::new(length, names)],
+        }
+    }
+
+    /// Makes the next of `shards`, a power of two, from all names; whether it was the last.
+    pub(crate) fn add_shard<'n>(
+        &mut self,
+        shards: usize,
+        length: usize,
+        names: impl IntoIterator<Item = (usize, &'n str)>,
+    ) -> bool {
+        let number = self.shards.len();
+        let is_here = |of: &(u64, &'n str, usize)| shard_of(of.0, shards) == number;
+        let names = hashed(names).filter(is_here).collect();
+        self.shards.push(Shard::new(length, names));
+        self.shards.len() >= shards
+    }
+
+    /// Adds the positions of everything that has a name.
+    pub(crate) fn find(&self, name: &str, found: &mut Bits) {
+        if self.shards.iter().all(|shard| shard.entries.is_empty()) {
+            return;
+        }
+        let hash = hash(name);
+        if let Some(shard) = self.shards.get(shard_of(hash, self.shards.len())) {
+            shard.find(hash, name, found);
+        }
+    }
+}
+
+fn hashed<'n>(
+    names: impl IntoIterator<Item = (usize, &'n str)>,
+) -> impl Iterator<Item = (u64, &'n str, usize)> {
+    names
+        .into_iter()
+        .map(|(position, name)| (hash(name), name, position))
+}
+
+fn shard_of(hash: u64, shards: usize) -> usize {
+    let last_bits = shards.saturating_sub(1);
+    usize::try_from(hash & 0xFFFF).unwrap_or(0) & last_bits
+}
+
+impl Shard {
+    fn new(length: usize, mut names: Vec<(u64, &str, usize)>) -> Self {
         names.sort_unstable();
         let same = |a: &(u64, &str, usize), b: &(u64, &str, usize)| a.1 == b.1;
-        let entry = |of_name: &[(u64, &'n str, usize)]| {
+        let entry = |of_name: &[(u64, &str, usize)]| {
             let (hash, name, _) = *of_name.first()?;
             let mut positions = Positions::default();
             for (_, _, position) in of_name {
@@ -69,12 +120,7 @@ impl NameIndex {
         }
     }
 
-    /// Adds the positions of everything that has a name.
-    pub(crate) fn find(&self, name: &str, found: &mut Bits) {
-        if self.entries.is_empty() {
-            return;
-        }
-        let hash = hash(name);
+    fn find(&self, hash: u64, name: &str, found: &mut Bits) {
         let place = hash.checked_shr(self.shift).unwrap_or(0);
         let place = usize::try_from(place).unwrap_or(usize::MAX);
         let bound = |place: usize| self.starts.get(place).map_or(0, |start| *start as usize);
@@ -103,9 +149,11 @@ mod tests {
         fn finds_what_a_search_through_all_finds(
             names in vec(vec("[a-c]{0,3}", 0..4), 0..80),
             name in "[a-c]{0,3}",
+            shards in prop::sample::select(vec![1_usize, 2, 8]),
         ) {
-            let pairs = names.iter().enumerate().flat_map(|(p, names)| names.iter().map(move |n| (p, &**n)));
-            let index = NameIndex::new(names.len(), pairs);
+            let pairs = || names.iter().enumerate().flat_map(|(p, names)| names.iter().map(move |n| (p, &**n)));
+            let mut index = NameIndex::default();
+            while !index.add_shard(shards, names.len(), pairs()) {}
             let mut found = Bits::none(names.len());
             index.find(&name, &mut found);
             prop_assert_eq!(found, Bits::of(&names, |names| names.contains(&name)));

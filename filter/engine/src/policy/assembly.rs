@@ -1,14 +1,21 @@
 //! A policy that is put together in steps, so that none holds up a worker for long.
 
-use std::vec;
+use std::{collections::btree_map, vec};
 
-use super::{Parts, Policy, PolicyError};
-use crate::{id::SnapshotVersion, server::Server};
+use super::{Parts, Policy, PolicyError, by_organization};
+use crate::{
+    id::SnapshotVersion,
+    rule::{Rule, RuleIndexDraft},
+    server::Server,
+};
 
 /// Parts that are checked against each other in one unit of work.
 const CHECKED_PARTS: usize = 4;
 
-/// Rules, offers and quotas that are held against a server in one unit of work.
+/// Rules of which one part of their index is made in one unit of work.
+const INDEXED_RULES: usize = 4;
+
+/// Offers and quotas that are held against a server in one unit of work.
 const HELD_PARTS: usize = 16;
 
 /// A policy on its way.
@@ -22,10 +29,20 @@ pub struct Assembly {
 enum Step {
     /// Nothing is put together yet.
     Parts(Parts),
-    /// Everything but these servers is.
-    Servers(Box<Policy>, vec::IntoIter<Server>),
+    /// Some rules and servers are not.
+    Rest(Box<Rest>),
     /// It was handed out, or refused.
     Over,
+}
+
+/// A policy, and what is still to come into it.
+#[derive(Debug)]
+struct Rest {
+    policy: Policy,
+    rules: btree_map::IntoIter<Box<str>, Vec<Rule>>,
+    /// The rules of an organization that are being indexed, and how many.
+    draft: Option<(Box<str>, RuleIndexDraft, usize)>,
+    servers: vec::IntoIter<Server>,
 }
 
 impl Assembly {
@@ -44,28 +61,52 @@ impl Assembly {
     /// Where the parts contradict each other.
     pub fn proceed(&mut self, units: &mut usize) -> Result<Option<Policy>, PolicyError> {
         loop {
-            let step = std::mem::replace(&mut self.step, Step::Over);
-            let (step, spent) = match step {
+            let spent = match std::mem::replace(&mut self.step, Step::Over) {
                 Step::Parts(parts) => {
-                    let spent = 1_usize.saturating_add(parts.len() / CHECKED_PARTS);
-                    let (policy, servers) = Policy::without_servers(self.version, parts)?;
-                    (Step::Servers(Box::new(policy), servers.into_iter()), spent)
+                    let spent = parts.len() / CHECKED_PARTS;
+                    let (policy, rules, servers) = Policy::begin(self.version, parts)?;
+                    self.step = Step::Rest(Box::new(Rest {
+                        policy,
+                        rules: by_organization(rules).into_iter(),
+                        draft: None,
+                        servers: servers.into_iter(),
+                    }));
+                    spent
                 }
-                Step::Servers(mut policy, mut servers) => {
-                    let Some(server) = servers.next() else {
-                        return Ok(Some(*policy));
+                Step::Rest(mut rest) => {
+                    let Some(spent) = rest.add_next() else {
+                        return Ok(Some(rest.policy));
                     };
-                    let held = policy.register(server);
-                    let spent = 1_usize.saturating_add(held / HELD_PARTS);
-                    (Step::Servers(policy, servers), spent)
+                    self.step = Step::Rest(rest);
+                    spent
                 }
                 Step::Over => return Ok(None),
             };
-            self.step = step;
-            *units = units.saturating_sub(spent);
+            *units = units.saturating_sub(spent.max(1));
             if *units == 0 {
                 return Ok(None);
             }
         }
+    }
+}
+
+impl Rest {
+    /// Adds a piece, in this many units of work. `None`: there was none left.
+    fn add_next(&mut self) -> Option<usize> {
+        if let Some((organization, mut draft, count)) = self.draft.take() {
+            if self.policy.index(&organization, &mut draft) {
+                self.draft = Some((organization, draft, count));
+            } else {
+                self.policy.rules.insert(organization, draft.finish());
+            }
+            return Some(count / INDEXED_RULES);
+        }
+        if let Some((organization, rules)) = self.rules.next() {
+            let count = rules.len();
+            self.draft = Some((organization, RuleIndexDraft::new(rules), count));
+            return Some(1);
+        }
+        let server = self.servers.next()?;
+        Some(self.policy.register(server) / HELD_PARTS)
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The rules of one organization, in the order of their names.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct RuleIndex {
     rules: Vec<Rule>,
     /// By what a rule itself says of its subjects.
@@ -36,37 +36,152 @@ pub(crate) struct RuleIndex {
     plain: Bits,
 }
 
-impl RuleIndex {
-    /// Indexes rules and the roles of their organization, each in the order of their names.
-    pub(crate) fn new(rules: Vec<Rule>, sets: &[&Role]) -> Self {
-        let subjects: Vec<_> = rules.iter().map(|rule| &rule.subjects).collect();
-        let members: Vec<_> = sets.iter().map(|role| &role.subjects).collect();
-        let is_special = |rule: &Rule| {
-            rule.mode == Mode::Shadow || rule.redaction.is_some() || rule.effect == Effect::Deny
-        };
-        let is_about_servers = |rule: &Rule| match rule.effect {
-            Effect::Allow => is_special(rule),
-            Effect::Deny => !rule.has_capabilities(),
-        };
-        Self {
-            subjects: SubjectIndex::new(&subjects),
-            in_roles: SubjectIndex::new(&members),
-            of_roles: rules_of_roles(&rules, sets),
-            servers: globs(&rules, |rule| &rule.servers),
-            environments: globs(&rules, |rule| &rule.environments),
-            in_any_environment: Bits::of(&rules, |rule| rule.environments.is_empty()),
-            by_workspace: by_workspace(&rules),
-            by_agent: by_agent(&rules),
-            tools: globs(&rules, |rule| &rule.tools),
-            prompts: globs(&rules, |rule| &rule.prompts),
-            resources: globs(&rules, |rule| &rule.resources),
-            on_anything: Bits::of(&rules, |rule| !rule.has_capabilities()),
-            on_server: Bits::of(&rules, is_about_servers),
-            plain: Bits::of(&rules, |rule| !is_special(rule)),
-            rules,
+/// A [`RuleIndex`] in the making: all of it at once would hold up a worker.
+#[derive(Debug)]
+pub(crate) struct RuleIndexDraft {
+    index: RuleIndex,
+    /// What comes next; `None`: nothing.
+    part: Option<Part>,
+}
+
+/// A part of an index, made at once.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Subjects,
+    Roles,
+    /// The globs of rules that hold wildcards.
+    Wildcards(Field),
+    /// A part of the others, of so many.
+    Literals(Field, usize),
+    Circumstances,
+    Effects,
+}
+
+/// What a rule has globs for, of which there may be very many.
+#[derive(Clone, Copy, Debug)]
+enum Field {
+    Servers,
+    Tools,
+    Prompts,
+    Resources,
+}
+
+impl Field {
+    fn of(self, rule: &Rule) -> &Vec<Glob> {
+        match self {
+            Self::Servers => &rule.servers,
+            Self::Tools => &rule.tools,
+            Self::Prompts => &rule.prompts,
+            Self::Resources => &rule.resources,
         }
     }
 
+    fn within(self, index: &mut RuleIndex) -> &mut GlobIndex {
+        match self {
+            Self::Servers => &mut index.servers,
+            Self::Tools => &mut index.tools,
+            Self::Prompts => &mut index.prompts,
+            Self::Resources => &mut index.resources,
+        }
+    }
+
+    /// What comes after it.
+    fn next(self) -> Part {
+        match self {
+            Self::Servers => Part::Circumstances,
+            Self::Tools => Part::Wildcards(Self::Prompts),
+            Self::Prompts => Part::Wildcards(Self::Resources),
+            Self::Resources => Part::Effects,
+        }
+    }
+}
+
+/// Literals that are indexed at once, as a guide.
+const LITERALS_AT_ONCE: usize = 2_048;
+
+impl RuleIndexDraft {
+    /// Begins with rules in the order of their names.
+    pub(crate) fn new(rules: Vec<Rule>) -> Self {
+        let index = RuleIndex {
+            rules,
+            ..RuleIndex::default()
+        };
+        let part = Some(Part::Subjects);
+        Self { index, part }
+    }
+
+    /// Makes another part, with the roles of the organization in the order of their names; whether
+    /// there is more to do.
+    pub(crate) fn proceed(&mut self, sets: &[&Role]) -> bool {
+        self.part = self.part.and_then(|part| self.make(part, sets));
+        self.part.is_some()
+    }
+
+    /// Makes a part and says what comes next.
+    fn make(&mut self, part: Part, sets: &[&Role]) -> Option<Part> {
+        // Out of the index, so that its other parts can be written.
+        let rules = std::mem::take(&mut self.index.rules);
+        let index = &mut self.index;
+        let next = match part {
+            Part::Subjects => {
+                let subjects: Vec<_> = rules.iter().map(|rule| &rule.subjects).collect();
+                index.subjects = SubjectIndex::new(&subjects);
+                Some(Part::Roles)
+            }
+            Part::Roles => {
+                let members: Vec<_> = sets.iter().map(|role| &role.subjects).collect();
+                index.in_roles = SubjectIndex::new(&members);
+                index.of_roles = rules_of_roles(&rules, sets);
+                Some(Part::Wildcards(Field::Servers))
+            }
+            Part::Wildcards(field) => {
+                let globs = || pairs(&rules, |rule| field.of(rule));
+                *field.within(index) = GlobIndex::of_wildcards(rules.len(), globs());
+                let literals = globs().filter(|(_, glob)| glob.as_literal().is_some());
+                let shards = literals.count().div_ceil(LITERALS_AT_ONCE);
+                Some(Part::Literals(field, shards.next_power_of_two()))
+            }
+            Part::Literals(field, shards) => {
+                let globs = pairs(&rules, |rule| field.of(rule));
+                let is_last = field.within(index).add_literals(shards, rules.len(), globs);
+                Some(if is_last { field.next() } else { part })
+            }
+            Part::Circumstances => {
+                index.environments = globs(&rules, |rule| &rule.environments);
+                index.in_any_environment = Bits::of(&rules, |rule| rule.environments.is_empty());
+                index.by_workspace = by_workspace(&rules);
+                index.by_agent = by_agent(&rules);
+                Some(Part::Wildcards(Field::Tools))
+            }
+            Part::Effects => {
+                index.on_anything = Bits::of(&rules, |rule| !rule.has_capabilities());
+                index.on_server = Bits::of(&rules, is_about_servers);
+                index.plain = Bits::of(&rules, |rule| !is_special(rule));
+                None
+            }
+        };
+        self.index.rules = rules;
+        next
+    }
+
+    /// The index, as far as it was made.
+    pub(crate) fn finish(self) -> RuleIndex {
+        self.index
+    }
+}
+
+fn is_special(rule: &Rule) -> bool {
+    rule.mode == Mode::Shadow || rule.redaction.is_some() || rule.effect == Effect::Deny
+}
+
+fn is_about_servers(rule: &Rule) -> bool {
+    match rule.effect {
+        Effect::Allow => is_special(rule),
+        Effect::Deny => !rule.has_capabilities(),
+    }
+}
+
+impl RuleIndex {
     /// All rules, in the order of their names.
     pub(crate) fn rules(&self) -> &[Rule] {
         &self.rules
@@ -145,12 +260,18 @@ impl RuleIndex {
     }
 }
 
-fn globs(rules: &[Rule], of: impl Fn(&Rule) -> &Vec<Glob>) -> GlobIndex {
-    let pairs = rules.iter().enumerate().flat_map(|(position, rule)| {
+fn pairs(
+    rules: &[Rule],
+    of: impl Fn(&Rule) -> &Vec<Glob> + Copy,
+) -> impl Iterator<Item = (usize, &Glob)> + Clone {
+    rules.iter().enumerate().flat_map(move |(position, rule)| {
         let globs = of(rule).iter();
         globs.map(move |glob| (position, glob))
-    });
-    GlobIndex::new(rules.len(), pairs)
+    })
+}
+
+fn globs(rules: &[Rule], of: impl Fn(&Rule) -> &Vec<Glob> + Copy) -> GlobIndex {
+    GlobIndex::new(rules.len(), pairs(rules, of))
 }
 
 fn by_workspace(rules: &[Rule]) -> Option<(Bits, NameIndex)> {

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Sets of principals, found by what is in them. Roles are left out: they are sets themselves.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct SubjectIndex {
     users: NameIndex,
     groups: NameIndex,
