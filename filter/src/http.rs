@@ -3,6 +3,8 @@
 //! Whatever is not decided yet is held: every callback returns `Pause` until then, because a
 //! `Continue` from any of them would release the whole request.
 
+mod opening;
+
 use std::{
     cell::RefCell,
     rc::{Rc, Weak},
@@ -13,11 +15,9 @@ use chancery_engine::{
     decide::Verdict,
     entry::{Direction, Event},
     exchange::{
-        BodyStep, Context as Judging, CredentialStep, Exchange, HeadStep, HeaderEdit, Headers,
-        Judged, RequestHead, ResponseHead, ResponseStep, Vouched,
+        BodyStep, CredentialStep, Exchange, HeaderEdit, Headers, Judged, ResponseHead, ResponseStep,
     },
     id::Time,
-    policy::Policy,
     quota,
     reason::Reason,
     refusal::Reply,
@@ -34,7 +34,6 @@ use crate::{
     host, instance,
     metric::metrics,
     shelves::SharedData,
-    signature,
 };
 
 /// An HTTP context. What it does may also be done for it, when an answer comes that it waits for.
@@ -50,14 +49,23 @@ pub(crate) struct Request {
     phase: Phase,
     /// When it came.
     begun: Time,
-    /// Whether its head is all of it.
-    ends: bool,
-    /// Whether all of its body is there.
-    is_whole: bool,
+    /// How much of it is there.
+    extent: Extent,
     /// Whether it was not held for an answer yet.
     may_wait: bool,
     /// Bytes booked with the instance.
     held_bytes: usize,
+}
+
+/// How much of a request is there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Extent {
+    /// Its head, which is all of it.
+    HeadAlone,
+    /// Its head and some of its body.
+    Part,
+    /// All, with a body.
+    Whole,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -88,8 +96,7 @@ impl Http {
                 exchange: None,
                 phase: Phase::HoldRequest,
                 begun: Time::default(),
-                ends: false,
-                is_whole: false,
+                extent: Extent::Part,
                 may_wait: true,
                 held_bytes: 0,
             })
@@ -149,96 +156,6 @@ impl Request {
         }
     }
 
-    fn judging(&self) -> Option<Judging> {
-        let config = self.config.as_ref()?;
-        instance::with(|instance| Judging {
-            policy: instance.policy(),
-            keys: instance.keys(),
-            limits: config.limits,
-            unmatched: config.unmatched,
-            decision_id: instance.next_decision_id(),
-            now: self.begun,
-            may_wait: self.may_wait,
-        })
-    }
-
-    /// Judges the head.
-    fn open(&mut self) -> Action {
-        // Without a configuration there is no context, and nothing goes on.
-        let Some(judging) = self.judging() else {
-            return Action::Pause;
-        };
-        let headers = host::request_headers();
-        let find = |name: &str| {
-            headers
-                .iter()
-                .find(|(key, _)| key == name)
-                .map_or(&[][..], |(_, value)| value)
-        };
-        let cluster = host::property(&["xds", "cluster_name"]).unwrap_or_default();
-        let metadata = [
-            "xds",
-            "route_metadata",
-            "filter_metadata",
-            "chancery",
-            "server",
-        ];
-        let route_server = host::property(&metadata);
-        let source = host::property(&["source", "address"]);
-        let policy = judging.policy.as_deref();
-        let certificate = policy.and_then(peer_certificate);
-        let metadata = policy.map(verified_claims).unwrap_or_default();
-        let head = RequestHead {
-            method: find(":method"),
-            authority: find(":authority"),
-            path: find(":path"),
-            headers: Headers::new(&headers),
-            cluster: &cluster,
-            route_server: route_server.as_deref(),
-            source: source.as_deref(),
-            vouched: Vouched {
-                certificate: certificate.as_deref(),
-                metadata: &metadata,
-            },
-            ends: self.ends,
-        };
-        let began = host::since_epoch();
-        let opened = instance::with(|instance| Exchange::open(judging, &head, &instance.tokens));
-        let Some((mut exchange, mut step)) = opened else {
-            return Action::Pause;
-        };
-        if let HeadStep::Verify = step {
-            let check = exchange.signature_check();
-            let is_valid = check.is_some_and(signature::is_valid);
-            let next = instance::with(|instance| exchange.verified(is_valid, &mut instance.tokens));
-            let Some(next) = next else {
-                return Action::Pause;
-            };
-            step = next;
-            let microseconds = host::since_epoch().saturating_sub(began).as_micros();
-            let microseconds = u64::try_from(microseconds).unwrap_or(u64::MAX);
-            host::record(metrics().token_verified_us, microseconds);
-        }
-        self.exchange = Some(exchange);
-        match step {
-            HeadStep::Reply(reply) => self.reply(&reply),
-            HeadStep::Pass => {
-                self.exchange = None;
-                self.phase = Phase::Forwarded;
-                Action::Continue
-            }
-            HeadStep::Forward(edits) => self.forward(&edits),
-            HeadStep::AwaitCredential(edits) => self.await_credential(&edits),
-            HeadStep::AwaitBody => {
-                self.phase = Phase::HoldRequest;
-                Action::Pause
-            }
-            HeadStep::AwaitKey(key) => self.await_key(key),
-            // One check is all there is; held is the safe side of being wrong.
-            HeadStep::Verify => Action::Pause,
-        }
-    }
-
     /// Holds the request for a key, where that is worth it; else it is judged without.
     fn await_key(&mut self, key: WantedKey) -> Action {
         self.may_wait = false;
@@ -286,7 +203,7 @@ impl Request {
             (Phase::AwaitCredential, Some(answer)) => self.go_on(answer),
             (_, _) => return,
         };
-        if self.phase == Phase::HoldRequest && self.is_whole {
+        if self.phase == Phase::HoldRequest && self.extent == Extent::Whole {
             action = self.judge_held();
         }
         if action == Action::Continue {
@@ -420,18 +337,20 @@ impl Request {
 impl Request {
     fn request_headers(&mut self, ends: bool) -> Action {
         self.begun = host::now();
-        self.ends = ends;
+        if ends {
+            self.extent = Extent::HeadAlone;
+        }
         self.open()
     }
 
     fn request_body(&mut self, size: usize, ends: bool) -> Action {
         match self.phase {
-            Phase::Replied => return Action::Pause,
+            Phase::Replied | Phase::AwaitCredential => return Action::Pause,
             Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => {
                 return Action::Continue;
             }
-            Phase::AwaitCredential => return Action::Pause,
-            Phase::HoldRequest | Phase::AwaitAnswer => self.is_whole = ends,
+            Phase::HoldRequest | Phase::AwaitAnswer if ends => self.extent = Extent::Whole,
+            Phase::HoldRequest | Phase::AwaitAnswer => {}
         }
         let max_bytes = self
             .config
@@ -451,7 +370,7 @@ impl Request {
         match self.phase {
             Phase::Replied | Phase::AwaitCredential => Action::Pause,
             Phase::AwaitAnswer => {
-                self.is_whole = true;
+                self.extent = Extent::Whole;
                 Action::Pause
             }
             Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => Action::Continue,
@@ -557,28 +476,6 @@ impl Request {
         }
         self.flush();
     }
-}
-
-/// The certificate by which the peer has proven to be who it is, where anyone here accepts one: the
-/// first URI in it.
-fn peer_certificate(policy: &Policy) -> Option<String> {
-    let is_mutual = policy.reads_certificates()
-        && host::property_bytes(&["connection", "mtls"]) == Some(vec![1]);
-    is_mutual.then(|| host::property(&["connection", "uri_san_peer_certificate"]))?
-}
-
-/// What Envoy's `jwt_authn` verified, as far as anyone here accepts it.
-fn verified_claims(policy: &Policy) -> Vec<(Box<str>, Vec<u8>)> {
-    let claims = |key: &Box<str>| {
-        let path = [
-            "metadata",
-            "filter_metadata",
-            "envoy.filters.http.jwt_authn",
-            key,
-        ];
-        Some((key.clone(), host::property_bytes(&path)?))
-    };
-    policy.metadata_keys().iter().filter_map(claims).collect()
 }
 
 impl HttpContext for Http {

@@ -144,7 +144,9 @@ impl Mesh {
              content-length: {length}\r\nconnection: close\r\n"
         );
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            for part in [name, ": ", value, "\r\n"] {
+                request.push_str(part);
+            }
         }
         request.push_str("\r\n");
         request.push_str(body);

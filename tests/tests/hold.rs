@@ -86,15 +86,16 @@ impl Stage {
     fn asked(&mut self) -> Vec<String> {
         self.wasm.tick().unwrap();
         let requests = self.wasm.take_requests();
-        let wanted = requests.into_iter().filter_map(|request| match request {
-            connect_request::Message::KeyRequest(KeyRequest {
+        let wanted = requests.into_iter().filter_map(|request| {
+            let connect_request::Message::KeyRequest(KeyRequest {
                 identity_provider,
                 key_id,
-            }) => {
-                assert!(identity_provider.ends_with("/identityProviders/tests"));
-                Some(key_id)
-            }
-            _ => None,
+            }) = request
+            else {
+                return None;
+            };
+            assert!(identity_provider.ends_with("/identityProviders/tests"));
+            Some(key_id)
         });
         wanted.collect()
     }

@@ -58,9 +58,11 @@ impl Stage {
 
     /// The principals of the first decisions.
     async fn principals(&self, count: usize) -> Vec<Principal> {
-        let decisions = |entry: &Event| match entry {
-            Event::Decision(decision) => Some(Decision::clone(decision)),
-            _ => None,
+        let decisions = |entry: &Event| {
+            let Event::Decision(decision) = entry else {
+                return None;
+            };
+            Some(Decision::clone(decision))
         };
         let filter = RecordFilter::default();
         let records = self
@@ -189,7 +191,7 @@ async fn a_certificate_stands_for_an_agent() {
     ];
     let socket = mesh.transport_socket().unwrap();
     let stage = Stage::start(&documents, |options| {
-        options.transport_socket = Some(socket)
+        options.transport_socket = Some(socket);
     })
     .await;
     let address = stage.envoy.address().unwrap();
@@ -244,6 +246,36 @@ async fn a_certificate_stands_for_an_agent() {
     }
 }
 
+type Seen = (u16, [Option<String>; 3], String);
+
+impl Stage {
+    /// Asks as a client looks for where to log in: the status, what the head says, and the body.
+    async fn ask(&self, method: &str, path: &str) -> Seen {
+        let url = format!("http://{}{path}", self.envoy.address().unwrap());
+        let request = reqwest::Client::new()
+            .request(method.parse().unwrap(), url)
+            .header("host", "notes.test")
+            .header("content-type", "application/json")
+            .header("mcp-protocol-version", "2026-07-28")
+            .body(if method == "POST" { CALL } else { "" });
+        let answer = request.send().await.unwrap();
+        let headers = [
+            "www-authenticate",
+            "access-control-allow-origin",
+            "cache-control",
+        ];
+        let headers = headers.map(|name| {
+            let value = answer.headers().get(name);
+            value.map(|value| value.to_str().unwrap().to_owned())
+        });
+        (
+            answer.status().as_u16(),
+            headers,
+            answer.text().await.unwrap(),
+        )
+    }
+}
+
 /// No route leads anywhere but to `/mcp`: Envoy asks its filters before it says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_find_where_to_log_in() {
@@ -256,33 +288,7 @@ async fn clients_find_where_to_log_in() {
         options.routes = vec![Route::path("/mcp", "notes")];
     });
     let stage = stage.await;
-    let client = reqwest::Client::new();
-    let ask = async |method: &str, path: &str| {
-        let url = format!("http://{}{path}", stage.envoy.address().unwrap());
-        let request = client
-            .request(method.parse().unwrap(), url)
-            .header("host", "notes.test")
-            .header("content-type", "application/json")
-            .header("mcp-protocol-version", "2026-07-28")
-            .body(if method == "POST" { CALL } else { "" });
-        let answer = request.send().await.unwrap();
-        let header = |name: &str| {
-            let value = answer.headers().get(name);
-            value.map(|value| value.to_str().unwrap().to_owned())
-        };
-        let headers = [
-            "www-authenticate",
-            "access-control-allow-origin",
-            "cache-control",
-        ];
-        let headers = headers.map(header);
-        (
-            answer.status().as_u16(),
-            headers,
-            answer.text().await.unwrap(),
-        )
-    };
-    let (status, [challenge, ..], _) = ask("POST", "/mcp").await;
+    let (status, [challenge, ..], _) = stage.ask("POST", "/mcp").await;
     let url = "https://notes.test/.well-known/oauth-protected-resource/mcp";
     assert_eq!(status, 401);
     assert_eq!(
@@ -293,7 +299,7 @@ async fn clients_find_where_to_log_in() {
         "/.well-known/oauth-protected-resource/mcp",
         "/.well-known/oauth-protected-resource",
     ] {
-        let (status, [_, origin, cache], body) = ask("GET", path).await;
+        let (status, [_, origin, cache], body) = stage.ask("GET", path).await;
         assert_eq!((status, origin.as_deref()), (200, Some("*")), "{body}");
         assert!(cache.unwrap().contains("max-age="));
         let expected = json!({
@@ -301,9 +307,9 @@ async fn clients_find_where_to_log_in() {
             "bearer_methods_supported": ["header"],
         });
         assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), expected);
-        let (status, [_, origin, _], body) = ask("OPTIONS", path).await;
+        let (status, [_, origin, _], body) = stage.ask("OPTIONS", path).await;
         assert_eq!((status, origin.as_deref(), &*body), (204, Some("*"), ""));
-        let (status, _, body) = ask("HEAD", path).await;
+        let (status, _, body) = stage.ask("HEAD", path).await;
         assert_eq!((status, &*body), (200, ""));
     }
     for (method, path) in [
@@ -312,7 +318,7 @@ async fn clients_find_where_to_log_in() {
         ("GET", "/.well-known/openid-configuration"),
         ("POST", "/register"),
     ] {
-        let (status, _, body) = ask(method, path).await;
+        let (status, _, body) = stage.ask(method, path).await;
         assert_eq!(status, 404, "{path}");
         assert!(
             body.contains("\"no_authorization_server\""),
