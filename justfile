@@ -95,6 +95,11 @@ hostile: setup build
 rotation ROTATIONS="60": setup build
     CHANCERY_ROTATIONS="$1" cargo test --locked -p chancery-tests --test rotation first_call -- --nocapture | awk '/^rotation: /{figure = $0; next} {print} END {print figure}'
 
+# Verify TOKENS new tokens in Envoy: how long each took (the last line)
+[group("measure")]
+token TOKENS="2000": setup build
+    CHANCERY_TOKENS="$1" cargo test --locked -p chancery-tests --test identity every_new_token -- --nocapture | awk '/^token: /{figure = $0; next} {print} END {print figure}'
+
 # Print what each kind of message costs the filter, in wasmtime fuel
 [group("measure")]
 budget: wasm

@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "chancery/admin/v1/apply.proto",
     "chancery/admin/v1/binding.proto",
     "chancery/admin/v1/credential.proto",
@@ -13,6 +13,7 @@ const FILES: [&str; 17] = [
     "chancery/admin/v1/offer.proto",
     "chancery/admin/v1/organization.proto",
     "chancery/admin/v1/policy_service.proto",
+    "chancery/admin/v1/proposal_service.proto",
     "chancery/admin/v1/quota.proto",
     "chancery/admin/v1/role.proto",
     "chancery/admin/v1/rule.proto",

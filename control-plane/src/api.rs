@@ -1,13 +1,17 @@
 //! gRPC shells: from a message to a call and back. What is decided is decided behind them.
 
+mod admission;
 mod apply;
 mod audit;
+pub mod authentication;
+mod change;
 mod credential;
 mod error;
 mod instance;
 mod node;
 mod page;
 mod policy;
+mod proposal;
 mod resource;
 mod snapshot;
 mod store_key;
@@ -16,9 +20,16 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
+use self::authentication::Attempts;
 use crate::{
-    credential::Broker, instances::Instances, issuer_keys::IssuerKeys, ledger::Ledger,
-    registry::Registry, secrets::Secrets,
+    access::{Member, NodePolicy},
+    credential::Broker,
+    instances::Instances,
+    issuer_keys::IssuerKeys,
+    ledger::Ledger,
+    outbox::Outbox,
+    registry::Registry,
+    secrets::Secrets,
 };
 
 /// What all services work with.
@@ -28,8 +39,16 @@ pub struct ControlPlane {
     pub registry: Arc<Registry>,
     /// The record.
     pub ledger: Arc<Ledger>,
+    /// The way of changes to the record.
+    pub outbox: Arc<Outbox>,
     /// What enforces the rules.
     pub instances: Arc<Instances>,
+    /// Who operates everything, as the configuration says.
+    pub administrators: Arc<[Member]>,
+    /// Which nodes may connect, and what they serve.
+    pub nodes: Arc<NodePolicy>,
+    /// Takes down who could not be proven.
+    pub attempts: Arc<Attempts>,
     /// Credentials for servers.
     pub broker: Arc<Broker>,
     /// What is kept sealed.

@@ -10,6 +10,7 @@ mod batch;
 mod can_i;
 mod candidate;
 mod check;
+mod config;
 mod connect;
 mod console;
 mod credentials;
@@ -30,6 +31,7 @@ mod output;
 mod path;
 mod principal;
 mod problem;
+mod proposals;
 mod render;
 mod replay;
 mod schema;
@@ -52,6 +54,7 @@ use std::{
     ffi::OsString,
     fmt::Display,
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -61,7 +64,7 @@ use clap_complete::Shell;
 
 pub use self::batch::{UnreadableDocuments, read_documents};
 use self::{
-    connect::Address,
+    connect::{Address, Login},
     console::{Console, has_colours},
     exit::{EXPLAINED, Exit, Failure},
     name::{Kind, Scope},
@@ -91,6 +94,30 @@ struct GlobalArgs {
         default_value = "http://127.0.0.1:7400"
     )]
     server: String,
+    /// Certificates of the CAs that the control plane's may come from; the system's where left out
+    #[arg(long, global = true, value_name = "FILE", env = "CHANCERY_CA")]
+    ca: Option<PathBuf>,
+    /// Your certificate, where you show one
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "CHANCERY_CERT",
+        requires = "key"
+    )]
+    cert: Option<PathBuf>,
+    /// Your certificate's private key
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "CHANCERY_KEY",
+        requires = "cert"
+    )]
+    key: Option<PathBuf>,
+    /// A file with your token, where you show one
+    #[arg(long, global = true, value_name = "FILE", env = "CHANCERY_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
     /// How results are written; `name` is for get, and table where left out
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
     output: Option<Format>,
@@ -106,6 +133,8 @@ struct GlobalArgs {
 enum Command {
     Serve(serve::ServeArgs),
     Keygen(keygen::KeygenArgs),
+    #[command(subcommand)]
+    Proposals(proposals::ProposalsCommand),
     Apply(apply::ApplyArgs),
     Diff(diff::DiffArgs),
     Get(get::GetArgs),
@@ -231,12 +260,21 @@ fn start(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> Exit {
 async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> Exit {
     let GlobalArgs {
         server,
+        ca,
+        cert,
+        key,
+        token_file,
         output,
         organization,
         workspace,
     } = cli.global;
+    let login = Login {
+        ca,
+        identity: cert.zip(key),
+        token_file,
+    };
     let context = Context {
-        address: Address::new(server, matches.value_source("server")),
+        address: Address::new(server, matches.value_source("server"), login),
         scope: Scope {
             organization,
             workspace,
@@ -257,6 +295,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::Replay(args) => replay::run(&args, &context, console).await,
         Command::Test(args) => test::run(&args, &context, console),
         Command::Nodes(args) => nodes::run(&args, &context, console).await,
+        Command::Proposals(command) => proposals::run(&command, &context, console).await,
         Command::Credentials(command) => credentials::run(&command, &context, console).await,
         Command::Snapshot(command) => snapshot::run(&command, &context, console).await,
         Command::Keys(command) => keys::run(&command, &context, console).await,

@@ -8,7 +8,7 @@ use std::{
 
 use chancery_proto::{admin::v1::Instance, node::v1 as node};
 
-use crate::{ledger::Source, registry::now};
+use crate::{access::NodeScope, ledger::Source, registry::now};
 
 /// An instance lives if it was heard of within this.
 const LIVE_FOR: Duration = Duration::from_secs(5);
@@ -25,6 +25,8 @@ struct Row {
     instance: Instance,
     heard: Instant,
     has_stream: bool,
+    /// What the node serves.
+    scope: NodeScope,
 }
 
 impl Instances {
@@ -33,7 +35,7 @@ impl Instances {
     }
 
     /// A stream began.
-    pub fn connected(&self, hello: &node::Hello) {
+    pub fn connected(&self, hello: &node::Hello, scope: NodeScope) {
         let mut features = hello.features.clone();
         features.sort();
         let instance = Instance {
@@ -52,6 +54,7 @@ impl Instances {
             instance,
             heard: Instant::now(),
             has_stream: true,
+            scope,
         };
         let mut rows = self.rows();
         rows.retain(|_, row| row.has_stream || row.heard.elapsed() < SHOWN_FOR);
@@ -77,20 +80,24 @@ impl Instances {
         }
     }
 
-    /// Every row, in the order of node and instance.
-    pub fn list(&self) -> Vec<Instance> {
+    /// Every row that is to be shown, in the order of node and instance. Whoever says so may take
+    /// from it what is not.
+    pub fn list(&self, show: impl Fn(&NodeScope, &mut Instance) -> bool) -> Vec<Instance> {
         let rows = self.rows();
-        let shown = |row: &Row| Instance {
-            live: row.has_stream && row.heard.elapsed() < LIVE_FOR,
-            ..row.instance.clone()
+        let shown = |row: &Row| {
+            let mut instance = Instance {
+                live: row.has_stream && row.heard.elapsed() < LIVE_FOR,
+                ..row.instance.clone()
+            };
+            show(&row.scope, &mut instance).then_some(instance)
         };
-        rows.values().map(shown).collect()
+        rows.values().filter_map(shown).collect()
     }
 
     /// Whether every live instance enforces a snapshot, and there is one.
     pub fn converged(&self, published: Option<(u64, u64)>) -> bool {
         let live: Vec<_> = self
-            .list()
+            .list(|_, _| true)
             .into_iter()
             .filter(|instance| instance.live)
             .collect();

@@ -69,6 +69,8 @@ pub struct Ledger {
     segments: Arc<RwLock<Vec<Segment>>>,
     /// How many records are durable.
     length: watch::Receiver<u64>,
+    /// The highest sequence of what is the control plane's own, by instance id, when it was opened.
+    own_heights: BTreeMap<Vec<u8>, u64>,
 }
 
 impl Ledger {
@@ -104,6 +106,10 @@ impl Ledger {
             writer.commit()?;
             heights.insert(own, sequence);
         }
+        let is_own = |(source, height): (&Source, &u64)| {
+            source.0.is_empty().then(|| (source.1.clone(), *height))
+        };
+        let own_heights = heights.iter().filter_map(is_own).collect();
         writer.publish(&mut segments);
         let length = segments.last().map_or(0, Segment::end);
         let segments = Arc::new(RwLock::new(segments));
@@ -127,6 +133,7 @@ impl Ledger {
             queue,
             segments,
             length,
+            own_heights,
         })
     }
 
@@ -158,16 +165,10 @@ impl Ledger {
     /// # Errors
     /// As [`Self::append`].
     pub async fn note(&self, event: entry::Event) -> Result<u64, Arc<LedgerError>> {
-        let entry = Entry {
-            schema_version: 1,
-            time: Some(now()),
-            decision_id: Vec::new(),
-            event: Some(event),
-        };
         // Its own entries have no sequence of their own: the appender counts them.
         let batch = Batch {
             source: own(),
-            entries: vec![(0, entry.encode_to_vec())],
+            entries: vec![(0, entry(event))],
         };
         self.append(batch).await
     }
@@ -191,10 +192,27 @@ impl Ledger {
         .await
     }
 
+    /// The highest sequence that the control plane's own entries under this instance id had when
+    /// the log was opened.
+    pub fn own_height(&self, instance_id: &[u8]) -> u64 {
+        self.own_heights.get(instance_id).copied().unwrap_or(0)
+    }
+
     /// How many records are durable, and every later number.
     pub fn length(&self) -> watch::Receiver<u64> {
         self.length.clone()
     }
+}
+
+/// An entry of the control plane's own, as bytes.
+pub fn entry(event: entry::Event) -> Vec<u8> {
+    Entry {
+        schema_version: 1,
+        time: Some(now()),
+        decision_id: Vec::new(),
+        event: Some(event),
+    }
+    .encode_to_vec()
 }
 
 fn own() -> Source {
@@ -209,14 +227,7 @@ fn gap(source: &Source, reason: &str, after_sequence: u64) -> Vec<u8> {
         node_id: source.0.clone(),
         instance_id: source.1.clone(),
     };
-    let event = Some(entry::Event::Gap(gap));
-    Entry {
-        schema_version: 1,
-        time: Some(now()),
-        decision_id: Vec::new(),
-        event,
-    }
-    .encode_to_vec()
+    entry(entry::Event::Gap(gap))
 }
 
 fn record(source: &Source, sequence: u64, entry: Vec<u8>) -> Record {

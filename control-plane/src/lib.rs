@@ -4,14 +4,17 @@
 //! both in step through `store`; `ledger` keeps the record; `api` are thin shells over these.
 //! The filter is not known here: both sides meet in the engine and the wire contracts.
 
+pub mod access;
 pub mod api;
 pub mod cli;
+pub mod config;
 pub mod credential;
 pub mod egress;
 pub mod instances;
 pub mod issuer_keys;
 pub mod ledger;
 pub mod lint;
+pub mod outbox;
 pub mod registry;
 pub mod resource;
 pub mod sealing;
@@ -21,3 +24,4 @@ pub mod signing;
 pub mod simulate;
 pub mod snapshot;
 pub mod store;
+pub mod tls;

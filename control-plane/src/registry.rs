@@ -1,11 +1,14 @@
 //! The resources: checked, stored and published as one.
 
+mod by;
 pub mod candidate;
 mod credential;
 mod history;
 mod keys;
+pub mod proposal;
 mod reference;
 mod secret;
+mod tailored;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,18 +17,26 @@ use std::{
 };
 
 use chancery_engine::wire::Invalid;
-use chancery_proto::{admin::v1::Warning, node::v1::SealingKeys};
+use chancery_proto::{
+    admin::v1::{Binding, Proposal, Warning},
+    node::v1::SealingKeys,
+};
 use tokio::sync::{broadcast, watch};
 
-pub use self::credential::Expiry;
-pub use self::history::{Difference, RolledBack};
+use self::tailored::Tailored;
+pub use self::{
+    by::By,
+    credential::Expiry,
+    history::{Difference, RolledBack},
+};
 use crate::{
+    access::{NodeScope, Place},
     lint,
     resource::{Kind, Resource, invalid},
     sealing::{self, SealingError},
     secrets::{Secrets, SecretsError},
     signing::Signer,
-    snapshot::{self, BuildError, Features, KeySets, Snapshot},
+    snapshot::{self, BuildError, KeySets, Snapshot},
     store::{IssuerKeySet, Publication, Store, StoreError, Transaction},
 };
 
@@ -80,6 +91,9 @@ pub struct Changed {
     pub snapshot: Option<Arc<Snapshot>>,
     /// What is not wrong but hardly meant.
     pub warnings: Vec<Warning>,
+    /// The proposal that it came to, where a second person has to publish it. Nothing is changed
+    /// then.
+    pub proposal: Option<Proposal>,
 }
 
 /// What is done about rules that name what is not there.
@@ -144,6 +158,12 @@ pub enum RegistryError {
         /// What is wrong, resource by resource.
         problems: String,
     },
+    /// Only somebody else than who wishes it may publish it.
+    #[error("what changes in `{organization}` is published by a second person")]
+    SecondPerson {
+        /// The organization's name.
+        organization: String,
+    },
     /// The resources are right one by one and wrong together.
     #[error("no snapshot can be made of this: {0}")]
     Build(#[from] BuildError),
@@ -177,6 +197,10 @@ pub struct Registry {
     /// By identity provider. Locked after the resources, where both are.
     issuer_keys: Mutex<BTreeMap<String, IssuerKeySet>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
+    /// The newest snapshot as nodes get it that do not get all of it.
+    tailored: Mutex<Tailored>,
+    /// Proposals are decided about one after another.
+    deciding: Mutex<()>,
     expiries: broadcast::Sender<Expiry>,
 }
 
@@ -205,6 +229,8 @@ impl Registry {
             resources: Mutex::new(Arc::new(keyed)),
             issuer_keys,
             published: watch::Sender::new(published),
+            tailored: Mutex::default(),
+            deciding: Mutex::new(()),
             expiries: credential::expiries(),
         };
         registry.renew()?;
@@ -237,35 +263,41 @@ impl Registry {
         })
     }
 
-    /// The newest snapshot as filters with these features get it.
-    ///
-    /// # Errors
-    /// Where it cannot be made.
-    pub fn snapshot_for(&self, features: Features<'_>) -> Result<Option<Snapshot>, RegistryError> {
-        let Some(newest) = self.published.borrow().clone() else {
-            return Ok(None);
-        };
-        let current = self.current();
-        let key_sets = self.key_sets_of(&current);
-        let resources: Vec<_> = current.values().cloned().collect();
-        let version = (newest.epoch, newest.version);
-        let snapshot = snapshot::build(&resources, &key_sets, version, now(), features)?;
-        Ok(Some(snapshot.signed(&self.signer)))
-    }
-
-    /// The sealing keys of every organization that has a server. Blocks on the store.
+    /// The sealing keys of every organization of a scope that has a server. Blocks on the store.
     ///
     /// # Errors
     /// Where they can be neither read nor made.
-    pub fn sealing_keys(&self) -> Result<Vec<SealingKeys>, SealingError> {
+    pub fn sealing_keys(&self, scope: &NodeScope) -> Result<Vec<SealingKeys>, SealingError> {
         let resources = self.current();
         let servers = resources.values().filter(|r| r.kind() == Kind::Server);
-        let organizations: BTreeSet<_> = servers.map(Resource::organization).collect();
+        let organizations: BTreeSet<_> = servers
+            .map(Resource::organization)
+            .filter(|organization| scope.covers(organization))
+            .collect();
         let now_seconds = now().seconds.unsigned_abs();
         organizations
             .into_iter()
             .map(|organization| sealing::keys(&self.secrets, organization, now_seconds))
             .collect()
+    }
+
+    /// Every binding of an administrator to roles.
+    pub fn bindings(&self) -> Vec<Binding> {
+        let resources = self.current();
+        let mut bindings = Vec::new();
+        for resource in resources.values() {
+            if let Resource::Binding(binding) = resource {
+                bindings.push(binding.clone());
+            }
+        }
+        bindings
+    }
+
+    /// The ids of all organizations that have a resource.
+    pub fn organizations(&self) -> BTreeSet<String> {
+        let resources = self.current();
+        let places = resources.values().filter_map(|r| Place::of(r.name()));
+        places.map(|place| place.organization.to_owned()).collect()
     }
 
     /// A snapshot that was published by this store. Blocks on the store.
@@ -287,17 +319,18 @@ impl Registry {
         Arc::clone(&self.lock())
     }
 
-    /// Makes all changes and publishes one snapshot, or changes nothing. Blocks on the store.
+    /// Makes all changes and publishes one snapshot, or changes nothing. What is changed, and by
+    /// whom, is left in the store's outbox with it. Blocks on the store.
     ///
     /// # Errors
     /// Where any of it is not possible.
     pub fn change(
         &self,
         wishes: Vec<Wish>,
-        doing: Doing<'_>,
+        by: &By,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
-        self.change_by(|_| Ok(wishes), DeadRules::Refused, doing, validate_only)
+        self.change_by(|_| Ok(wishes), DeadRules::Refused, by, validate_only)
     }
 
     /// Makes the changes that follow from what is stored.
@@ -305,7 +338,7 @@ impl Registry {
         &self,
         wishes: impl FnOnce(&Resources) -> Result<Vec<Wish>, RegistryError>,
         dead_rules: DeadRules,
-        doing: Doing<'_>,
+        by: &By,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
         // Held to the end: changes are made one after another.
@@ -330,6 +363,7 @@ impl Registry {
             done,
             snapshot: newest,
             warnings,
+            proposal: None,
         };
         if !has_changed {
             return Ok(changed);
@@ -338,9 +372,16 @@ impl Registry {
         if validate_only {
             return Ok(changed);
         }
+        if by.approves.is_none()
+            && let Some(organization) = second_person(&resources, &names)
+        {
+            return Err(RegistryError::SecondPerson { organization });
+        }
         let mut transaction = Transaction {
             secrets: sealed.iter().collect(),
-            publication: Some(Publication::new(&snapshot, doing)),
+            publication: Some(Publication::new(&snapshot, by.doing())),
+            proposal: by.approves.as_ref(),
+            entries: by.entries(&resources, &names, &changed.done),
             ..Transaction::default()
         };
         for (done, (kind, name)) in changed.done.iter().zip(&names) {
@@ -427,6 +468,11 @@ impl Wish {
         }
     }
 
+    /// The kind of what it is about.
+    pub fn kind(&self) -> Kind {
+        self.key().0
+    }
+
     fn key(&self) -> (Kind, String) {
         match self {
             Self::Apply(resource) | Self::Create(resource) | Self::Update(resource) => {
@@ -439,6 +485,22 @@ impl Wish {
             } => (*kind, name.clone()),
         }
     }
+}
+
+/// An organization of these resources whose changes need a second person. It is asked as it was, so
+/// that it cannot be turned off with the change that it would have been in the way of. A credential
+/// may have a secret, which no proposal keeps: it is its operator's to change.
+fn second_person(stored: &Resources, changed: &[(Kind, String)]) -> Option<String> {
+    let wants = |(kind, name): &(Kind, String)| {
+        let place = Place::of(name).filter(|_| *kind != Kind::Credential)?;
+        let name = format!("organizations/{}", place.organization);
+        let stored = stored.get(&(Kind::Organization, name.clone()));
+        let Some(Resource::Organization(organization)) = stored else {
+            return None;
+        };
+        organization.second_person.then_some(name)
+    };
+    changed.iter().find_map(wants)
 }
 
 fn refuse_repeats(names: &[(Kind, String)]) -> Result<(), RegistryError> {

@@ -112,6 +112,14 @@ macro_rules! resources {
                 }
             }
 
+            /// As any one resource is written on the wire.
+            pub fn into_message(self) -> admin::Resource {
+                let kind = match self {
+                    $(Self::$kind(message) => AnyKind::$kind(message),)+
+                };
+                admin::Resource { kind: Some(kind) }
+            }
+
             /// As bytes for the store.
             pub fn encode(&self) -> Vec<u8> {
                 match self {

@@ -1,47 +1,43 @@
 //! `chancery serve`: the control plane as a process.
 
+mod door;
+
 use std::{
     fs::{self, File, TryLockError},
-    io::{self, Write as _},
+    io,
     net::SocketAddr,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
-use axum::{Json, Router, routing::get};
-use chancery_proto::{
-    DESCRIPTORS,
-    admin::v1::{
-        apply_service_server::ApplyServiceServer, binding_service_server::BindingServiceServer,
-        credential_service_server::CredentialServiceServer,
-        identity_provider_service_server::IdentityProviderServiceServer,
-        instance_service_server::InstanceServiceServer, offer_service_server::OfferServiceServer,
-        organization_service_server::OrganizationServiceServer,
-        policy_service_server::PolicyServiceServer, quota_service_server::QuotaServiceServer,
-        role_service_server::RoleServiceServer, rule_service_server::RuleServiceServer,
-        server_service_server::ServerServiceServer, snapshot_service_server::SnapshotServiceServer,
-        store_key_service_server::StoreKeyServiceServer,
-    },
-    audit::v1::audit_service_server::AuditServiceServer,
-    node::v1::node_service_server::NodeServiceServer,
-};
+use axum::{Json, Router, middleware::from_fn_with_state, routing::get};
+use chancery_proto::node::v1::node_service_server::NodeServiceServer;
 use ipnet::IpNet;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::watch,
+    task::JoinSet,
 };
-use tonic::service::{Routes, RoutesBuilder};
+use tonic::service::Routes;
 
+use self::door::{Door, House};
 use crate::{
-    api::ControlPlane,
+    access::authenticator::TokenKeysError,
+    api::{
+        ControlPlane,
+        authentication::{Attempts, Doorkeeper, authenticate},
+    },
+    config::Config,
     credential::Broker,
     egress::{Egress, EgressError},
     instances::Instances,
     issuer_keys::IssuerKeys,
     ledger::{Ledger, LedgerError},
+    outbox::Outbox,
     registry::{Registry, RegistryError, now},
     secrets::{
         Secrets, SecretsError,
@@ -50,6 +46,7 @@ use crate::{
     },
     signing::{Signer, SigningError, SigningKey},
     store::{Store, StoreError},
+    tls::{Peer, Tls, TlsError, TlsListener},
 };
 
 /// How the control plane is run.
@@ -59,27 +56,32 @@ pub struct ServeOptions {
     pub data_dir: PathBuf,
     /// The file with the store keys. `None`: one in the data folder, in development only.
     pub store_key: Option<PathBuf>,
-    /// Where it listens; port 0 for any.
-    pub listen: SocketAddr,
     /// Files with the keys that sign snapshots. None: in development, one in the data folder.
     pub signing_keys: Vec<PathBuf>,
     /// The `iss` of assertions of principals.
     pub assertion_issuer: String,
     /// Networks that issuers may be in beside the public internet.
     pub allowed_networks: Vec<IpNet>,
-    /// Without authentication, on loopback only.
-    pub insecure_development: bool,
+    /// For whom.
+    pub mode: Mode,
+}
+
+/// For whom a control plane runs.
+#[derive(Clone, Debug)]
+pub enum Mode {
+    /// For whoever is on this machine, on one port for everything.
+    InsecureDevelopment {
+        /// Where it listens, on loopback; port 0 for any.
+        listen: SocketAddr,
+    },
+    /// For those whom a configuration lets in.
+    Configured(Box<Config>),
 }
 
 /// Why it does not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// Callers cannot be authenticated yet.
-    #[error(
-        "callers are not authenticated yet: run with `--insecure-development`, on loopback, and nowhere else"
-    )]
-    NoAuthentication,
     /// Development mode is for this machine alone.
     #[error(
         "`--insecure-development` listens on loopback only, not on {listen}: use 127.0.0.1 or [::1]"
@@ -135,6 +137,12 @@ pub enum ServeError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A listener's certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The keys of administrators' tokens.
+    #[error(transparent)]
+    TokenKeys(#[from] TokenKeysError),
     /// Reflection.
     #[error("server reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -146,117 +154,105 @@ const DRAIN_FOR: Duration = Duration::from_secs(5);
 /// How often store keys that were rotated are looked at.
 const REWRAPPED_EVERY: Duration = Duration::from_hours(1);
 
-const WARNING: &str = "\
-******************************************************************************
-*  INSECURE DEVELOPMENT MODE: anyone on this machine may change every rule,  *
-*  read the whole record, and pose as any node. Never use this in production. *
-******************************************************************************";
+/// How often files are looked at for changes.
+const RELOAD_EVERY: Duration = Duration::from_secs(10);
+
+/// How often attempts that were only counted are recorded.
+const SETTLE_EVERY: Duration = Duration::from_mins(1);
 
 /// Runs until it is told to stop.
 ///
 /// # Errors
-/// Where it cannot start, or the listener fails.
+/// Where it cannot start, or a listener fails.
 pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let ServeOptions {
         data_dir,
         store_key,
-        listen,
         signing_keys,
         assertion_issuer,
         allowed_networks,
-        insecure_development,
+        mode,
     } = options;
-    if !insecure_development {
-        return Err(ServeError::NoAuthentication);
-    }
-    if !listen.ip().is_loopback() {
-        return Err(ServeError::NotLoopback { listen });
-    }
-    let io = |what: String| move |error| ServeError::Io { what, error };
-    writeln!(io::stderr(), "{WARNING}").map_err(io("standard error".to_owned()))?;
+    let is_development = matches!(mode, Mode::InsecureDevelopment { .. });
+    // What is wrong with the configuration is found before the folder is touched.
+    let house = House::build(mode)?;
     let _lock = lock(&data_dir)?;
-    let signer = signer(&signing_keys, insecure_development.then_some(&*data_dir))?;
+    let signer = signer(&signing_keys, is_development.then_some(&*data_dir))?;
     let (drain, draining) = watch::channel(false);
-    let keys = store_keys(store_key.as_deref(), insecure_development, &data_dir)?;
-    let egress = Egress::new(insecure_development, allowed_networks)?;
+    let keys = store_keys(store_key.as_deref(), is_development, &data_dir)?;
+    let egress = Egress::new(is_development, allowed_networks)?;
     let asked = (egress, assertion_issuer);
-    let control_plane = open(&data_dir, keys, signer, asked, draining)?;
-    let broker = Arc::clone(&control_plane.broker);
+    let control_plane = open(&data_dir, (keys, signer), asked, &house, draining.clone())?;
     tokio::spawn(rewrap(control_plane.clone()));
     let (health, health_service) = tonic_health::server::health_reporter();
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(DESCRIPTORS)
-        .build_v1()?;
     health
         .set_serving::<NodeServiceServer<ControlPlane>>()
         .await;
-    let mut routes = Routes::builder();
-    routes.add_service(health_service).add_service(reflection);
-    add_services(&mut routes, &control_plane);
-    let app = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/.well-known/jwks.json", get(|| jwk_set(broker)))
-        .merge(routes.routes().prepare().into_axum_router());
-
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(io(format!("listening on {listen}")))?;
-    let address = listener
-        .local_addr()
-        .map_err(io(format!("listening on {listen}")))?;
-    let mut stdout = io::stdout();
-    writeln!(stdout, "chancery: listening on {address}")
-        .and_then(|()| stdout.flush())
-        .map_err(io("standard output".to_owned()))?;
-    let stopped = async move {
+    let mut serving = JoinSet::new();
+    for door in &house.doors {
+        let mut routes = Routes::builder();
+        routes.add_service(health_service.clone());
+        door.add_services(&mut routes, &control_plane)?;
+        let doorkeeper = Doorkeeper {
+            authenticator: Arc::clone(&door.authenticator),
+            attempts: Arc::clone(&control_plane.attempts),
+        };
+        let broker = Arc::clone(&control_plane.broker);
+        let app = Router::new()
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/.well-known/jwks.json", get(|| jwk_set(broker)))
+            .merge(routes.routes().prepare().into_axum_router())
+            .layer(from_fn_with_state(doorkeeper, authenticate));
+        let listener = door.bind().await?;
+        serving.spawn(serve(listener, door.tls.clone(), app, draining.clone()));
+    }
+    tokio::spawn(keep(house.doors, control_plane, draining));
+    tokio::spawn(async move {
         until_told_to_stop().await;
         tracing::info!("draining");
         health
             .set_not_serving::<NodeServiceServer<ControlPlane>>()
             .await;
         drain.send_replace(true);
-    };
-    serve(listener, app, stopped)
-        .await
-        .map_err(io(format!("serving on {address}")))
+    });
+    while let Some(served) = serving.join_next().await {
+        let served = served.map_err(io::Error::other).and_then(|served| served);
+        served.map_err(io_error("serving"))?;
+    }
+    Ok(())
 }
 
-/// Everything that is called over gRPC.
-fn add_services(routes: &mut RoutesBuilder, control_plane: &ControlPlane) {
-    routes
-        .add_service(NodeServiceServer::new(control_plane.clone()))
-        .add_service(ServerServiceServer::new(control_plane.clone()))
-        .add_service(RuleServiceServer::new(control_plane.clone()))
-        .add_service(IdentityProviderServiceServer::new(control_plane.clone()))
-        .add_service(RoleServiceServer::new(control_plane.clone()))
-        .add_service(OfferServiceServer::new(control_plane.clone()))
-        .add_service(QuotaServiceServer::new(control_plane.clone()))
-        .add_service(CredentialServiceServer::new(control_plane.clone()))
-        .add_service(BindingServiceServer::new(control_plane.clone()))
-        .add_service(OrganizationServiceServer::new(control_plane.clone()))
-        .add_service(ApplyServiceServer::new(control_plane.clone()))
-        .add_service(PolicyServiceServer::new(control_plane.clone()))
-        .add_service(InstanceServiceServer::new(control_plane.clone()))
-        .add_service(SnapshotServiceServer::new(control_plane.clone()))
-        .add_service(StoreKeyServiceServer::new(control_plane.clone()))
-        .add_service(AuditServiceServer::new(control_plane.clone()));
+fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> ServeError {
+    let what = what.into();
+    move |error| ServeError::Io { what, error }
 }
 
 /// Serves until told to stop, and then for as long as streams may take to end.
 async fn serve(
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     app: Router,
-    stopped: impl Future<Output = ()> + Send + 'static,
+    draining: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let (stop, mut is_stopping) = watch::channel(false);
-    let stopped = async move {
-        stopped.await;
-        stop.send_replace(true);
+    let app = app.into_make_service_with_connect_info::<Peer>();
+    let stopped = until(draining.clone());
+    let serving = async {
+        match tls {
+            Some(tls) => {
+                let listener = TlsListener::new(listener, tls)?;
+                axum::serve(listener, app)
+                    .with_graceful_shutdown(stopped)
+                    .await
+            }
+            None => {
+                axum::serve(listener, app)
+                    .with_graceful_shutdown(stopped)
+                    .await
+            }
+        }
     };
-    let serving = axum::serve(listener, app).with_graceful_shutdown(stopped);
-    let deadline = async move {
-        // A sender that is gone has stopped already.
-        drop(is_stopping.wait_for(|stopping| *stopping).await);
+    let deadline = async {
+        until(draining).await;
         tokio::time::sleep(DRAIN_FOR).await;
     };
     tokio::select! {
@@ -265,17 +261,52 @@ async fn serve(
     }
 }
 
+async fn until(mut flag: watch::Receiver<bool>) {
+    // Whoever could raise it being gone is as good as raised.
+    drop(flag.wait_for(|raised| *raised).await);
+}
+
+/// What is done at once, and then now and then: files that changed are read again; attempts that
+/// were only counted, and changes that a crash kept from the record, are recorded.
+async fn keep(doors: Vec<Door>, control_plane: ControlPlane, draining: watch::Receiver<bool>) {
+    let mut hangups = signal(SignalKind::hangup()).ok();
+    let mut look = tokio::time::interval(RELOAD_EVERY);
+    let mut settle = tokio::time::interval(SETTLE_EVERY);
+    let mut stopped = pin!(until(draining));
+    loop {
+        let hangup = async {
+            match &mut hangups {
+                Some(hangups) => hangups.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = look.tick() => doors.iter().for_each(Door::reload),
+            _ = hangup => doors.iter().for_each(Door::reload),
+            _ = settle.tick() => {
+                control_plane.attempts.settle().await;
+                if let Err(error) = control_plane.outbox.drain().await {
+                    tracing::error!(%error, "changes wait in the store to be recorded");
+                }
+            }
+            () = &mut stopped => return,
+        }
+    }
+}
+
 /// Opens everything in the data folder. The log ends, flushed, with the last that holds it.
 fn open(
     data_dir: &Path,
-    keys: Arc<dyn KeyService>,
-    signer: Signer,
+    (keys, signer): (Arc<dyn KeyService>, Signer),
     (egress, assertion_issuer): (Egress, String),
+    house: &House,
     draining: watch::Receiver<bool>,
 ) -> Result<ControlPlane, ServeError> {
     let store = Store::open(&data_dir.join("store.sqlite"), now().seconds.unsigned_abs())?;
     let store = Arc::new(store);
     let secrets = Secrets::open(Arc::clone(&store), keys)?;
+    let ledger = Arc::new(Ledger::open(&data_dir.join("ledger"))?);
+    let outbox = Outbox::open(Arc::clone(&store), Arc::clone(&ledger))?;
     let registry = Arc::new(Registry::open(store, secrets.clone(), signer)?);
     let broker = Broker::new(Arc::clone(&registry), egress.clone(), assertion_issuer);
     Ok(ControlPlane {
@@ -283,9 +314,13 @@ fn open(
         broker: Arc::new(broker),
         registry,
         secrets,
+        outbox: Arc::new(outbox),
         rewrap: Arc::default(),
-        ledger: Arc::new(Ledger::open(&data_dir.join("ledger"))?),
+        attempts: Arc::new(Attempts::new(Arc::clone(&ledger))),
+        ledger,
         instances: Arc::new(Instances::default()),
+        administrators: house.administrators.as_slice().into(),
+        nodes: Arc::new(house.nodes.clone()),
         draining,
     })
 }

@@ -2,6 +2,8 @@
 
 mod history;
 mod key_sets;
+mod outbox;
+mod proposal;
 
 use std::{
     collections::BTreeMap,
@@ -9,6 +11,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use chancery_proto::admin::v1::Proposal;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 pub use self::{
@@ -23,7 +26,7 @@ use crate::{
 
 /// What makes each version of the schema of the one before. The version, kept in `user_version`, is
 /// how many of them were run.
-const SCHEMA: [&str; 5] = [
+const SCHEMA: [&str; 7] = [
     "
 CREATE TABLE store (epoch INTEGER NOT NULL) STRICT;
 CREATE TABLE resources (
@@ -69,6 +72,8 @@ CREATE INDEX secrets_by_key ON secrets (key_id);
 ",
     history::TABLES,
     key_sets::TABLES,
+    outbox::TABLES,
+    proposal::TABLES,
 ];
 
 /// Why the store did not do what it was asked.
@@ -110,6 +115,10 @@ pub struct Transaction<'t> {
     pub publication: Option<Publication<'t>>,
     /// An issuer's keys, in the place of those before.
     pub key_set: Option<&'t IssuerKeySet>,
+    /// A proposal as it is from now on.
+    pub proposal: Option<&'t Proposal>,
+    /// Entries for the record, which say what was changed and by whom.
+    pub entries: Vec<Vec<u8>>,
 }
 
 /// The store.
@@ -274,6 +283,12 @@ impl Store {
         }
         if let Some(set) = change.key_set {
             key_sets::put(&transaction, set)?;
+        }
+        if let Some(proposal) = change.proposal {
+            proposal::put(&transaction, proposal)?;
+        }
+        for entry in &change.entries {
+            transaction.execute("INSERT INTO outbox (entry) VALUES (?1)", [entry])?;
         }
         transaction.commit()?;
         Ok(())

@@ -345,7 +345,7 @@ spec:
         assert_eq!(done.code, 2);
         assert!(
             done.err
-                .contains("(from CHANCERY_SERVER): expected http://HOST:PORT")
+                .contains("(from CHANCERY_SERVER): expected https://HOST:PORT")
         );
     }
 

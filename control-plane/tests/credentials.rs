@@ -25,7 +25,7 @@ use base64::{
 use chancery::{
     credential::Broker,
     egress::Egress,
-    registry::{Doing, Done, Registry, Wish, now},
+    registry::{By, Done, Registry, Wish, now},
     resource::{Kind, Resource},
     secrets::{Secrets, key_file::KeyFile},
     signing::{Signer, SigningKey},
@@ -42,10 +42,13 @@ use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use serde_json::{Value, json};
 
 const SERVER: &str = "organizations/o/workspaces/w/servers/s";
-const DOING: Doing<'_> = Doing {
-    author: "tests",
-    cause: "a test",
-};
+fn by() -> By {
+    By {
+        author: "tests".to_owned(),
+        method: "ApplyResources",
+        ..By::default()
+    }
+}
 const NAME: &str = "organizations/o/credentials/c";
 
 /// What the token endpoint was asked, and what it says.
@@ -131,7 +134,7 @@ impl Stage {
     fn apply(&self, resource: Resource) -> Done {
         let changed = self
             .registry
-            .change(vec![Wish::Apply(resource)], DOING, false);
+            .change(vec![Wish::Apply(resource)], &by(), false);
         changed.unwrap().done.remove(0)
     }
 
@@ -169,7 +172,9 @@ impl Stage {
 
     fn rotate(&self, secret: Option<&str>, overlap_seconds: u64) {
         let secret = secret.map(Secret::new);
-        let rotated = self.registry.rotate(NAME, secret, ("", overlap_seconds));
+        let rotated = self
+            .registry
+            .rotate(NAME, secret, ("", overlap_seconds), &by());
         assert!(rotated.unwrap().rotate_time.is_some());
     }
 
@@ -428,9 +433,9 @@ async fn a_server_without_a_credential_has_none_nor_one_whose_credential_is_gone
         name: NAME.to_owned(),
         etag: String::new(),
     };
-    stage.registry.change(vec![wish], DOING, false).unwrap();
+    stage.registry.change(vec![wish], &by(), false).unwrap();
     assert_eq!(stage.ask("", &[]).await.error, "no_credential");
-    let unknown = stage.registry.rotate(NAME, None, ("", 0));
+    let unknown = stage.registry.rotate(NAME, None, ("", 0), &by());
     assert!(unknown.is_err());
 }
 

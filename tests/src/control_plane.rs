@@ -1,5 +1,7 @@
 //! The real control plane: `chancery serve` as a process, and its command line.
 
+mod secured;
+
 use std::{
     env, fs, io,
     net::SocketAddr,
@@ -23,8 +25,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
+pub use secured::{AUDIENCE, ROOT, Secured};
+
 use crate::{
     artifacts::{self, Missing},
+    identity::IdentityError,
+    pki::PkiError,
     process::{Process, ProcessError},
     signing,
     wait::{self, TimedOut},
@@ -54,6 +60,12 @@ pub enum ControlPlaneError {
     /// What it announced is no address.
     #[error("the control plane announced `{0}`, which is no address")]
     Address(String),
+    /// Certificates.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// Who issues its administrators' tokens.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// Its command line refused.
     #[error("`chancery {command}` ended with {status}:\n{message}")]
     Command {

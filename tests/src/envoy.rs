@@ -21,6 +21,7 @@ pub use config::ConfigError;
 
 use crate::{
     artifacts::{self, Missing},
+    pki::Identity,
     process::{Process, ProcessError},
 };
 
@@ -139,6 +140,17 @@ pub struct Listener {
     pub routes: Vec<Route>,
 }
 
+/// What `envoy/control-plane-tls.yaml` has in other places.
+#[derive(Clone, Debug)]
+pub struct ControlPlaneTls {
+    /// Who signed the control plane's certificate.
+    pub ca: PathBuf,
+    /// A DNS name of that certificate.
+    pub name: String,
+    /// This Envoy's certificate.
+    pub identity: Identity,
+}
+
 /// What differs from the shipped configuration.
 #[derive(Clone, Debug)]
 pub struct EnvoyOptions {
@@ -152,6 +164,8 @@ pub struct EnvoyOptions {
     pub listeners: Vec<Listener>,
     /// Where the control plane listens.
     pub control_plane: SocketAddr,
+    /// How the control plane is to be known, and this Envoy to it. Absent: without TLS.
+    pub control_plane_tls: Option<ControlPlaneTls>,
     /// The node's id.
     pub node_id: String,
     /// Members of the plugin configuration to add or replace.
@@ -175,6 +189,7 @@ impl EnvoyOptions {
             routes: Vec::new(),
             listeners: Vec::new(),
             control_plane,
+            control_plane_tls: None,
             node_id: "envoy-1".to_owned(),
             plugin: json!({}),
             concurrency: 1,

@@ -2,7 +2,7 @@
 //!
 //! - [`wasm_host`]: the filter in wasmtime, without Envoy.
 //! - [`envoy`], [`control_plane`], [`mcp_server`], [`client`], [`identity`],
-//!   [`openid`], [`signing`]: the real parts.
+//!   [`openid`], [`signing`], [`pki`]: the real parts.
 //! - [`case`], [`fixture`], [`layer`]: the case table, its policy and the layers that run it.
 //! - [`oauth`]: an authorization server for what the gateway itself needs.
 //! - [`scale`]: an organization that has grown.
@@ -28,7 +28,9 @@ pub mod mcp_server;
 pub mod mesh;
 pub mod oauth;
 pub mod openid;
+pub mod pki;
 pub mod process;
+pub mod rpc;
 pub mod scale;
 pub mod signing;
 pub mod suite;

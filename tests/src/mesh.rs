@@ -4,8 +4,8 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, SanType, string::Ia5String,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, string::Ia5String,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use serde_json::{Value, json};
@@ -71,6 +71,11 @@ impl Mesh {
     fn issue(&self, name: SanType) -> Result<Workload, MeshError> {
         let mut params = CertificateParams::default();
         params.subject_alt_names = vec![name];
+        // A certificate whose subject is its issuer's counts as signed by itself.
+        params.distinguished_name = DistinguishedName::new();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "workload");
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ClientAuth,
             ExtendedKeyUsagePurpose::ServerAuth,
@@ -145,13 +150,12 @@ impl Mesh {
         request.push_str(body);
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
-        // Whether it ends with a close of TLS or of the connection does not matter here.
-        drop(stream.read_to_end(&mut answer).await);
+        let end = stream.read_to_end(&mut answer).await;
         let answer = String::from_utf8_lossy(&answer).into_owned();
         let status = answer.split(' ').nth(1).and_then(|text| text.parse().ok());
         match status.zip(answer.split_once("\r\n\r\n")) {
             Some((status, (_, body))) => Ok((status, body.to_owned())),
-            None => Err(MeshError::Answer(answer)),
+            None => Err(MeshError::Answer(format!("{answer:?}, then {end:?}"))),
         }
     }
 }

@@ -11,6 +11,7 @@ use chancery_tests::{
     identity::{Algorithm, IdentityProvider},
     mcp_server::{Reply, ScriptedServer},
     mesh::Mesh,
+    wait,
 };
 use serde_json::{Value, json};
 
@@ -319,4 +320,63 @@ async fn clients_find_where_to_log_in() {
         );
     }
     assert!(stage.server.received().all().is_empty());
+}
+
+/// What `just token` prints; fewer of them in every other run.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_new_token_is_verified_once() {
+    let count = std::env::var("CHANCERY_TOKENS").map_or(100, |count| count.parse().unwrap());
+    let provider = IdentityProvider::generate(ISSUER, AUDIENCE).unwrap();
+    let documents = [
+        provider.resource("tokens"),
+        allow(&json!({ "groups": ["dev"] })),
+    ];
+    let stage = Stage::start(&documents, |_| {}).await;
+    let url = format!("http://{}/mcp", stage.envoy.address().unwrap());
+    let client = reqwest::Client::new();
+    let groups: Vec<String> = (0..16)
+        .map(|n| format!("a-group-of-many-{n:04}-0123456789"))
+        .collect();
+    let mut groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+    groups.push("dev");
+    let mut length = 0;
+    for number in 0..count {
+        let claims = provider.claims(&format!("user-{number}@example.test"), &groups);
+        let token = provider.sign(Algorithm::Rs256, &claims).unwrap();
+        length = token.len();
+        for _ in 0..2 {
+            let request = client
+                .post(&url)
+                .header("host", "notes.test")
+                .header("content-type", "application/json")
+                .bearer_auth(&token)
+                .body(CALL);
+            assert_eq!(request.send().await.unwrap().status().as_u16(), 200);
+        }
+    }
+    let admin = stage.envoy.admin();
+    let stats = async |path: &str| {
+        let url = format!("http://{admin}/stats{path}filter=token.verified_us");
+        client.get(url).send().await.unwrap().text().await.unwrap()
+    };
+    // Envoy puts the workers' histograms together every few seconds.
+    let verified = format!("chancery_token_verified_us_count{{}} {count}");
+    wait::until("Envoy's histogram", wait::PATIENCE, async || {
+        let text = stats("/prometheus?").await;
+        Ok::<_, wait::TimedOut>(text.contains(&verified).then_some(()))
+    })
+    .await
+    .unwrap();
+    let text = stats("?").await;
+    let quantile = |name: &str| {
+        let (_, rest) = text.split_once(&format!("{name}(")).unwrap();
+        let (values, _) = rest.split_once(')').unwrap();
+        values.rsplit(',').next().unwrap().to_owned()
+    };
+    println!(
+        "token: {count} new RS256 tokens of {length} bytes, read and verified in Envoy in p50 {} us, p90 {} us, p99 {} us",
+        quantile("P50"),
+        quantile("P90"),
+        quantile("P99"),
+    );
 }

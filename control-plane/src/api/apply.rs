@@ -5,6 +5,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     ControlPlane,
+    admission::Guarded as _,
     error::{self, Naming},
 };
 use crate::{
@@ -12,16 +13,19 @@ use crate::{
     resource::Resource,
 };
 
+const METHOD: &str = admin::ApplyResourcesRequest::METHOD;
+
 #[tonic::async_trait]
 impl ApplyService for ControlPlane {
     async fn apply_resources(
         &self,
         request: Request<admin::ApplyResourcesRequest>,
     ) -> Result<Response<admin::ApplyResourcesResponse>, Status> {
+        let (admitted, message) = self.admit(request).await?;
         let admin::ApplyResourcesRequest {
             resources,
             validate_only,
-        } = request.into_inner();
+        } = message;
         let (mut wishes, mut problems) = (Vec::new(), Vec::new());
         for (position, message) in resources.into_iter().enumerate() {
             match Resource::try_from(message) {
@@ -30,17 +34,17 @@ impl ApplyService for ControlPlane {
             }
         }
         if !problems.is_empty() {
-            return Err(error::registry(
-                &RegistryError::Invalid(problems),
-                Naming::Batch,
-            ));
+            let error = RegistryError::Invalid(problems);
+            self.failed(&admitted, METHOD, "", &error.to_string()).await;
+            return Err(error::registry(&error, Naming::Batch));
         }
         let Changed {
             done,
             snapshot,
             warnings,
+            proposal,
         } = self
-            .change("ApplyResources", wishes, validate_only, Naming::Batch)
+            .change(&admitted, (METHOD, Naming::Batch), wishes, validate_only)
             .await?;
         let applied = |done| {
             let (resource, change) = match done {
@@ -60,6 +64,7 @@ impl ApplyService for ControlPlane {
             snapshot_epoch: snapshot.as_ref().map_or(0, |snapshot| snapshot.epoch),
             snapshot_version: snapshot.as_ref().map_or(0, |snapshot| snapshot.version),
             warnings,
+            proposal: proposal.map_or_else(String::new, |proposal| proposal.name),
         }))
     }
 }

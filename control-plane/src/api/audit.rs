@@ -10,8 +10,11 @@ use tokio::sync::mpsc;
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status};
 
-use super::{ControlPlane, error, page};
-use crate::ledger::{Filter, Ledger, Positioned};
+use super::{ControlPlane, admission::Admitted, error, page};
+use crate::{
+    access::Role,
+    ledger::{Filter, Ledger, Positioned},
+};
 
 /// Records read from the log at a time.
 const READ_AHEAD: u64 = 4_096;
@@ -22,12 +25,13 @@ impl AuditService for ControlPlane {
         &self,
         request: Request<SearchRecordsRequest>,
     ) -> Result<Response<SearchRecordsResponse>, Status> {
+        let (admitted, message) = self.admit(request).await?;
         let SearchRecordsRequest {
             filter,
             page_size,
             page_token,
-        } = request.into_inner();
-        let filter = read_filter(filter)?;
+        } = message;
+        let filter = self.read_filter(filter, admitted)?;
         let size = page::size(page_size)?;
         let before = match &*page::read_token(&page_token)? {
             "" => u64::MAX,
@@ -55,8 +59,9 @@ impl AuditService for ControlPlane {
         &self,
         request: Request<TailRecordsRequest>,
     ) -> Result<Response<Self::TailRecordsStream>, Status> {
-        let TailRecordsRequest { filter, backlog } = request.into_inner();
-        let filter = read_filter(filter)?;
+        let (admitted, message) = self.admit(request).await?;
+        let TailRecordsRequest { filter, backlog } = message;
+        let filter = self.read_filter(filter, admitted)?;
         let (sender, receiver) = mpsc::channel(256);
         let (ledger, draining) = (Arc::clone(&self.ledger), self.draining.clone());
         tokio::spawn(follow(ledger, filter, backlog, sender, draining));
@@ -99,16 +104,34 @@ async fn follow(
     }
 }
 
-fn read_filter(filter: Option<RecordFilter>) -> Result<Filter, Status> {
-    let filter = filter.unwrap_or_default();
-    let given = filter.decision_id.clone();
-    Filter::new(filter).ok_or_else(|| {
-        error::invalid_argument(
-            "filter.decision_id",
-            &format!("`{given}`"),
-            "32 hexadecimal digits",
-        )
-    })
+impl ControlPlane {
+    /// The filter that is asked for, with nothing in what it finds that the caller may not read.
+    pub(super) fn read_filter(
+        &self,
+        filter: Option<RecordFilter>,
+        admitted: Admitted,
+    ) -> Result<Filter, Status> {
+        let filter = filter.unwrap_or_default();
+        let given = filter.decision_id.clone();
+        let filter = Filter::new(filter).ok_or_else(|| {
+            error::invalid_argument(
+                "filter.decision_id",
+                &format!("`{given}`"),
+                "32 hexadecimal digits",
+            )
+        })?;
+        if self.reads_all(&admitted) {
+            Ok(filter)
+        } else {
+            Ok(filter.for_reader(admitted.grants))
+        }
+    }
+
+    /// Whether the caller may read the whole record, also what belongs to no organization.
+    pub(super) fn reads_all(&self, admitted: &Admitted) -> bool {
+        let all = self.registry.organizations();
+        admitted.grants.allow_in_all(Role::Auditor, &all)
+    }
 }
 
 fn positioned(found: Positioned) -> PositionedRecord {

@@ -8,12 +8,11 @@ use tonic::Status;
 
 use super::{
     ControlPlane,
+    admission::{Admitted, Guarded as _},
     error::{self, Naming},
 };
-use crate::{
-    registry::{Changed, Done},
-    resource::Resource,
-};
+
+const METHOD: &str = admin::RotateCredentialRequest::METHOD;
 
 /// Longest that what was had with a secret outlives it.
 const MAX_OVERLAP_SECONDS: u64 = 7 * 24 * 60 * 60;
@@ -21,6 +20,7 @@ const MAX_OVERLAP_SECONDS: u64 = 7 * 24 * 60 * 60;
 impl ControlPlane {
     pub(super) async fn rotate(
         &self,
+        admitted: &Admitted,
         request: admin::RotateCredentialRequest,
     ) -> Result<admin::RotateCredentialResponse, Status> {
         let admin::RotateCredentialRequest {
@@ -46,25 +46,22 @@ impl ControlPlane {
         let secret = Secret::new(secret);
         let secret = (!secret.expose().is_empty()).then_some(secret);
         let (registry, of) = (Arc::clone(&self.registry), name.clone());
-        let rotate = move || registry.rotate(&of, secret, (&etag, overlap_seconds));
+        let by = admitted.by(METHOD);
+        let rotate = move || registry.rotate(&of, secret, (&etag, overlap_seconds), &by);
         let rotated = tokio::task::spawn_blocking(rotate).await;
         let rotated = rotated.map_err(|error| error::task(&error))?;
-        let (rotated, changed) = match rotated {
+        match rotated {
             Ok(credential) => {
-                let done = vec![Done::Updated(Resource::Credential(credential.clone()))];
-                let changed = Changed {
-                    done,
-                    ..Changed::default()
-                };
-                (Some(credential), Ok(changed))
+                self.settle().await;
+                Ok(admin::RotateCredentialResponse {
+                    credential: Some(credential),
+                })
             }
-            Err(error) => (None, Err(error)),
-        };
-        self.record_change("RotateCredential", &[name], &changed)
-            .await?;
-        changed.map_err(|error| error::registry(&error, Naming::Request))?;
-        Ok(admin::RotateCredentialResponse {
-            credential: rotated,
-        })
+            Err(error) => {
+                self.failed(admitted, METHOD, &name, &error.to_string())
+                    .await;
+                Err(error::registry(&error, Naming::Request))
+            }
+        }
     }
 }

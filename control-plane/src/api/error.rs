@@ -5,7 +5,10 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use crate::{
-    ledger::LedgerError, registry::RegistryError, sealing::SealingError, secrets::SecretsError,
+    ledger::LedgerError,
+    registry::{RegistryError, proposal::ProposalError},
+    sealing::SealingError,
+    secrets::SecretsError,
 };
 
 const DOMAIN: &str = "chancery.dev";
@@ -100,6 +103,11 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
             message,
             details,
         ),
+        RegistryError::SecondPerson { organization } => {
+            let what = "a reviewer other than the author publishes it";
+            details.add_precondition_failure_violation("SECOND_PERSON", organization, what);
+            status(Code::FailedPrecondition, "SECOND_PERSON", message, details)
+        }
         RegistryError::Build(_) => status(
             Code::FailedPrecondition,
             "SNAPSHOT_REFUSED",
@@ -154,6 +162,52 @@ pub(super) fn ledger(error: &LedgerError) -> Status {
     )
 }
 
+pub(super) fn proposal(error: &ProposalError) -> Status {
+    let message = error.to_string();
+    let mut details = ErrorDetails::new();
+    match error {
+        ProposalError::NotFound { name } => {
+            details.set_resource_info("proposal", name, "", "there is none of this name");
+            status(Code::NotFound, "NOT_FOUND", message, details)
+        }
+        ProposalError::Conflict { .. } => status(Code::Aborted, "ETAG_MISMATCH", message, details),
+        ProposalError::Decided { .. } => {
+            status(Code::FailedPrecondition, "DECIDED", message, details)
+        }
+        ProposalError::SamePerson { .. } => {
+            status(Code::PermissionDenied, "SAME_PERSON", message, details)
+        }
+        ProposalError::OtherPerson { .. } => {
+            status(Code::PermissionDenied, "OTHER_PERSON", message, details)
+        }
+        ProposalError::Stale { .. } => status(Code::Aborted, "STALE", message, details),
+        ProposalError::Mixed { .. } => {
+            status(Code::FailedPrecondition, "SECOND_PERSON", message, details)
+        }
+        ProposalError::TooMany { .. } => status(
+            Code::ResourceExhausted,
+            "TOO_MANY_PROPOSALS",
+            message,
+            details,
+        ),
+        ProposalError::Registry(error) => registry(error, Naming::Batch),
+        ProposalError::Store(_) | ProposalError::Random(_) => {
+            tracing::error!(error = %message, "a proposal is not kept");
+            status(Code::Internal, "STORE_FAILED", message, details)
+        }
+    }
+}
+
+/// Nobody is known to call.
+pub(super) fn unauthenticated(message: String) -> Status {
+    status(
+        Code::Unauthenticated,
+        "UNAUTHENTICATED",
+        message,
+        ErrorDetails::new(),
+    )
+}
+
 /// A resource that cannot be shown as a document.
 pub(super) fn rendering(error: &impl std::fmt::Display) -> Status {
     tracing::error!(%error, "a stored resource cannot be shown");
@@ -163,6 +217,15 @@ pub(super) fn rendering(error: &impl std::fmt::Display) -> Status {
         error.to_string(),
         ErrorDetails::new(),
     )
+}
+
+/// The caller is known, and may not.
+pub(super) fn permission_denied(message: String, role: &str, place: &str) -> Status {
+    let mut details = ErrorDetails::new();
+    let metadata = [("role", role), ("place", place)];
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    details.set_error_info("ROLE_MISSING", DOMAIN, metadata);
+    Status::with_error_details(Code::PermissionDenied, message, details)
 }
 
 /// A task of ours that did not end as it should.

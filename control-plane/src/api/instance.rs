@@ -11,6 +11,7 @@ use chancery_proto::{
 use tonic::{Request, Response, Status};
 
 use super::{ControlPlane, page};
+use crate::access::{NodeScope, Place, Role};
 
 #[tonic::async_trait]
 impl InstanceService for ControlPlane {
@@ -18,14 +19,30 @@ impl InstanceService for ControlPlane {
         &self,
         request: Request<ListInstancesRequest>,
     ) -> Result<Response<ListInstancesResponse>, Status> {
+        let (admitted, message) = self.admit(request).await?;
         let ListInstancesRequest {
             page_size,
             page_token,
-        } = request.into_inner();
+        } = message;
         let key =
             |instance: &Instance| format!("{}/{}", instance.node_id, Hex(&instance.instance_id));
-        let (instances, next_page_token) =
-            page::cut(self.instances.list(), key, page_size, &page_token)?;
+        let (grants, all) = (&admitted.grants, self.registry.organizations());
+        let instances = self.instances.list(|scope, instance| {
+            let (any, every) = match scope {
+                NodeScope::Everything => (true, &all),
+                NodeScope::Organizations(ids) => {
+                    let within = |id: &String| grants.allow_within(Role::Viewer, Place::whole(id));
+                    (ids.iter().any(within), ids)
+                }
+            };
+            if !grants.allow_in_all(Role::Viewer, every) {
+                // These name resources.
+                instance.warnings.clear();
+                instance.nack_reason.clear();
+            }
+            any
+        });
+        let (instances, next_page_token) = page::cut(instances, key, page_size, &page_token)?;
         let published = self.registry.published().borrow().clone();
         let version = published
             .as_ref()

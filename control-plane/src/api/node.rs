@@ -23,6 +23,7 @@ use tonic::{Request, Response, Status, Streaming};
 use self::credential::{Credentials, Found};
 use super::{ControlPlane, error};
 use crate::{
+    access::{Caller, NodeScope, node::NodeRefusal},
     instances,
     ledger::{Batch, Source},
     registry::Expiry,
@@ -54,11 +55,15 @@ impl NodeService for ControlPlane {
         &self,
         request: Request<Streaming<ConnectRequest>>,
     ) -> Result<Response<Self::ConnectStream>, Status> {
+        let caller = request.extensions().get::<Caller>().cloned();
+        let caller = caller.ok_or_else(|| {
+            error::unauthenticated("nobody is known to have made this call".to_owned())
+        })?;
         let incoming = request.into_inner();
         let (out, outgoing) = mpsc::channel(64);
         let control_plane = self.clone();
         tokio::spawn(async move {
-            if let Err(status) = Session::run(control_plane, incoming, &out).await {
+            if let Err(status) = Session::run(control_plane, caller, incoming, &out).await {
                 tracing::info!(code = ?status.code(), message = status.message(), "a node's stream ended");
                 drop(out.send(Err(status)).await);
             }
@@ -71,6 +76,8 @@ impl NodeService for ControlPlane {
 struct Session {
     control_plane: ControlPlane,
     source: Source,
+    /// What the node may have to do with.
+    scope: NodeScope,
     features: BTreeSet<String>,
     /// Sections that the instance has.
     held: BTreeSet<Vec<u8>>,
@@ -87,12 +94,20 @@ struct Session {
 impl Session {
     async fn run(
         control_plane: ControlPlane,
+        caller: Caller,
         mut incoming: Streaming<ConnectRequest>,
         out: &Out,
     ) -> Result<(), Status> {
         let hello = first_message(&mut incoming).await?;
+        let scope = match control_plane
+            .nodes
+            .scope(&caller.certificate, &hello.node_id)
+        {
+            Ok(scope) => scope,
+            Err(refusal) => return Err(control_plane.refuse_node(&caller, &refusal).await),
+        };
         let source = (hello.node_id.clone(), hello.instance_id.clone());
-        control_plane.instances.connected(&hello);
+        control_plane.instances.connected(&hello, scope.clone());
         tracing::info!(node = %hello.node_id, version = %hello.filter_version, "an instance connected");
         let mut published = control_plane.registry.published();
         let mut expiries = control_plane.registry.expiries();
@@ -107,6 +122,7 @@ impl Session {
             credentials,
             control_plane,
             source,
+            scope,
             out: out.clone(),
             said_goodbye: false,
         };
@@ -154,7 +170,8 @@ impl Session {
     /// need them.
     async fn send_keys(&mut self) -> Result<(), Status> {
         let registry = Arc::clone(&self.control_plane.registry);
-        let keys = tokio::task::spawn_blocking(move || registry.sealing_keys()).await;
+        let scope = self.scope.clone();
+        let keys = tokio::task::spawn_blocking(move || registry.sealing_keys(&scope)).await;
         let keys = keys.map_err(|error| error::task(&error))?;
         let keys = keys.map_err(|error| error::sealing(&error))?;
         for organization in &keys {
@@ -209,21 +226,23 @@ impl Session {
         Ok(())
     }
 
-    /// The snapshot as this instance can honour it.
+    /// The snapshot as this instance can honour it, with what its node serves.
     async fn tailored(&self, newest: Arc<Snapshot>) -> Result<Arc<Snapshot>, Status> {
         use chancery_engine::snapshot::FEATURES;
-        if FEATURES
+        let has_all = FEATURES
             .iter()
-            .all(|feature| self.features.contains(*feature))
-        {
+            .all(|feature| self.features.contains(*feature));
+        if has_all && self.scope == NodeScope::Everything {
             return Ok(newest);
         }
         let registry = Arc::clone(&self.control_plane.registry);
-        let features = self.features.clone();
-        let built = tokio::task::spawn_blocking(move || registry.snapshot_for(Some(&features)));
+        let (features, scope) = (self.features.clone(), self.scope.clone());
+        let built = move || registry.snapshot_for((!has_all).then_some(features), scope);
+        let built = tokio::task::spawn_blocking(built);
         let built = built.await.map_err(|error| error::task(&error))?;
         let built = built.map_err(|error| error::registry(&error, error::Naming::Batch))?;
-        Ok(built.map_or(newest, Arc::new))
+        // Never the whole one in its place.
+        built.ok_or_else(|| Status::unavailable("there is no snapshot; connect again"))
     }
 
     /// Hands over a credential, or looks again where it changed while it was looked for.
@@ -252,7 +271,8 @@ impl Session {
             }
             Err(RecvError::Closed) => return Ok(()),
         };
-        for server in servers {
+        let served = servers.into_iter().filter(|name| self.scope.covers(name));
+        for server in served {
             let expiry = node::CredentialExpiry {
                 server,
                 expire_time: Some(prost_types::Timestamp {
@@ -282,6 +302,12 @@ impl Session {
         highest: &Arc<watch::Sender<u64>>,
         lookups: &mut JoinSet<node::KeyAnswer>,
     ) -> Result<(), Status> {
+        if let Some(name) = subject(&request)
+            && !self.scope.covers(name)
+        {
+            let message = format!("the node `{}` does not serve `{name}`", self.source.0);
+            return Err(error::permission_denied(message, "node", name));
+        }
         let instances = &self.control_plane.instances;
         match request.message {
             Some(connect_request::Message::Entries(batch)) => {
@@ -407,6 +433,35 @@ impl Session {
                 .await
         {
             tracing::error!(%error, "a lost instance is not recorded");
+        }
+    }
+}
+
+/// The resource that an instance speaks of, where it asks for something or says something of it.
+fn subject(request: &ConnectRequest) -> Option<&str> {
+    match request.message.as_ref()? {
+        connect_request::Message::KeyRequest(request) => Some(&request.identity_provider),
+        connect_request::Message::CredentialRequest(request) => Some(&request.server),
+        connect_request::Message::Drift(drift) => Some(&drift.server),
+        connect_request::Message::Hello(_)
+        | connect_request::Message::Heartbeat(_)
+        | connect_request::Message::SnapshotAck(_)
+        | connect_request::Message::SnapshotNack(_)
+        | connect_request::Message::Entries(_)
+        | connect_request::Message::Goodbye(_) => None,
+    }
+}
+
+impl ControlPlane {
+    /// Records that a node may not connect, and says so.
+    async fn refuse_node(&self, caller: &Caller, refusal: &NodeRefusal) -> Status {
+        let message = refusal.to_string();
+        self.attempts.note(caller, "Connect", &message).await;
+        match refusal {
+            NodeRefusal::NoCertificate => error::unauthenticated(message),
+            NodeRefusal::Unknown(_) | NodeRefusal::OtherNode { .. } => {
+                error::permission_denied(message, "node", "this control plane")
+            }
         }
     }
 }

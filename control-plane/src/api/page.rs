@@ -43,6 +43,28 @@ pub(super) fn unknown_token() -> Status {
     )
 }
 
+/// The page of a list that is in some other order: a token says how many came before.
+pub(super) fn slice<T>(
+    items: Vec<T>,
+    page_size: i32,
+    page_token: &str,
+) -> Result<(Vec<T>, String), Status> {
+    let skipped = match &*read_token(page_token)? {
+        "" => 0,
+        text => text.parse().map_err(|_not_a_number| {
+            let expected = "the token of the page before";
+            invalid_argument("page_token", "an unknown token", expected)
+        })?,
+    };
+    let size = size(page_size)?;
+    let mut rest = items.into_iter().skip(skipped);
+    let page: Vec<_> = rest.by_ref().take(size).collect();
+    let next = rest
+        .next()
+        .map(|_| token(&skipped.saturating_add(size).to_string()));
+    Ok((page, next.unwrap_or_default()))
+}
+
 /// The page of a sorted list after a token, and the token of the next.
 pub(super) fn cut<T>(
     items: Vec<T>,

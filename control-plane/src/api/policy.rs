@@ -19,9 +19,11 @@ use tonic::{Request, Response, Status};
 
 use super::{
     ControlPlane,
+    admission::Admitted,
     error::{self, Naming},
 };
 use crate::{
+    access::Role,
     ledger::{Filter, decision::Decided},
     registry::{Registry, RegistryError, candidate, now},
     resource::Resource,
@@ -34,8 +36,9 @@ impl PolicyService for ControlPlane {
         &self,
         request: Request<SimulateCallRequest>,
     ) -> Result<Response<SimulateCallResponse>, Status> {
+        let (admitted, request) = self.admit(request).await?;
+        Self::may_assume(&admitted, request.candidate.as_ref())?;
         let registry = Arc::clone(&self.registry);
-        let request = request.into_inner();
         blocking(move || {
             let SimulateCallRequest {
                 server,
@@ -64,10 +67,12 @@ impl PolicyService for ControlPlane {
         &self,
         request: Request<ExplainDecisionRequest>,
     ) -> Result<Response<ExplainDecisionResponse>, Status> {
+        let (admitted, message) = self.admit(request).await?;
         let ExplainDecisionRequest {
             decision_id,
             candidate,
-        } = request.into_inner();
+        } = message;
+        Self::may_assume(&admitted, candidate.as_ref())?;
         let filter = Filter::new(RecordFilter {
             decision_id: decision_id.clone(),
             ..RecordFilter::default()
@@ -80,6 +85,12 @@ impl PolicyService for ControlPlane {
         blocking(move || {
             let decided = control_plane.ledger.decided(&filter);
             let decided = decided.map_err(|error| error::ledger(&error))?;
+            // One that the caller may not read is none to them.
+            let decided = decided.filter(|decided| {
+                let server = &decided.decision.server;
+                control_plane.reads_all(&admitted)
+                    || admitted.grants.allow_at(Role::Auditor, server)
+            });
             let decided = decided.ok_or_else(|| error::no_decision(&decision_id))?;
             explain(&control_plane.registry, decided, candidate)
         })
@@ -90,12 +101,14 @@ impl PolicyService for ControlPlane {
         &self,
         request: Request<ListCallersRequest>,
     ) -> Result<Response<ListCallersResponse>, Status> {
+        let (admitted, message) = self.admit(request).await?;
+        Self::may_assume(&admitted, message.candidate.as_ref())?;
         let registry = Arc::clone(&self.registry);
         let ListCallersRequest {
             server,
             tool,
             candidate,
-        } = request.into_inner();
+        } = message;
         blocking(move || {
             let simulator = simulator(&registry, candidate)?;
             let (callers, denied) = simulator
@@ -112,7 +125,10 @@ impl PolicyService for ControlPlane {
         &self,
         request: Request<ReplayDecisionsRequest>,
     ) -> Result<Response<Self::ReplayDecisionsStream>, Status> {
-        replay::run(self, request.into_inner())
+        let (admitted, message) = self.admit(request).await?;
+        Self::may_assume(&admitted, message.candidate.as_ref())?;
+        let readable = self.read_filter(None, admitted)?;
+        replay::run(self, message, readable)
             .await
             .map(Response::new)
     }
@@ -121,7 +137,8 @@ impl PolicyService for ControlPlane {
         &self,
         request: Request<CheckResourcesRequest>,
     ) -> Result<Response<CheckResourcesResponse>, Status> {
-        let CheckResourcesRequest { resources, calls } = request.into_inner();
+        let (_, message) = self.admit(request).await?;
+        let CheckResourcesRequest { resources, calls } = message;
         blocking(move || {
             let resources = candidate::alone(read(resources)?)
                 .map_err(|error| error::registry(&error, Naming::Batch))?;
@@ -135,6 +152,36 @@ impl PolicyService for ControlPlane {
             Ok(CheckResourcesResponse { results })
         })
         .await
+    }
+}
+
+impl ControlPlane {
+    /// Whether the caller may see, or read the record of, whatever a candidate is about: its answer
+    /// says something of what is stored.
+    fn may_assume(admitted: &Admitted, candidate: Option<&Candidate>) -> Result<(), Status> {
+        let Some(Candidate { resources, removed }) = candidate else {
+            return Ok(());
+        };
+        let read = resources
+            .iter()
+            .filter_map(|message| Resource::try_from(message.clone()).ok());
+        let names: Vec<_> = read.map(|resource| resource.name().to_owned()).collect();
+        let knows = |name: &&String| {
+            let roles = [Role::Viewer, Role::Auditor];
+            roles
+                .into_iter()
+                .any(|role| admitted.grants.allow_at(role, name))
+        };
+        match names.iter().chain(removed).find(|name| !knows(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let message = format!(
+                    "{} is neither viewer nor auditor of {name}",
+                    admitted.caller
+                );
+                Err(error::permission_denied(message, Role::Viewer.word(), name))
+            }
+        }
     }
 }
 

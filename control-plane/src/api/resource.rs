@@ -1,127 +1,60 @@
 //! The standard methods (AIP-131 to 135) of every kind of resource, written once.
 
-use std::sync::Arc;
-
-use chancery_proto::{
-    admin::v1::{
-        self as admin, binding_service_server::BindingService,
-        credential_service_server::CredentialService,
-        identity_provider_service_server::IdentityProviderService,
-        offer_service_server::OfferService, organization_service_server::OrganizationService,
-        quota_service_server::QuotaService, role_service_server::RoleService,
-        rule_service_server::RuleService, server_service_server::ServerService,
-    },
-    audit::v1::{AdminChange, Attribute, Principal, Provenance, entry::Event},
+use chancery_proto::admin::v1::{
+    self as admin, binding_service_server::BindingService,
+    credential_service_server::CredentialService,
+    identity_provider_service_server::IdentityProviderService, offer_service_server::OfferService,
+    organization_service_server::OrganizationService, quota_service_server::QuotaService,
+    role_service_server::RoleService, rule_service_server::RuleService,
+    server_service_server::ServerService,
 };
 use tonic::{Request, Response, Status};
 
 use super::{
     ControlPlane,
+    admission::{Admitted, Guarded},
     error::{self, Naming},
     page,
 };
 use crate::{
-    registry::{Changed, Doing, Done, RegistryError, Wish},
+    registry::{Done, Wish},
     resource::{Kind, Resource},
 };
 
 impl ControlPlane {
-    /// Makes changes, records them or the attempt, and says what became of them.
-    pub(super) async fn change(
-        &self,
-        method: &'static str,
-        wishes: Vec<Wish>,
-        validate_only: bool,
-        naming: Naming,
-    ) -> Result<Changed, Status> {
-        let names: Vec<_> = wishes.iter().map(|wish| wish.name().to_owned()).collect();
-        let registry = Arc::clone(&self.registry);
-        let changed = tokio::task::spawn_blocking(move || {
-            let doing = Doing {
-                author: DEVELOPMENT,
-                cause: method.trim_end_matches("Request"),
-            };
-            registry.change(wishes, doing, validate_only)
-        });
-        let changed = changed.await.map_err(|error| error::task(&error))?;
-        if !validate_only {
-            self.record_change(method, &names, &changed).await?;
-        }
-        changed.map_err(|error| error::registry(&error, naming))
-    }
-
-    pub(super) async fn record_change(
-        &self,
-        method: &'static str,
-        names: &[String],
-        changed: &Result<Changed, RegistryError>,
-    ) -> Result<(), Status> {
-        let change = |resource: &str| AdminChange {
-            principal: Some(development_principal()),
-            method: method.to_owned(),
-            resource: resource.to_owned(),
-            ..AdminChange::default()
-        };
-        let mut entries = Vec::new();
-        match changed {
-            Err(error) => {
-                let names = names.join(" ");
-                entries.push(AdminChange {
-                    error: error.to_string(),
-                    ..change(&names)
-                });
-            }
-            Ok(changed) => {
-                for (done, name) in changed.done.iter().zip(names) {
-                    match done {
-                        Done::Created(resource) | Done::Updated(resource) => {
-                            let etag_after = resource.etag().to_owned();
-                            entries.push(AdminChange {
-                                etag_after,
-                                ..change(name)
-                            });
-                        }
-                        Done::Deleted => entries.push(change(name)),
-                        Done::Unchanged(_) => {}
-                    }
-                }
-            }
-        }
-        for entry in entries {
-            let noted = self.ledger.note(Event::AdminChange(entry)).await;
-            noted.map_err(|error| error::ledger(&error))?;
-        }
-        Ok(())
-    }
-
     pub(super) async fn change_one(
         &self,
-        method: &'static str,
+        admitted: &Admitted,
+        (method, field): (&'static str, &'static str),
         wish: Wish,
         validate_only: bool,
-        field: &'static str,
-    ) -> Result<Option<Resource>, Status> {
+    ) -> Result<(Option<Resource>, String), Status> {
         let naming = Naming::Single(field);
         let changed = self
-            .change(method, vec![wish], validate_only, naming)
+            .change(admitted, (method, naming), vec![wish], validate_only)
             .await?;
-        Ok(changed.done.into_iter().next().and_then(|done| match done {
+        let proposal = changed.proposal.map(|proposal| proposal.name);
+        let done = changed.done.into_iter().next();
+        let resource = done.and_then(|done| match done {
             Done::Created(resource) | Done::Updated(resource) | Done::Unchanged(resource) => {
                 Some(resource)
             }
             Done::Deleted => None,
-        }))
+        });
+        Ok((resource, proposal.unwrap_or_default()))
     }
 
     fn page(
         &self,
+        admitted: &Admitted,
         kind: Kind,
         parent: &str,
-        page_size: i32,
-        page_token: &str,
+        (page_size, page_token): (i32, &str),
     ) -> Result<(Vec<Resource>, String), Status> {
         let mut resources = self.registry.list(kind);
-        resources.retain(|resource| is_within(kind, resource.name(), parent));
+        resources.retain(|resource| {
+            is_within(kind, resource.name(), parent) && admitted.sees(kind, resource.name())
+        });
         page::cut(
             resources,
             |resource| resource.name().to_owned(),
@@ -148,20 +81,6 @@ fn is_within(kind: Kind, name: &str, parent: &str) -> bool {
     }
 }
 
-/// Until callers are authenticated, everyone who reaches a development control plane is this one.
-pub(super) const DEVELOPMENT: &str = "development";
-
-fn development_principal() -> Principal {
-    let user = Attribute {
-        value: DEVELOPMENT.to_owned(),
-        provenance: Provenance::Claimed.into(),
-    };
-    Principal {
-        user: Some(user),
-        ..Principal::default()
-    }
-}
-
 fn missing(field: &str) -> Status {
     error::invalid_argument(field, "nothing", "a resource")
 }
@@ -180,7 +99,7 @@ macro_rules! resource_service {
                 &self,
                 request: Request<admin::$GetRequest>,
             ) -> Result<Response<admin::$GetResponse>, Status> {
-                let admin::$GetRequest { name } = request.into_inner();
+                let (_, admin::$GetRequest { name }) = self.admit(request).await?;
                 let found = self.registry.find(Kind::$kind, &name);
                 let found = found.map_err(|error| error::registry(&error, Naming::Single("")))?;
                 let $field = match found {
@@ -194,13 +113,14 @@ macro_rules! resource_service {
                 &self,
                 request: Request<admin::$ListRequest>,
             ) -> Result<Response<admin::$ListResponse>, Status> {
+                let (admitted, message) = self.admit(request).await?;
                 let admin::$ListRequest {
                     parent,
                     page_size,
                     page_token,
-                } = request.into_inner();
+                } = message;
                 let (page, next_page_token) =
-                    self.page(Kind::$kind, &parent, page_size, &page_token)?;
+                    self.page(&admitted, Kind::$kind, &parent, (page_size, &page_token))?;
                 let messages = page.into_iter().filter_map(|resource| match resource {
                     Resource::$kind(message) => Some(message),
                     _ => None,
@@ -216,55 +136,63 @@ macro_rules! resource_service {
                 &self,
                 request: Request<admin::$CreateRequest>,
             ) -> Result<Response<admin::$CreateResponse>, Status> {
+                let (admitted, message) = self.admit(request).await?;
                 let admin::$CreateRequest {
                     $field,
                     validate_only,
-                } = request.into_inner();
-                let message = $field.ok_or_else(|| missing(stringify!($field)))?;
-                let wish = Wish::Create(Resource::$kind(message));
-                let (method, field) = (stringify!($CreateRequest), stringify!($field));
-                let $field = match self.change_one(method, wish, validate_only, field).await? {
+                } = message;
+                let resource = $field.ok_or_else(|| missing(stringify!($field)))?;
+                let wish = Wish::Create(Resource::$kind(resource));
+                let (method, field) = (<admin::$CreateRequest as Guarded>::METHOD, stringify!($field));
+                let changed = self.change_one(&admitted, (method, field), wish, validate_only);
+                let (changed, proposal) = changed.await?;
+                let $field = match changed {
                     Some(Resource::$kind(message)) => Some(message),
                     _ => None,
                 };
-                Ok(Response::new(admin::$CreateResponse { $field }))
+                Ok(Response::new(admin::$CreateResponse { $field, proposal }))
             }
 
             async fn $update(
                 &self,
                 request: Request<admin::$UpdateRequest>,
             ) -> Result<Response<admin::$UpdateResponse>, Status> {
+                let (admitted, message) = self.admit(request).await?;
                 let admin::$UpdateRequest {
                     $field,
                     validate_only,
-                } = request.into_inner();
-                let message = $field.ok_or_else(|| missing(stringify!($field)))?;
-                let wish = Wish::Update(Resource::$kind(message));
-                let (method, field) = (stringify!($UpdateRequest), stringify!($field));
-                let $field = match self.change_one(method, wish, validate_only, field).await? {
+                } = message;
+                let resource = $field.ok_or_else(|| missing(stringify!($field)))?;
+                let wish = Wish::Update(Resource::$kind(resource));
+                let (method, field) = (<admin::$UpdateRequest as Guarded>::METHOD, stringify!($field));
+                let changed = self.change_one(&admitted, (method, field), wish, validate_only);
+                let (changed, proposal) = changed.await?;
+                let $field = match changed {
                     Some(Resource::$kind(message)) => Some(message),
                     _ => None,
                 };
-                Ok(Response::new(admin::$UpdateResponse { $field }))
+                Ok(Response::new(admin::$UpdateResponse { $field, proposal }))
             }
 
             async fn $delete(
                 &self,
                 request: Request<admin::$DeleteRequest>,
             ) -> Result<Response<admin::$DeleteResponse>, Status> {
+                let (admitted, message) = self.admit(request).await?;
                 let admin::$DeleteRequest {
                     name,
                     etag,
                     validate_only,
-                } = request.into_inner();
+                } = message;
                 let wish = Wish::Delete {
                     kind: Kind::$kind,
                     name,
                     etag,
                 };
-                let (method, field) = (stringify!($DeleteRequest), stringify!($field));
-                self.change_one(method, wish, validate_only, field).await?;
-                Ok(Response::new(admin::$DeleteResponse {}))
+                let (method, field) = (<admin::$DeleteRequest as Guarded>::METHOD, stringify!($field));
+                let changed = self.change_one(&admitted, (method, field), wish, validate_only);
+                let (_, proposal) = changed.await?;
+                Ok(Response::new(admin::$DeleteResponse { proposal }))
             }
 
             $($($other)+)?
@@ -324,7 +252,8 @@ async fn rotate_credential(
     &self,
     request: Request<admin::RotateCredentialRequest>,
 ) -> Result<Response<admin::RotateCredentialResponse>, Status> {
-    self.rotate(request.into_inner()).await.map(Response::new)
+    let (admitted, message) = self.admit(request).await?;
+    self.rotate(&admitted, message).await.map(Response::new)
 });
 
 resource_service!(BindingService, Binding, binding,

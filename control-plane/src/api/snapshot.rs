@@ -12,16 +12,19 @@ use tonic::{Request, Response, Status};
 
 use super::{
     ControlPlane,
+    admission::Guarded as _,
     error::{self, Naming},
     page,
-    resource::DEVELOPMENT,
 };
 use crate::{
+    access::Role,
     cli,
-    registry::{Difference, Registry, RegistryError, RolledBack},
+    registry::{By, Difference, Registry, RegistryError, RolledBack},
     resource::Resource,
     store::Published,
 };
+
+const METHOD: &str = admin::RollbackSnapshotRequest::METHOD;
 
 impl ControlPlane {
     /// Asks the registry something that it has to read.
@@ -42,10 +45,13 @@ impl SnapshotService for ControlPlane {
         &self,
         request: Request<admin::ListSnapshotsRequest>,
     ) -> Result<Response<admin::ListSnapshotsResponse>, Status> {
+        let (admitted, request) = self.admit(request).await?;
+        let all = self.registry.organizations();
+        let sees_all = admitted.grants.allow_in_all(Role::Viewer, &all);
         let admin::ListSnapshotsRequest {
             page_size,
             page_token,
-        } = request.into_inner();
+        } = request;
         let size = page::size(page_size)?;
         let before = match &*page_token {
             "" => u64::MAX,
@@ -61,7 +67,18 @@ impl SnapshotService for ControlPlane {
         Ok(Response::new(admin::ListSnapshotsResponse {
             next_page_token: last
                 .map_or_else(String::new, |it| page::token(&it.version.to_string())),
-            snapshots: published.into_iter().map(message).collect(),
+            snapshots: published
+                .into_iter()
+                .map(|it| {
+                    let mut snapshot = message(it);
+                    if !sees_all {
+                        // They name what is in other organizations.
+                        snapshot.author.clear();
+                        snapshot.cause.clear();
+                    }
+                    snapshot
+                })
+                .collect(),
         }))
     }
 
@@ -69,12 +86,16 @@ impl SnapshotService for ControlPlane {
         &self,
         request: Request<admin::DiffSnapshotsRequest>,
     ) -> Result<Response<admin::DiffSnapshotsResponse>, Status> {
+        let (admitted, message) = self.admit(request).await?;
         let admin::DiffSnapshotsRequest {
             from_version,
             to_version,
-        } = request.into_inner();
+        } = message;
         let question = move |it: &Registry| it.differences(from_version, to_version);
-        let differences = self.ask(question).await?.into_iter().map(difference);
+        let differences = self.ask(question).await?.into_iter();
+        let seen = differences
+            .filter(|difference| admitted.grants.allow_at(Role::Viewer, &difference.name));
+        let differences = seen.map(difference);
         let differences = differences.collect::<Result<_, _>>()?;
         Ok(Response::new(admin::DiffSnapshotsResponse { differences }))
     }
@@ -83,33 +104,53 @@ impl SnapshotService for ControlPlane {
         &self,
         request: Request<admin::RollbackSnapshotRequest>,
     ) -> Result<Response<admin::RollbackSnapshotResponse>, Status> {
+        let (admitted, request) = self.admit(request).await?;
         let admin::RollbackSnapshotRequest {
             version,
             validate_only,
-        } = request.into_inner();
+        } = request;
+        let by = admitted.by(METHOD);
         let registry = Arc::clone(&self.registry);
-        let rolled_back = tokio::task::spawn_blocking(move || {
-            registry.roll_back(version, DEVELOPMENT, validate_only)
+        let rolled_back = tokio::task::spawn_blocking({
+            let by = by.clone();
+            move || registry.roll_back(version, &by, validate_only)
         });
         let rolled_back = rolled_back.await.map_err(|error| error::task(&error))?;
-        if validate_only {
-            rolled_back.map_err(|error| error::registry(&error, Naming::Batch))?;
-            return Ok(Response::new(admin::RollbackSnapshotResponse::default()));
-        }
-        // Recorded with the resources that it changed, or the version it was about.
-        let (names, changed) = match rolled_back {
-            Ok(RolledBack { names, changed }) => (names, Ok(changed)),
-            Err(error) => (vec![format!("snapshots/{version}")], Err(error)),
+        let changed = match rolled_back {
+            Ok(_) if validate_only => {
+                return Ok(Response::new(admin::RollbackSnapshotResponse::default()));
+            }
+            Ok(RolledBack { names: _, changed }) => changed,
+            Err(RegistryError::SecondPerson { organization }) => {
+                let wishes = self.ask(move |it| it.wishes_of(version)).await?;
+                let by = By {
+                    cause: Some(format!("rollback of {version}")),
+                    ..by
+                };
+                let changed = self.propose(&admitted, wishes, organization, by).await?;
+                let proposal = changed.proposal.map(|proposal| proposal.name);
+                return Ok(Response::new(admin::RollbackSnapshotResponse {
+                    snapshot: None,
+                    proposal: proposal.unwrap_or_default(),
+                }));
+            }
+            Err(error) => {
+                if !validate_only {
+                    let about = format!("snapshots/{version}");
+                    self.failed(&admitted, METHOD, &about, &error.to_string())
+                        .await;
+                }
+                return Err(error::registry(&error, Naming::Batch));
+            }
         };
-        self.record_change("RollbackSnapshot", &names, &changed)
-            .await?;
-        let changed = changed.map_err(|error| error::registry(&error, Naming::Batch))?;
+        self.settle().await;
         let after = changed
             .snapshot
             .map_or(0, |snapshot| snapshot.version.saturating_add(1));
         let newest = self.ask(move |it| it.history(after, 1)).await?;
         Ok(Response::new(admin::RollbackSnapshotResponse {
             snapshot: newest.into_iter().next().map(message),
+            proposal: String::new(),
         }))
     }
 }

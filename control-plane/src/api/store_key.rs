@@ -13,8 +13,9 @@ use crate::{
 impl StoreKeyService for ControlPlane {
     async fn list_store_keys(
         &self,
-        _request: Request<admin::ListStoreKeysRequest>,
+        request: Request<admin::ListStoreKeysRequest>,
     ) -> Result<Response<admin::ListStoreKeysResponse>, Status> {
+        self.admit(request).await?;
         let keys = self.blocking(Secrets::keys).await?;
         let store_keys = keys.into_iter().map(|(key, count)| shown(&key, count));
         Ok(Response::new(admin::ListStoreKeysResponse {
@@ -24,13 +25,16 @@ impl StoreKeyService for ControlPlane {
 
     async fn rotate_store_key(
         &self,
-        _request: Request<admin::RotateStoreKeyRequest>,
+        request: Request<admin::RotateStoreKeyRequest>,
     ) -> Result<Response<admin::RotateStoreKeyResponse>, Status> {
+        let (admitted, _) = self.admit(request).await?;
         let now_seconds = now().seconds.unsigned_abs();
         let rotate = move |secrets: &Secrets| secrets.rotate_key(now_seconds);
         let key = self.blocking(rotate).await?;
         tracing::info!(key = %key.id, "a new store key seals");
         self.rewrap.notify_one();
+        let name = format!("storeKeys/{}", key.id);
+        self.acted(&admitted, "RotateStoreKey", &name).await?;
         Ok(Response::new(admin::RotateStoreKeyResponse {
             store_key: Some(shown(&key, 0)),
         }))

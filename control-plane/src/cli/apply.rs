@@ -14,7 +14,7 @@ use super::{
     exit::{Exit, Failure},
     name::Name,
     output::Format,
-    secret, violation,
+    proposals, secret, violation,
     visible::visible,
     warning,
 };
@@ -103,6 +103,9 @@ fn print(
         snapshot_version,
         ..
     } = response;
+    if !response.proposal.is_empty() {
+        return console.line(proposals::waits(&response.proposal));
+    }
     match (changed, dry_run) {
         (false, _) => console.line("nothing changed"),
         (true, true) => console.line("nothing was changed: this was a dry run"),
@@ -154,5 +157,6 @@ fn rendered(response: &ApplyResourcesResponse, dry_run: bool) -> serde_json::Val
         "snapshot_epoch": response.snapshot_epoch,
         "snapshot_version": response.snapshot_version,
         "dry_run": dry_run,
+        "proposal": response.proposal,
     })
 }

@@ -9,12 +9,11 @@ use chancery_proto::audit::v1::{
     audit_service_client::AuditServiceClient,
 };
 use clap::ValueEnum;
-use tonic::transport::Channel;
 
 use self::line::Lines;
 use super::{
     Context,
-    connect::{Connection, MAX_ANSWER_BYTES},
+    connect::{Channel, Connection, MAX_ANSWER_BYTES},
     console::Console,
     exit::{Exit, Failure},
     explain,

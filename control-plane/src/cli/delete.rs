@@ -11,7 +11,7 @@ use super::{
     console::{Console, Tone},
     exit::{Exit, Failure},
     name::{Kind, Name},
-    stored,
+    proposals, stored,
     visible::visible,
 };
 
@@ -61,7 +61,11 @@ pub(crate) async fn run(
     let mut exit = Exit::Success;
     for name in names {
         match stored::delete(&connection, &name, args.dry_run).await {
-            Ok(()) => {
+            Ok(Some(proposal)) => {
+                let waits = proposals::waits(&proposal);
+                console.line(format_args!("{} {waits}", visible(&name.short())))?;
+            }
+            Ok(None) => {
                 let word = console.paint("deleted", Tone::Bad);
                 let suffix = if args.dry_run { " (dry run)" } else { "" };
                 console.line(format_args!("{} {word}{suffix}", visible(&name.short())))?;

@@ -82,13 +82,17 @@ macro_rules! documents {
 
         /// The JSON Schema of a kind.
         pub(crate) fn schema(kind: Kind) -> Schema {
-            let settings = SchemaSettings::draft2020_12().with_transform(WithoutNull);
-            let generator = settings.into_generator();
             match kind {
-                $(Kind::$kind => generator.into_root_schema_for::<$document>(),)+
+                $(Kind::$kind => schema_of::<$document>(),)+
             }
         }
     };
+}
+
+/// The JSON Schema of a type.
+pub(crate) fn schema_of<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().with_transform(WithoutNull);
+    settings.into_generator().into_root_schema_for::<T>()
 }
 
 documents! {

@@ -49,8 +49,11 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Usage(String),
     /// Nobody answers at the address.
-    #[error("cannot reach the control plane at {address}: {reason}\n{}", .address.advice())]
-    Unreachable { address: Address, reason: String },
+    #[error("cannot reach the control plane at {address}: {reason}\n{}", .address.advice(.reason))]
+    Unreachable {
+        address: Box<Address>,
+        reason: String,
+    },
     /// The control plane did not answer in time.
     #[error("{0}")]
     TooSlow(String),

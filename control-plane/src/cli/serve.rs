@@ -6,35 +6,55 @@ use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 use super::{
+    config,
     console::{Console, has_colours},
     exit::Exit,
 };
-use crate::serve::{self, ServeError, ServeOptions};
+use crate::serve::{self, Mode, ServeError, ServeOptions};
+
+/// Where it listens in development where nothing else is said.
+const DEVELOPMENT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7400);
+
+/// The `iss` of assertions where nothing else is said.
+const DEFAULT_ISSUER: &str = "chancery";
 
 /// Run the control plane
 ///
 /// Logs go to standard error; the variable `RUST_LOG` says which (info). SIGINT and SIGTERM drain it and end
-/// it.
+/// it; SIGHUP reads certificates and keys again, which is otherwise done within 10 s of a change.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  chancery serve --config /etc/chancery/chancery.yaml
   chancery serve --data-dir ./data --insecure-development")]
 pub(crate) struct ServeArgs {
+    /// Who may call, and where: a YAML file (see README.md, Run it for real)
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CHANCERY_CONFIG",
+        conflicts_with = "insecure_development"
+    )]
+    config: Option<PathBuf>,
     /// Where the store and the log are kept; made where it is not there
     #[arg(long, value_name = "DIR", env = "CHANCERY_DATA_DIR")]
-    data_dir: PathBuf,
+    data_dir: Option<PathBuf>,
     /// The keys that seal secrets in the store; made by `chancery keys new`. In development: left
     /// out, one is made in the data folder
     #[arg(long, value_name = "FILE", env = "CHANCERY_STORE_KEY")]
     store_key: Option<PathBuf>,
-    /// Where to listen; port 0 takes any
+    /// Where to listen for administrators; port 0 takes any
+    #[arg(long, value_name = "ADDRESS", env = "CHANCERY_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// Where to listen for nodes
     #[arg(
         long,
         value_name = "ADDRESS",
-        env = "CHANCERY_LISTEN",
-        default_value = "127.0.0.1:7400"
+        env = "CHANCERY_NODE_LISTEN",
+        conflicts_with = "insecure_development"
     )]
-    listen: SocketAddr,
+    node_listen: Option<SocketAddr>,
     /// A key that signs snapshots (see `chancery keygen`); repeatable, to replace one without a gap
     ///
     /// In development and without it one is made in the data folder; the log says what filters need
@@ -45,14 +65,9 @@ pub(crate) struct ServeArgs {
         env = "CHANCERY_SIGNING_KEY"
     )]
     signing_keys: Vec<PathBuf>,
-    /// The `iss` of assertions; their keys are at `/.well-known/jwks.json`
-    #[arg(
-        long,
-        value_name = "ISSUER",
-        env = "CHANCERY_ASSERTION_ISSUER",
-        default_value = "chancery"
-    )]
-    assertion_issuer: String,
+    /// The `iss` of assertions (chancery); their keys are at `/.well-known/jwks.json`
+    #[arg(long, value_name = "ISSUER", env = "CHANCERY_ASSERTION_ISSUER")]
+    assertion_issuer: Option<String>,
     /// A network that the issuers of tokens may be in beside the public internet; repeatable
     #[arg(long = "allow-network", value_name = "CIDR")]
     allowed_networks: Vec<IpNet>,
@@ -70,26 +85,11 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
     if let Err(error) = subscriber.try_init() {
         console.talk(format_args!("warning: no logs: {error}"));
     }
-    let ServeArgs {
-        data_dir,
-        store_key,
-        listen,
-        signing_keys,
-        assertion_issuer,
-        allowed_networks,
-        insecure_development,
-    } = args;
-    match serve::run(ServeOptions {
-        data_dir,
-        store_key,
-        listen,
-        signing_keys,
-        assertion_issuer,
-        allowed_networks,
-        insecure_development,
-    })
-    .await
-    {
+    let options = match options(args, console) {
+        Ok(options) => options,
+        Err(exit) => return exit,
+    };
+    match serve::run(options).await {
         Ok(()) => Exit::Success,
         Err(error) => {
             console.talk(format_args!("error: {error}"));
@@ -98,14 +98,76 @@ pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
     }
 }
 
+fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, Exit> {
+    let ServeArgs {
+        config,
+        mut data_dir,
+        mut store_key,
+        listen,
+        node_listen,
+        mut signing_keys,
+        mut assertion_issuer,
+        mut allowed_networks,
+        insecure_development,
+    } = args;
+    let mode = match config {
+        Some(file) => {
+            let mut config = config::read(&file).map_err(|problems| {
+                for problem in problems {
+                    console.talk(problem);
+                }
+                console.talk("error: the control plane is not started");
+                Exit::Invalid
+            })?;
+            config.admin.listen = listen.unwrap_or(config.admin.listen);
+            config.node.listen = node_listen.unwrap_or(config.node.listen);
+            data_dir = data_dir.or_else(|| config.data_dir.take());
+            store_key = store_key.or_else(|| config.store_key.take());
+            if signing_keys.is_empty() {
+                signing_keys = std::mem::take(&mut config.signing_keys);
+            }
+            assertion_issuer = assertion_issuer.or_else(|| config.assertion_issuer.take());
+            allowed_networks.append(&mut config.allowed_networks);
+            Mode::Configured(Box::new(config))
+        }
+        None if insecure_development => Mode::InsecureDevelopment {
+            listen: listen.unwrap_or(DEVELOPMENT_LISTEN),
+        },
+        None => {
+            console.talk(
+                "error: it is not said who may call: give certificates, administrators and nodes in \
+                 a file with --config FILE (README.md, Run it for real, has one to begin with), or \
+                 use --insecure-development, on this machine alone",
+            );
+            return Err(Exit::Invalid);
+        }
+    };
+    let Some(data_dir) = data_dir else {
+        console.talk(
+            "error: it is not said where the store and the log are kept: use --data-dir DIR, or \
+             `dataDir` in the configuration",
+        );
+        return Err(Exit::Invalid);
+    };
+    Ok(ServeOptions {
+        data_dir,
+        store_key,
+        signing_keys,
+        assertion_issuer: assertion_issuer.unwrap_or_else(|| DEFAULT_ISSUER.to_owned()),
+        allowed_networks,
+        mode,
+    })
+}
+
 fn exit_of(error: &ServeError) -> Exit {
     match error {
-        ServeError::NoAuthentication
-        | ServeError::NotLoopback { .. }
+        ServeError::NotLoopback { .. }
         | ServeError::NoSigningKey
         | ServeError::NoStoreKey
         | ServeError::Signing(_)
-        | ServeError::Key(_) => Exit::Invalid,
+        | ServeError::Key(_)
+        | ServeError::Tls(_)
+        | ServeError::TokenKeys(_) => Exit::Invalid,
         ServeError::InUse { .. } => Exit::Conflict,
         ServeError::Io { .. }
         | ServeError::Egress(_)

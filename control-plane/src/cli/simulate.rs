@@ -7,12 +7,11 @@ use chancery_proto::admin::v1::{
     policy_service_client::PolicyServiceClient,
 };
 use serde_json::{json, value::RawValue};
-use tonic::transport::Channel;
 
 use super::{
     Context,
     candidate::{CandidateArgs, Rules},
-    connect::{Connection, MAX_ANSWER_BYTES},
+    connect::{Channel, Connection, MAX_ANSWER_BYTES},
     console::Console,
     exit::{Exit, Failure},
     explain, explanation,

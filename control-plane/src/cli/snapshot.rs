@@ -6,17 +6,16 @@ use chancery_proto::admin::v1::{
 };
 use clap::Subcommand;
 use similar::TextDiff;
-use tonic::transport::Channel;
 
 use super::{
     Context,
-    connect::{Connection, MAX_ANSWER_BYTES},
+    connect::{Channel, Connection, MAX_ANSWER_BYTES},
     console::{Console, Tone},
     diff,
     exit::{Exit, Failure},
     name::Name,
     output::Format,
-    render,
+    proposals, render,
     table::{self, Cell},
     time,
 };
@@ -231,7 +230,12 @@ async fn roll_back(
         version,
         validate_only: dry_run,
     });
-    let admin::RollbackSnapshotResponse { snapshot } = connection.answer(&action, call).await?;
+    let admin::RollbackSnapshotResponse { snapshot, proposal } =
+        connection.answer(&action, call).await?;
+    if !proposal.is_empty() {
+        console.line(proposals::waits(&proposal))?;
+        return Ok(Exit::Success);
+    }
     let Some(snapshot) = snapshot.filter(|_| !dry_run) else {
         if !print_differences(&connection, before, version, console).await? {
             console.talk(format_args!("nothing differs from snapshot {version}"));

@@ -69,15 +69,16 @@ macro_rules! standard_methods {
             })
         }
 
-        /// Removes one, or checks whether it could be.
+        /// Removes one, or checks whether it could be. The answer is the name of the proposal to, where
+        /// a second person has to publish it.
         pub(crate) async fn delete(
             connection: &Connection,
             name: &Name,
             validate_only: bool,
-        ) -> Result<(), Failure> {
+        ) -> Result<Option<String>, Failure> {
             let action = format!("delete {}", name.short());
             let (kind, name) = (name.kind, name.to_string());
-            match kind {
+            let proposal = match kind {
                 $(Kind::$kind => {
                     let mut client = $client::new(connection.channel.clone())
                         .max_decoding_message_size(MAX_ANSWER_BYTES);
@@ -86,10 +87,10 @@ macro_rules! standard_methods {
                         etag: String::new(),
                         validate_only,
                     });
-                    connection.answer(&action, call).await?;
+                    connection.answer(&action, call).await?.proposal
                 })+
-            }
-            Ok(())
+            };
+            Ok((!proposal.is_empty()).then_some(proposal))
         }
     };
 }

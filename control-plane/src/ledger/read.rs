@@ -7,6 +7,7 @@ use prost::Message as _;
 use prost_types::Timestamp;
 
 use super::{Ledger, LedgerError, Segment};
+use crate::access::{Grants, Role};
 
 /// Most bytes of records in one page: it must fit a gRPC message, whose default limit is 4 MiB.
 const MAX_PAGE_BYTES: usize = 3 << 20;
@@ -32,8 +33,10 @@ pub struct Page {
 /// What records must be to be found.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    filter: RecordFilter,
+    wanted: RecordFilter,
     decision_id: Option<Vec<u8>>,
+    /// Whose records are found. Absent: everyone's.
+    reader: Option<Grants>,
 }
 
 impl Filter {
@@ -44,9 +47,20 @@ impl Filter {
             text => Some(unhex(text)?),
         };
         Some(Self {
-            filter,
+            wanted: filter,
             decision_id,
+            reader: None,
         })
+    }
+
+    /// Only what an auditor with these grants may read: what names a resource, and only resources
+    /// where they are auditor.
+    #[must_use]
+    pub fn for_reader(self, grants: Grants) -> Self {
+        Self {
+            reader: Some(grants),
+            ..self
+        }
     }
 
     /// Whether a record is one of those.
@@ -62,10 +76,25 @@ impl Filter {
             .decision_id
             .as_ref()
             .is_none_or(|id| *id == entry.decision_id);
-        same_decision
-            && not_before(self.filter.start_time)
-            && before(self.filter.end_time)
+        self.may_be_read(entry.event.as_ref())
+            && same_decision
+            && not_before(self.wanted.start_time)
+            && before(self.wanted.end_time)
             && self.admits_event(entry.event.as_ref())
+    }
+
+    fn may_be_read(&self, event: Option<&Event>) -> bool {
+        let Some(grants) = &self.reader else {
+            return true;
+        };
+        let names = match event {
+            Some(Event::Decision(decision)) => &decision.server,
+            Some(Event::Drift(drift)) => &drift.server,
+            Some(Event::AdminChange(change)) => &change.resource,
+            Some(Event::Outcome(_) | Event::Gap(_)) | None => return false,
+        };
+        let mut names = names.split(' ').peekable();
+        names.peek().is_some() && names.all(|name| grants.allow_at(Role::Auditor, name))
     }
 
     fn admits_event(&self, event: Option<&Event>) -> bool {
@@ -76,7 +105,7 @@ impl Filter {
             method,
             verdict,
             ..
-        } = &self.filter;
+        } = &self.wanted;
         let is_any = [user, server, capability, method]
             .into_iter()
             .all(String::is_empty);

@@ -7,7 +7,7 @@ use chancery_engine::secret::Secret;
 use chancery_proto::admin::v1 as admin;
 use tokio::sync::broadcast;
 
-use super::{Done, Registry, RegistryError, Resources, check, check_etag, now};
+use super::{By, Done, Registry, RegistryError, Resources, check, check_etag, now};
 use crate::{
     credential::assertion,
     resource::{Kind, Resource, invalid},
@@ -67,6 +67,7 @@ impl Registry {
         name: &str,
         secret: Option<Secret>,
         (etag, overlap_seconds): (&str, u64),
+        by: &By,
     ) -> Result<admin::Credential, RegistryError> {
         let mut resources = self.lock();
         let key = (Kind::Credential, name.to_owned());
@@ -104,6 +105,7 @@ impl Registry {
         self.store.commit(&Transaction {
             put: vec![&changed],
             secrets: sealed.iter().collect(),
+            entries: by.entries(&resources, &[key], &[Done::Updated(changed.clone())]),
             ..Transaction::default()
         })?;
         let until_seconds = now_seconds.saturating_add(overlap_seconds);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Changed, DeadRules, Doing, Registry, RegistryError, Resources, Wish, keyed};
+use super::{By, Changed, DeadRules, Registry, RegistryError, Resources, Wish, keyed};
 use crate::{
     resource::{Kind, Resource},
     store::Published,
@@ -93,14 +93,13 @@ impl Registry {
     pub fn roll_back(
         &self,
         version: u64,
-        author: &str,
+        by: &By,
         validate_only: bool,
     ) -> Result<RolledBack, RegistryError> {
         let old = keyed(self.resources_of(version)?);
-        let cause = format!("rollback of {version}");
-        let doing = Doing {
-            author,
-            cause: &cause,
+        let by = By {
+            cause: Some(format!("rollback of {version}")),
+            ..by.clone()
         };
         let mut names = Vec::new();
         let wishes = |current: &Resources| {
@@ -108,9 +107,18 @@ impl Registry {
             names = wishes.iter().map(|wish| wish.name().to_owned()).collect();
             Ok(wishes)
         };
-        let changed = self.change_by(wishes, DeadRules::Let, doing, validate_only);
+        let changed = self.change_by(wishes, DeadRules::Let, &by, validate_only);
         let changed = changed.map_err(|error| unfit(version, &names, error))?;
         Ok(RolledBack { names, changed })
+    }
+
+    /// What a rollback would change, for where a second person has to publish it. Blocks on the store.
+    ///
+    /// # Errors
+    /// As [`Registry::roll_back`].
+    pub fn wishes_of(&self, version: u64) -> Result<Vec<Wish>, RegistryError> {
+        let old = keyed(self.resources_of(version)?);
+        wishes(version, &self.current(), &old)
     }
 }
 

@@ -74,7 +74,7 @@ impl<'d> Claims<'d> {
         let found = match path {
             ClaimPath::Names(names) => match self.root.descend(names) {
                 None => return Ok(None),
-                Some(value) => value.as_str().map(Box::from),
+                Some(value) => value.as_str().map(Box::<str>::from),
             },
             ClaimPath::Query(query) => match query.query(self.tree()?).all().as_slice() {
                 [] => return Ok(None),
@@ -82,10 +82,11 @@ impl<'d> Claims<'d> {
                 _ => None,
             },
         };
-        found
-            .filter(|text: &Box<str>| !text.is_empty())
-            .map(Some)
-            .ok_or(Unfit)
+        match found {
+            None => Err(Unfit),
+            Some(text) if text.is_empty() => Err(Unfit),
+            some @ Some(_) => Ok(some),
+        }
     }
 
     /// Every string at a path, and in the arrays there.

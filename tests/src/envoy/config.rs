@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{EnvoyOptions, Filter, LISTENER, Listener, Route, Upstream};
+use super::{ControlPlaneTls, EnvoyOptions, Filter, LISTENER, Listener, Route, Upstream};
 use crate::{artifacts, signing};
 
 const HTTP_MANAGER: &str = "/filter_chains/0/filters/0/typed_config";
@@ -89,6 +89,10 @@ pub(super) fn build(options: &EnvoyOptions) -> Result<Value, ConfigError> {
         &format!("{ENDPOINT}/address"),
         address(options.control_plane),
     )?;
+    if let Some(tls) = &options.control_plane_tls {
+        let socket = control_plane_socket(tls)?;
+        insert(&mut control_plane, "", "transport_socket", socket)?;
+    }
     let mut clusters = vec![control_plane];
     for upstream in &options.upstreams {
         clusters.push(cluster(template.clone(), upstream)?);
@@ -101,8 +105,40 @@ pub(super) fn build(options: &EnvoyOptions) -> Result<Value, ConfigError> {
     Ok(config)
 }
 
+/// `envoy/control-plane-tls.yaml` with a test's files in it.
+fn control_plane_socket(tls: &ControlPlaneTls) -> Result<Value, ConfigError> {
+    const CONTEXT: &str = "/typed_config/common_tls_context";
+    let mut file = read("envoy/control-plane-tls.yaml")?;
+    let mut socket = take(&mut file, "/transport_socket")?;
+    let certificate = format!("{CONTEXT}/tls_certificates/0");
+    let validation = format!("{CONTEXT}/validation_context");
+    for (pointer, value) in [
+        ("/typed_config/sni".to_owned(), json!(tls.name)),
+        (
+            format!("{certificate}/certificate_chain/filename"),
+            json!(tls.identity.certificate),
+        ),
+        (
+            format!("{certificate}/private_key/filename"),
+            json!(tls.identity.key),
+        ),
+        (format!("{validation}/trusted_ca/filename"), json!(tls.ca)),
+        (
+            format!("{validation}/match_typed_subject_alt_names/0/matcher/exact"),
+            json!(tls.name),
+        ),
+    ] {
+        set(&mut socket, &pointer, value)?;
+    }
+    Ok(socket)
+}
+
 fn shipped() -> Result<Value, ConfigError> {
-    let path = artifacts::root().join("envoy/envoy.yaml");
+    read("envoy/envoy.yaml")
+}
+
+fn read(file: &str) -> Result<Value, ConfigError> {
+    let path = artifacts::root().join(file);
     let text =
         std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path, source })?;
     Ok(serde_saphyr::from_str(&text)?)

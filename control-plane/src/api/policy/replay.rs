@@ -21,7 +21,7 @@ use crate::{
         ControlPlane,
         error::{self, Naming},
     },
-    ledger::Ledger,
+    ledger::{Filter, Ledger},
     simulate::{Bounds, Replay, Sample, unix_time},
 };
 
@@ -44,6 +44,7 @@ type Sender = mpsc::Sender<Result<ReplayDecisionsResponse, Status>>;
 pub(super) async fn run(
     control_plane: &ControlPlane,
     request: ReplayDecisionsRequest,
+    readable: Filter,
 ) -> Result<Parts, Status> {
     let ReplayDecisionsRequest {
         candidate: rules,
@@ -72,7 +73,8 @@ pub(super) async fn run(
         end_time,
     };
     tokio::task::spawn_blocking(move || {
-        judge(&ledger, Replay::new(rules, max_samples), &span, &sender);
+        let replay = Replay::new(rules, max_samples);
+        judge(&ledger, replay, &readable, &span, &sender);
     });
     Ok(Box::pin(ReceiverStream::new(parts)))
 }
@@ -93,7 +95,7 @@ impl Span {
     }
 }
 
-fn judge(ledger: &Ledger, mut replay: Replay, span: &Span, sender: &Sender) {
+fn judge(ledger: &Ledger, mut replay: Replay, readable: &Filter, span: &Span, sender: &Sender) {
     let send = |part| {
         let response = ReplayDecisionsResponse { part: Some(part) };
         match sender.blocking_send(Ok(response)) {
@@ -104,6 +106,9 @@ fn judge(ledger: &Ledger, mut replay: Replay, span: &Span, sender: &Sender) {
     let visited = ledger.visit(|record| {
         if sender.is_closed() {
             return ControlFlow::Break(());
+        }
+        if !readable.admits(&record) {
+            return ControlFlow::Continue(());
         }
         let Ok(entry) = Entry::decode(&*record.entry) else {
             return ControlFlow::Continue(());

@@ -13,10 +13,13 @@ use crate::{
     store::Store,
 };
 
-const BY: Doing<'_> = Doing {
-    author: "ada",
-    cause: "ApplyResources",
-};
+fn by(author: &str) -> By {
+    By {
+        author: author.to_owned(),
+        method: "ApplyResources",
+        ..By::default()
+    }
+}
 
 fn open(folder: &Path) -> Registry {
     let store = Arc::new(Store::open(&folder.join("store.sqlite"), 7).unwrap());
@@ -60,7 +63,7 @@ fn rule(id: &str, tool: &str) -> Resource {
 
 fn apply(registry: &Registry, resources: impl IntoIterator<Item = Resource>) -> u64 {
     let wishes = resources.into_iter().map(Wish::Apply).collect();
-    let changed = registry.change(wishes, BY, false).unwrap();
+    let changed = registry.change(wishes, &by("ada"), false).unwrap();
     changed.snapshot.unwrap().version
 }
 
@@ -70,7 +73,7 @@ fn delete(registry: &Registry, resource: &Resource) -> u64 {
         name: resource.name().to_owned(),
         etag: String::new(),
     };
-    let changed = registry.change(vec![wish], BY, false).unwrap();
+    let changed = registry.change(vec![wish], &by("ada"), false).unwrap();
     changed.snapshot.unwrap().version
 }
 
@@ -148,7 +151,7 @@ fn a_rollback_is_a_new_version_with_the_old_resources() {
     let before = delete(&registry, &rule("r", "y"));
     let etag = registry.resources_of(old).unwrap()[0].etag().to_owned();
 
-    let would = registry.roll_back(old, "bob", true).unwrap();
+    let would = registry.roll_back(old, &by("bob"), true).unwrap();
     assert_eq!(would.names.len(), 2);
     assert_eq!(
         registry.history(u64::MAX, 9).unwrap().len(),
@@ -156,7 +159,7 @@ fn a_rollback_is_a_new_version_with_the_old_resources() {
         "only checked"
     );
 
-    let done = registry.roll_back(old, "bob", false).unwrap();
+    let done = registry.roll_back(old, &by("bob"), false).unwrap();
     assert_eq!(done.changed.done.len(), 2);
     let new = done.changed.snapshot.unwrap().version;
     assert_eq!(new, before + 1);
@@ -171,7 +174,7 @@ fn a_rollback_is_a_new_version_with_the_old_resources() {
     assert_eq!((&*newest.author, &*newest.cause), ("bob", "rollback of 1"));
 
     // Once more changes nothing, and publishes nothing.
-    let again = registry.roll_back(old, "bob", false).unwrap();
+    let again = registry.roll_back(old, &by("bob"), false).unwrap();
     assert!(again.names.is_empty());
     assert_eq!(again.changed.snapshot.unwrap().version, new);
 }
@@ -192,7 +195,7 @@ fn what_no_longer_fits_is_not_rolled_back() {
     let changed = "UPDATE resource_versions SET content = ?1 WHERE kind = 'rules'";
     assert_eq!(connection.execute(changed, [content]).unwrap(), 1);
     let registry = open(folder.path());
-    let refused = registry.roll_back(old, "bob", false).unwrap_err();
+    let refused = registry.roll_back(old, &by("bob"), false).unwrap_err();
     assert!(matches!(refused, RegistryError::Unfit { version: 1, .. }));
     let message = refused.to_string();
     assert!(

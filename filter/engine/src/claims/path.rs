@@ -1,4 +1,4 @@
-//! JSONPaths (RFC 9535) into claims.
+//! `JSONPath`s (RFC 9535) into claims.
 
 use serde_json_path::JsonPath;
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::{json::Document, limits::Limits};
 
 fn path(text: &str) -> Option<ClaimPath> {
-    Some(ClaimPath::parse(text).unwrap())
+    ClaimPath::parse(text).ok()
 }
 
 fn mapping(user: &str, groups: &str) -> ClaimMapping {

@@ -118,10 +118,8 @@ pub(super) fn unmatched(
 ) -> Option<Reason> {
     let asks_for_authorization = path.is_some_and(|path| {
         let is_below = |root: &&str| below(path, root).is_some();
-        AUTHORIZATION_SERVER_PATHS
-            .iter()
-            .any(|root| is_below(&root))
-            || is_below(&METADATA_PATH)
+        AUTHORIZATION_SERVER_PATHS.iter().any(is_below)
+            || below(path, METADATA_PATH).is_some()
             || (path == "/register" && head.method == b"POST")
     });
     match mode {

@@ -112,11 +112,10 @@ impl IdentityProvider {
         endpoint: &'e Endpoint,
     ) -> Result<&'e str, TokenError> {
         if endpoint.audiences.is_empty() {
-            let is_ours = |audience| self.audiences.contains(audience);
-            return match audiences.iter().any(is_ours) {
-                true => Ok(&endpoint.workspace),
-                false => Err(TokenError::Audience),
-            };
+            let ours = audiences.iter().find(|one| self.audiences.contains(one));
+            return ours
+                .map(|_| &*endpoint.workspace)
+                .ok_or(TokenError::Audience);
         }
         let accepted = &endpoint.audiences;
         let mut selected = accepted
@@ -156,9 +155,8 @@ impl IdentityProvider {
         };
         let kind = kind.as_str().ok_or(TokenError::Header)?;
         match &*kind.to_ascii_lowercase() {
-            "at+jwt" | "application/at+jwt" => Ok(()),
             "jwt" if self.access_tokens_only => Err(TokenError::Type),
-            "jwt" => Ok(()),
+            "jwt" | "at+jwt" | "application/at+jwt" => Ok(()),
             _ => Err(TokenError::Header),
         }
     }

@@ -107,23 +107,13 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         Verdict::Allow => (pb::Verdict::Allow, ""),
         Verdict::Deny(reason) => (pb::Verdict::Deny, reason.as_str()),
     };
-    let (kind, capability) = match capability {
-        None => (pb::CapabilityKind::Unspecified, Box::default()),
-        Some(Capability::Tool(name)) => (pb::CapabilityKind::Tool, name),
-        Some(Capability::Prompt(name)) => (pb::CapabilityKind::Prompt, name),
-        Some(Capability::Resource(uri)) => (pb::CapabilityKind::Resource, uri),
-    };
+    let (kind, capability) = kind_and_name(capability);
     pb::Decision {
         request_id: text(request_id),
         trace_parent: text(trace_parent),
         principal: Some(pb::Principal {
-            workspace: derived(&workspace),
-            organization: derived(organization_id(&server)),
-            source: Some(match source {
-                Some(source) => attribute(&source, pb::Provenance::Verified),
-                None => absent(),
-            }),
-            ..principal_of(&principal, client_name)
+            source: Some(verified(source.as_deref())),
+            ..principal_at(&principal, client_name, &server, &workspace)
         }),
         session: session_id.map(session),
         direction: match direction {
@@ -155,6 +145,15 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         size_bytes: count(size_bytes),
         count: 1,
         upstream_identity: seen_as(upstream_identity),
+    }
+}
+
+fn kind_and_name(capability: Option<Capability>) -> (pb::CapabilityKind, Box<str>) {
+    match capability {
+        None => (pb::CapabilityKind::Unspecified, Box::default()),
+        Some(Capability::Tool(name)) => (pb::CapabilityKind::Tool, name),
+        Some(Capability::Prompt(name)) => (pb::CapabilityKind::Prompt, name),
+        Some(Capability::Resource(uri)) => (pb::CapabilityKind::Resource, uri),
     }
 }
 
@@ -201,7 +200,12 @@ fn outcome_event(event: OutcomeEvent) -> pb::Outcome {
 
 /// Who acted, each field with how it is known: what a token or certificate says was verified, what a
 /// client says of itself is claimed.
-fn principal_of(principal: &Principal, client_name: Option<Box<str>>) -> pb::Principal {
+fn principal_at(
+    principal: &Principal,
+    client_name: Option<Box<str>>,
+    server: &str,
+    workspace: &str,
+) -> pb::Principal {
     let Principal {
         user,
         groups,
@@ -214,10 +218,6 @@ fn principal_of(principal: &Principal, client_name: Option<Box<str>>) -> pb::Pri
         issuer,
         token_id_digest,
     } = principal;
-    let verified = |value: &Option<Box<str>>| match value {
-        Some(value) => attribute(value, pb::Provenance::Verified),
-        None => absent(),
-    };
     // Without a user a list has nothing to say, not even that there are none.
     let listed = match user {
         Some(_) => pb::Provenance::Verified,
@@ -225,8 +225,8 @@ fn principal_of(principal: &Principal, client_name: Option<Box<str>>) -> pb::Pri
     };
     let texts = |texts: &[Box<str>]| texts.iter().map(ToString::to_string).collect();
     pb::Principal {
-        user: Some(verified(user)),
-        issuer: Some(verified(issuer)),
+        user: Some(verified(user.as_deref())),
+        issuer: Some(verified(issuer.as_deref())),
         token_id_digest: token_id_digest
             .map(|digest| digest.as_bytes().to_vec())
             .unwrap_or_default(),
@@ -235,13 +235,13 @@ fn principal_of(principal: &Principal, client_name: Option<Box<str>>) -> pb::Pri
         has_more_groups: *has_more_groups,
         roles: texts(token_roles),
         roles_provenance: listed.into(),
-        team: Some(verified(team)),
-        workspace: None,
-        organization: None,
-        agent: Some(verified(agent)),
+        team: Some(verified(team.as_deref())),
+        workspace: Some(derived(workspace)),
+        organization: Some(derived(organization_id(server))),
+        agent: Some(verified(agent.as_deref())),
         client: Some(match (client, client_name) {
             (None, Some(name)) => attribute(&name, pb::Provenance::Claimed),
-            (client, _) => verified(client),
+            (client, _) => verified(client.as_deref()),
         }),
         source: None,
         scopes: texts(scopes),
@@ -250,11 +250,7 @@ fn principal_of(principal: &Principal, client_name: Option<Box<str>>) -> pb::Pri
 
 /// A principal as it acts at a server, in a workspace.
 pub(crate) fn acting(principal: &Principal, server: &str, workspace: &str) -> pb::Principal {
-    pb::Principal {
-        organization: derived(organization_id(server)),
-        workspace: derived(workspace),
-        ..principal_of(principal, None)
-    }
+    principal_at(principal, None, server, workspace)
 }
 
 /// The id of the organization that a resource belongs to.
@@ -262,11 +258,18 @@ fn organization_id(name: &str) -> &str {
     name.split('/').nth(1).unwrap_or_default()
 }
 
-fn derived(value: &str) -> Option<pb::Attribute> {
-    Some(match value {
+fn verified(value: Option<&str>) -> pb::Attribute {
+    match value {
+        Some(value) => attribute(value, pb::Provenance::Verified),
+        None => absent(),
+    }
+}
+
+fn derived(value: &str) -> pb::Attribute {
+    match value {
         "" => absent(),
         value => attribute(value, pb::Provenance::Derived),
-    })
+    }
 }
 
 fn absent() -> pb::Attribute {

@@ -117,25 +117,30 @@ fn parts() -> Parts {
             tools: vec![Glob::parse("?et_*").unwrap()],
             ..rule()
         }],
-        identity_providers: vec![
-            provider("tokens", ISSUER, Source::Token, &["mcp"]),
-            provider(
-                "proxy",
-                "https://proxy.test",
-                Source::Metadata { key: KEY.into() },
-                &["mcp"],
-            ),
-            provider(
-                "mesh",
-                MESH,
-                Source::Certificate {
-                    trust_domain: "mesh.test".into(),
-                },
-                &[],
-            ),
-        ],
+        identity_providers: providers(),
         ..Parts::default()
     }
+}
+
+/// One for each source.
+fn providers() -> Vec<IdentityProvider> {
+    vec![
+        provider("tokens", ISSUER, Source::Token, &["mcp"]),
+        provider(
+            "proxy",
+            "https://proxy.test",
+            Source::Metadata { key: KEY.into() },
+            &["mcp"],
+        ),
+        provider(
+            "mesh",
+            MESH,
+            Source::Certificate {
+                trust_domain: "mesh.test".into(),
+            },
+            &[],
+        ),
+    ]
 }
 
 /// A rule about nothing.
@@ -245,12 +250,15 @@ fn cache() -> TokenCache {
 
 /// Who acts, and for which workspace; or how the request is refused.
 fn who(asked: &Asked<'_>) -> Result<(Principal, Box<str>), String> {
-    match open(policy(parts()), asked, &mut cache()) {
-        (exchange, HeadStep::AwaitBody) => {
-            Ok((Principal::clone(&exchange.principal), exchange.workspace))
-        }
-        (_, HeadStep::Reply(reply)) => Err(challenge(&reply)),
-        (_, step) => panic!("{step:?}"),
+    let (exchange, step) = open(policy(parts()), asked, &mut cache());
+    match step {
+        HeadStep::AwaitBody => Ok((Principal::clone(&exchange.principal), exchange.workspace)),
+        HeadStep::Reply(reply) => Err(challenge(&reply)),
+        step @ (HeadStep::Pass
+        | HeadStep::Verify
+        | HeadStep::AwaitKey(_)
+        | HeadStep::AwaitCredential(_)
+        | HeadStep::Forward(_)) => Err(format!("{step:?}")),
     }
 }
 
@@ -554,7 +562,11 @@ fn nobody_finds_another_authorization_server_behind_the_gateway() {
         match open(policy(parts()), &asked, &mut cache()).1 {
             HeadStep::Pass => None,
             HeadStep::Reply(reply) => Some((reply.status, reply.body)),
-            step => panic!("{step:?}"),
+            step @ (HeadStep::Verify
+            | HeadStep::AwaitKey(_)
+            | HeadStep::AwaitCredential(_)
+            | HeadStep::AwaitBody
+            | HeadStep::Forward(_)) => panic!("{step:?}"),
         }
     };
     for (method, path) in [

@@ -196,12 +196,13 @@ impl TryFrom<pb::ScopeRequirement> for ScopeRequirement {
         if scopes.is_empty() {
             return Err(Invalid::new("scopes", "none", "at least one scope"));
         }
-        let scope = |scope: String| match is_scope(&scope) {
-            true => Ok(scope.into()),
-            false => {
-                let expected = "one scope, without spaces, quotes and backslashes";
-                Err(Invalid::new("", shown(&scope), expected))
-            }
+        let scope = |scope: String| {
+            let expected = "one scope, without spaces, quotes and backslashes";
+            let invalid = Invalid::new("", shown(&scope), expected);
+            Some(scope)
+                .filter(|scope| is_scope(scope))
+                .map(Box::from)
+                .ok_or(invalid)
         };
         let names_tools = !tools.is_empty();
         Ok(Self {

@@ -1,0 +1,18 @@
+//! Who may call the control plane, and what they may do there.
+//!
+//! `caller` is who calls, as a certificate or a token proves it; `grants` is what bindings give
+//! them; `place` is what a resource name belongs to; `node` is the same for Envoys. None of it does
+//! I/O: shells hand in what they read.
+
+pub mod authenticator;
+pub mod caller;
+pub mod grants;
+pub mod node;
+pub mod place;
+pub mod token;
+
+pub use authenticator::Authenticator;
+pub use caller::{Caller, Member};
+pub use grants::{Grants, Role};
+pub use node::{NodePolicy, NodeScope};
+pub use place::Place;

@@ -1,0 +1,186 @@
+//! Which Envoy a certificate stands for, and which organizations it serves.
+
+use std::collections::BTreeSet;
+
+use chancery_engine::glob::Glob;
+
+use super::place::Place;
+
+/// Which nodes may connect: the configuration's `nodes`, or everything in development mode.
+#[derive(Clone, Debug)]
+pub enum NodePolicy {
+    /// Development mode: a node is whatever it says.
+    Anything,
+    /// What these say together; a certificate that none of them is about is refused.
+    Nodes(Vec<NodeRule>),
+}
+
+/// Which certificates stand for which nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeRule {
+    /// The URI or DNS name of the certificate.
+    pub certificate: Glob,
+    /// Which ids such a node may have. Empty: the last segment of the certificate's name alone.
+    pub node_ids: Vec<Glob>,
+    /// What it serves.
+    pub organizations: NodeScope,
+}
+
+/// Which organizations a node serves.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum NodeScope {
+    /// All.
+    Everything,
+    /// These, by id.
+    Organizations(BTreeSet<String>),
+}
+
+impl NodeScope {
+    /// Whether the node may have to do with the named resource, and know of it. The one place where
+    /// this is decided: snapshots, keys and credentials all ask here.
+    pub fn covers(&self, name: &str) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Organizations(ids) => {
+                Place::of(name).is_some_and(|place| ids.contains(place.organization))
+            }
+        }
+    }
+
+    fn join(self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Organizations(mut ids), Self::Organizations(others)) => {
+                ids.extend(others.iter().cloned());
+                Self::Organizations(ids)
+            }
+            (Self::Everything, _) | (_, Self::Everything) => Self::Everything,
+        }
+    }
+}
+
+/// Why a node may not connect.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NodeRefusal {
+    /// It shows no certificate.
+    #[error("a node shows a client certificate, and this one shows none")]
+    NoCertificate,
+    /// Nothing in the configuration is about it.
+    #[error("no entry of `nodes` in the configuration is about {0}")]
+    Unknown(String),
+    /// It says to be another than its certificate does.
+    #[error(
+        "the certificate {certificate} does not stand for the node `{node_id}`: let the plugin's `node_id` be its last segment, or let `nodeIds` cover it"
+    )]
+    OtherNode {
+        /// The certificate's names.
+        certificate: String,
+        /// What the hello says.
+        node_id: String,
+    },
+}
+
+impl NodePolicy {
+    /// What the node with this id serves, where its certificate's names let it be that.
+    ///
+    /// # Errors
+    /// Where they do not.
+    pub fn scope(&self, certificate: &[String], node_id: &str) -> Result<NodeScope, NodeRefusal> {
+        let rules = match self {
+            Self::Anything => return Ok(NodeScope::Everything),
+            Self::Nodes(rules) => rules,
+        };
+        if certificate.is_empty() {
+            return Err(NodeRefusal::NoCertificate);
+        }
+        let listed = || certificate.join(" ");
+        let mut is_known = false;
+        let mut scope: Option<NodeScope> = None;
+        for name in certificate {
+            for rule in rules.iter().filter(|rule| rule.certificate.matches(name)) {
+                is_known = true;
+                if rule.allows(name, node_id) {
+                    scope = Some(match scope {
+                        Some(scope) => scope.join(&rule.organizations),
+                        None => rule.organizations.clone(),
+                    });
+                }
+            }
+        }
+        match scope {
+            Some(scope) => Ok(scope),
+            None if is_known => Err(NodeRefusal::OtherNode {
+                certificate: listed(),
+                node_id: node_id.to_owned(),
+            }),
+            None => Err(NodeRefusal::Unknown(listed())),
+        }
+    }
+}
+
+impl NodeRule {
+    fn allows(&self, name: &str, node_id: &str) -> bool {
+        if self.node_ids.is_empty() {
+            name.rsplit('/').next() == Some(node_id)
+        } else {
+            self.node_ids.iter().any(|glob| glob.matches(node_id))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(certificate: &str, node_ids: &[&str], organizations: &[&str]) -> NodeRule {
+        let glob = |text: &str| Glob::parse(text).unwrap();
+        NodeRule {
+            certificate: glob(certificate),
+            node_ids: node_ids.iter().map(|id| glob(id)).collect(),
+            organizations: match organizations {
+                ["*"] => NodeScope::Everything,
+                ids => NodeScope::Organizations(ids.iter().map(|id| (*id).to_owned()).collect()),
+            },
+        }
+    }
+
+    #[test]
+    fn a_certificate_says_which_node_it_is_and_what_that_serves() {
+        let policy = NodePolicy::Nodes(vec![
+            rule("spiffe://e/envoy-*", &[], &["a"]),
+            rule("spiffe://e/envoy-1", &[], &["b"]),
+            rule("fleet.example.com", &["pod-*"], &["*"]),
+        ]);
+        let scope = |name: &str, id: &str| policy.scope(&[name.to_owned()], id);
+        let ids = |ids: &[&str]| {
+            NodeScope::Organizations(ids.iter().map(|id| (*id).to_owned()).collect())
+        };
+        assert_eq!(scope("spiffe://e/envoy-2", "envoy-2"), Ok(ids(&["a"])));
+        assert_eq!(scope("spiffe://e/envoy-1", "envoy-1"), Ok(ids(&["a", "b"])));
+        assert_eq!(
+            scope("fleet.example.com", "pod-7"),
+            Ok(NodeScope::Everything)
+        );
+        assert!(matches!(
+            scope("spiffe://e/envoy-2", "envoy-1"),
+            Err(NodeRefusal::OtherNode { .. })
+        ));
+        assert!(matches!(
+            scope("fleet.example.com", "fleet.example.com"),
+            Err(NodeRefusal::OtherNode { .. })
+        ));
+        assert!(matches!(
+            scope("spiffe://f/envoy-1", "envoy-1"),
+            Err(NodeRefusal::Unknown(_))
+        ));
+        assert_eq!(
+            policy.scope(&[], "envoy-1"),
+            Err(NodeRefusal::NoCertificate)
+        );
+
+        let one = ids(&["a"]);
+        assert!(one.covers("organizations/a/rules/r") && one.covers("organizations/a"));
+        assert!(!one.covers("organizations/b") && !one.covers("organizations/ab"));
+        assert!(!one.covers(""));
+        assert!(NodeScope::Everything.covers(""));
+    }
+}

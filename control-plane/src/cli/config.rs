@@ -1,0 +1,160 @@
+//! Reads the configuration of `chancery serve`, as strictly as resource documents.
+
+use std::path::Path as FilePath;
+
+use super::{
+    check::{self, Finding},
+    document, files,
+    locate::{Malformed, Node, Position},
+    path::Path,
+    problem::Problem,
+};
+use crate::config::{Config, ConfigDocument};
+
+/// Reads a file.
+pub(crate) fn read(file: &FilePath) -> Result<Config, Vec<Problem>> {
+    let (texts, problems) = files::read(&[file.to_owned()]);
+    match (&*texts, &*problems) {
+        ([text], []) => of_text(&text.file, &text.content),
+        _ => Err(problems),
+    }
+}
+
+fn of_text(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
+    let said = |at, field: String, message| Problem {
+        file: file.to_owned(),
+        at: Some(at),
+        field,
+        message,
+        hint: None,
+    };
+    let root = || "configuration".to_owned();
+    let nodes = Node::read_all(text).map_err(|Malformed { at, message }| {
+        let message = format!("found broken YAML, expected a configuration: {message}");
+        vec![said(at, root(), message)]
+    })?;
+    let [node] = &*nodes else {
+        let message = format!("found {} documents, expected one", nodes.len());
+        return Err(vec![said(Position::START, root(), message)]);
+    };
+    let schema = document::schema_of::<ConfigDocument>().to_value();
+    let findings = check::check(node, &schema);
+    if !findings.is_empty() {
+        let problem = |Finding {
+                           at,
+                           path,
+                           message,
+                           hint,
+                       }| Problem {
+            hint,
+            ..said(at, field_name(&path), message)
+        };
+        let mut problems: Vec<_> = findings.into_iter().map(problem).collect();
+        problems.sort();
+        return Err(problems);
+    }
+    let document: ConfigDocument = serde_json::from_str(&node.to_json()).map_err(|error| {
+        let message = format!("found what the schema allows, and yet: {error}");
+        vec![said(node.at, root(), message)]
+    })?;
+    document.read().map_err(|problems| {
+        let problem = |invalid: chancery_engine::wire::Invalid| {
+            let path = Path::parse(&invalid.field).unwrap_or_default();
+            let message = format!("found {}, expected {}", invalid.found, invalid.expected);
+            said(node.locate(&path), invalid.field, message)
+        };
+        problems.into_iter().map(problem).collect()
+    })
+}
+
+fn field_name(path: &Path) -> String {
+    if path.steps().is_empty() {
+        "configuration".to_owned()
+    } else {
+        path.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::NodeScope;
+
+    const RIGHT: &str = "\
+dataDir: /var/lib/chancery
+admin:
+  listen: 0.0.0.0:7400
+  tls: {certificate: admin.pem, key: admin.key, clientCa: admins.pem}
+node:
+  listen: 0.0.0.0:7401
+  tls: {certificate: node.pem, key: node.key, clientCa: nodes.pem}
+oidc:
+  issuer: https://idp.example.com
+  audience: chancery
+  jwksFile: jwks.json
+  algorithms: [ES256]
+administrators: ['certificate:spiffe://example.com/alice']
+nodes:
+  - certificate: spiffe://example.com/envoy/*
+    organizations: [acme]
+";
+
+    #[test]
+    fn a_configuration_is_read() {
+        let config = of_text("chancery.yaml", RIGHT).unwrap();
+        assert_eq!(config.admin.listen.port(), 7400);
+        assert!(config.nodes[0].organizations.covers("organizations/acme"));
+        assert_ne!(config.nodes[0].organizations, NodeScope::Everything);
+        assert_eq!(config.tokens.unwrap().rules.user_claim, "$.sub");
+    }
+
+    #[test]
+    fn the_configuration_in_the_readme_is_one() {
+        let readme = include_str!("../../../README.md");
+        let block = readme
+            .split("```yaml\n")
+            .find(|block| block.contains("\nadministrators:"))
+            .and_then(|block| block.split("```").next());
+        of_text("README.md", block.unwrap()).unwrap();
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        for (right, wrong, expected) in [
+            (
+                "dataDir:",
+                "datadir:",
+                "chancery.yaml:1:1: datadir: found the unknown field `datadir`, expected `dataDir`",
+            ),
+            (
+                "listen: 0.0.0.0:7401",
+                "listen: localhost",
+                "chancery.yaml:6:11: node.listen: found `localhost`, expected an IP address and a port",
+            ),
+            (
+                "key: node.key, clientCa: nodes.pem",
+                "key: node.key",
+                "chancery.yaml:7:3: node.tls.clientCa: found nothing, expected the CA of nodes'",
+            ),
+            (
+                "certificate:spiffe://example.com/alice",
+                "alice",
+                "chancery.yaml:13:18: administrators[0]: found `alice`, expected `user:ID`",
+            ),
+            (
+                "[acme]",
+                "[acme, 'a/b']",
+                "chancery.yaml:16:27: nodes[0].organizations[1]: found `a/b`",
+            ),
+            (
+                "[ES256]",
+                "[HS256]",
+                "chancery.yaml:12:16: oidc.algorithms[0]: found `HS256`",
+            ),
+        ] {
+            let problems = of_text("chancery.yaml", &RIGHT.replace(right, wrong)).unwrap_err();
+            let text: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            assert!(text.len() == 1 && text[0].starts_with(expected), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Listeners: where they are, whom they let in, and what is behind them.
+
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    sync::Arc,
+};
+
+use chancery_proto::{
+    DESCRIPTORS,
+    admin::v1::{
+        apply_service_server::ApplyServiceServer, binding_service_server::BindingServiceServer,
+        credential_service_server::CredentialServiceServer,
+        identity_provider_service_server::IdentityProviderServiceServer,
+        instance_service_server::InstanceServiceServer, offer_service_server::OfferServiceServer,
+        organization_service_server::OrganizationServiceServer,
+        policy_service_server::PolicyServiceServer, proposal_service_server::ProposalServiceServer,
+        quota_service_server::QuotaServiceServer, role_service_server::RoleServiceServer,
+        rule_service_server::RuleServiceServer, server_service_server::ServerServiceServer,
+        snapshot_service_server::SnapshotServiceServer,
+        store_key_service_server::StoreKeyServiceServer,
+    },
+    audit::v1::audit_service_server::AuditServiceServer,
+    node::v1::node_service_server::NodeServiceServer,
+};
+use tokio::net::TcpListener;
+use tonic::service::RoutesBuilder;
+
+use super::{Mode, ServeError, io_error};
+use crate::{
+    access::{Authenticator, Member, NodePolicy, authenticator::TokenKeys},
+    api::ControlPlane,
+    config::{Config, ListenerConfig},
+    tls::Tls,
+};
+
+const WARNING: &str = "\
+******************************************************************************
+*  INSECURE DEVELOPMENT MODE: anyone on this machine may change every rule,  *
+*  read the whole record, and pose as any node. Never use this in production. *
+******************************************************************************";
+
+/// Every listener, and what the services behind them need to know of the configuration.
+#[derive(Debug)]
+pub(super) struct House {
+    pub(super) doors: Vec<Door>,
+    pub(super) administrators: Vec<Member>,
+    pub(super) nodes: NodePolicy,
+}
+
+/// One listener.
+#[derive(Debug)]
+pub(super) struct Door {
+    listen: SocketAddr,
+    purpose: Purpose,
+    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) authenticator: Arc<Authenticator>,
+}
+
+/// Whom a listener is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Purpose {
+    /// Everyone, in development.
+    Everyone,
+    /// Administrators.
+    Administrators,
+    /// Envoys.
+    Nodes,
+}
+
+impl House {
+    /// Reads everything that the configuration names.
+    pub(super) fn build(mode: Mode) -> Result<Self, ServeError> {
+        let config = match mode {
+            Mode::InsecureDevelopment { listen } => return Self::in_development(listen),
+            Mode::Configured(config) => *config,
+        };
+        let Config {
+            data_dir: _,
+            store_key: _,
+            signing_keys: _,
+            assertion_issuer: _,
+            allowed_networks: _,
+            admin,
+            node,
+            tokens,
+            administrators,
+            nodes,
+        } = config;
+        let tokens = tokens.map(TokenKeys::open).transpose()?;
+        Ok(Self {
+            doors: vec![
+                Door::open(admin, Purpose::Administrators, tokens)?,
+                Door::open(node, Purpose::Nodes, None)?,
+            ],
+            administrators,
+            nodes: NodePolicy::Nodes(nodes),
+        })
+    }
+
+    fn in_development(listen: SocketAddr) -> Result<Self, ServeError> {
+        if !listen.ip().is_loopback() {
+            return Err(ServeError::NotLoopback { listen });
+        }
+        writeln!(io::stderr(), "{WARNING}").map_err(io_error("standard error"))?;
+        Ok(Self {
+            doors: vec![Door {
+                listen,
+                purpose: Purpose::Everyone,
+                tls: None,
+                authenticator: Arc::new(Authenticator::Development),
+            }],
+            administrators: Vec::new(),
+            nodes: NodePolicy::Anything,
+        })
+    }
+}
+
+impl Door {
+    fn open(
+        config: ListenerConfig,
+        purpose: Purpose,
+        tokens: Option<TokenKeys>,
+    ) -> Result<Self, ServeError> {
+        Ok(Self {
+            listen: config.listen,
+            purpose,
+            tls: Some(Arc::new(Tls::open(config.tls)?)),
+            authenticator: Arc::new(Authenticator::Proofs(tokens)),
+        })
+    }
+
+    /// Binds it and says where it is.
+    pub(super) async fn bind(&self) -> Result<TcpListener, ServeError> {
+        let what = || format!("listening on {}", self.listen);
+        let listener = TcpListener::bind(self.listen).await;
+        let listener = listener.map_err(io_error(what()))?;
+        let address = listener.local_addr().map_err(io_error(what()))?;
+        let whom = match self.purpose {
+            Purpose::Everyone => "",
+            Purpose::Administrators => " for administrators",
+            Purpose::Nodes => " for nodes",
+        };
+        let mut stdout = io::stdout();
+        writeln!(stdout, "chancery: listening on {address}{whom}")
+            .and_then(|()| stdout.flush())
+            .map_err(io_error("standard output"))?;
+        Ok(listener)
+    }
+
+    /// Puts behind it what it is for.
+    pub(super) fn add_services(
+        &self,
+        routes: &mut RoutesBuilder,
+        control_plane: &ControlPlane,
+    ) -> Result<(), ServeError> {
+        let here = || control_plane.clone();
+        if self.purpose != Purpose::Nodes {
+            let reflection = tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(DESCRIPTORS)
+                .build_v1()?;
+            routes
+                .add_service(reflection)
+                .add_service(ServerServiceServer::new(here()))
+                .add_service(RuleServiceServer::new(here()))
+                .add_service(IdentityProviderServiceServer::new(here()))
+                .add_service(RoleServiceServer::new(here()))
+                .add_service(OfferServiceServer::new(here()))
+                .add_service(QuotaServiceServer::new(here()))
+                .add_service(CredentialServiceServer::new(here()))
+                .add_service(BindingServiceServer::new(here()))
+                .add_service(OrganizationServiceServer::new(here()))
+                .add_service(ApplyServiceServer::new(here()))
+                .add_service(PolicyServiceServer::new(here()))
+                .add_service(ProposalServiceServer::new(here()))
+                .add_service(InstanceServiceServer::new(here()))
+                .add_service(SnapshotServiceServer::new(here()))
+                .add_service(StoreKeyServiceServer::new(here()))
+                .add_service(AuditServiceServer::new(here()));
+        }
+        if self.purpose != Purpose::Administrators {
+            routes.add_service(NodeServiceServer::new(here()));
+        }
+        Ok(())
+    }
+
+    /// Reads its files again, if they have changed. What is wrong with them is logged, and
+    /// everything stays as it was.
+    pub(super) fn reload(&self) {
+        match self.tls.as_ref().map(|tls| tls.reload()) {
+            None | Some(Ok(false)) => {}
+            Some(Ok(true)) => tracing::info!(listen = %self.listen, "a certificate was replaced"),
+            Some(Err(error)) => {
+                tracing::error!(%error, "a certificate is not replaced; the one before serves on");
+            }
+        }
+        let Authenticator::Proofs(Some(tokens)) = &*self.authenticator else {
+            return;
+        };
+        match tokens.reload() {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("the keys of administrators' tokens were replaced"),
+            Err(error) => {
+                tracing::error!(%error, "keys are not replaced; those before count on");
+            }
+        }
+    }
+}
