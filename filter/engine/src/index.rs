@@ -6,7 +6,7 @@ mod globs;
 mod names;
 
 pub(crate) use globs::GlobIndex;
-pub(crate) use names::NameIndex;
+pub(crate) use names::{NameIndex, hash};
 
 const WORD_BITS: usize = u64::BITS as usize;
 

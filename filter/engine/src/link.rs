@@ -88,8 +88,8 @@ enum State {
     Up { next_heartbeat: Time },
 }
 
-/// How much is compiled at once: less than two milliseconds in Wasm (see `tests/tests/budget.rs`).
-const SLICE_UNITS: usize = 256;
+/// How much is compiled at once: less than two milliseconds in Wasm (see `tests/tests/slices.rs`).
+const SLICE_UNITS: usize = 128;
 
 /// More answers than this do not wait for the snapshot before them.
 const MAX_EARLY_ANSWERS: usize = 1_024;

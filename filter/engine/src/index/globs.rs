@@ -61,16 +61,9 @@ impl GlobIndex {
         }
     }
 
-    /// Indexes the next of `shards`, a power of two, of the literals; whether it was the last.
-    pub(crate) fn add_literals<'g>(
-        &mut self,
-        shards: usize,
-        length: usize,
-        globs: impl IntoIterator<Item = (usize, &'g Glob)>,
-    ) -> bool {
-        let literal = |(position, glob): (usize, &'g Glob)| Some((position, glob.as_literal()?));
-        let literals = globs.into_iter().filter_map(literal);
-        self.literals.add_shard(shards, length, literals)
+    /// The literals, to be added to wildcards.
+    pub(crate) fn literals_mut(&mut self) -> &mut NameIndex {
+        &mut self.literals
     }
 
     /// Adds the positions of everything that has a glob which matches `name`.

@@ -40,22 +40,24 @@ impl NameIndex {
         length: usize,
         names: impl IntoIterator<Item = (usize, &'n str)>,
     ) -> Self {
-        let names: Vec<(u64, &'n str, usize)> = hashed(names).collect();
+        let hashed = |(position, name): (usize, &'n str)| (hash(name), name, position);
+        let names = names.into_iter().map(hashed).collect();
         Self {
             shards: vec![Shard::new(length, names)],
         }
     }
 
-    /// Makes the next of `shards`, a power of two, from all names; whether it was the last.
+    /// Makes the next of `shards`, a power of two, from all names, each with its [`hash`]; whether it
+    /// was the last.
     pub(crate) fn add_shard<'n>(
         &mut self,
         shards: usize,
         length: usize,
-        names: impl IntoIterator<Item = (usize, &'n str)>,
+        names: impl IntoIterator<Item = (u64, &'n str, usize)>,
     ) -> bool {
         let number = self.shards.len();
         let is_here = |of: &(u64, &'n str, usize)| shard_of(of.0, shards) == number;
-        let names = hashed(names).filter(is_here).collect();
+        let names = names.into_iter().filter(is_here).collect();
         self.shards.push(Shard::new(length, names));
         self.shards.len() >= shards
     }
@@ -70,14 +72,6 @@ impl NameIndex {
             shard.find(hash, name, found);
         }
     }
-}
-
-fn hashed<'n>(
-    names: impl IntoIterator<Item = (usize, &'n str)>,
-) -> impl Iterator<Item = (u64, &'n str, usize)> {
-    names
-        .into_iter()
-        .map(|(position, name)| (hash(name), name, position))
 }
 
 fn shard_of(hash: u64, shards: usize) -> usize {
@@ -132,7 +126,8 @@ impl Shard {
     }
 }
 
-fn hash(name: &str) -> u64 {
+/// What a name is found by.
+pub(crate) fn hash(name: &str) -> u64 {
     let mut hasher = SipHasher13::new();
     hasher.write(name.as_bytes());
     hasher.finish()
@@ -153,7 +148,8 @@ mod tests {
         ) {
             let pairs = || names.iter().enumerate().flat_map(|(p, names)| names.iter().map(move |n| (p, &**n)));
             let mut index = NameIndex::default();
-            while !index.add_shard(shards, names.len(), pairs()) {}
+            let hashed = || pairs().map(|(position, name)| (hash(name), name, position));
+            while !index.add_shard(shards, names.len(), hashed()) {}
             let mut found = Bits::none(names.len());
             index.find(&name, &mut found);
             prop_assert_eq!(found, Bits::of(&names, |names| names.contains(&name)));

@@ -3,7 +3,7 @@
 use super::{Effect, Mode, Rule, Target};
 use crate::{
     glob::Glob,
-    index::{Bits, GlobIndex, NameIndex, Positions, Posting},
+    index::{Bits, GlobIndex, NameIndex, Positions, Posting, hash},
     principal::Principal,
     server::Server,
     subject::{Memberships, Role, SubjectIndex},
@@ -40,6 +40,8 @@ pub(crate) struct RuleIndex {
 #[derive(Debug)]
 pub(crate) struct RuleIndexDraft {
     index: RuleIndex,
+    /// The hashes of the literals of the field at hand, in their order.
+    hashes: Vec<u64>,
     /// What comes next; `None`: nothing.
     part: Option<Part>,
 }
@@ -51,7 +53,9 @@ enum Part {
     Roles,
     /// The globs of rules that hold wildcards.
     Wildcards(Field),
-    /// A part of the others, of so many.
+    /// The hashes of the others.
+    Hashes(Field),
+    /// A shard of them, of so many.
     Literals(Field, usize),
     Circumstances,
     Effects,
@@ -106,8 +110,11 @@ impl RuleIndexDraft {
             rules,
             ..RuleIndex::default()
         };
-        let part = Some(Part::Subjects);
-        Self { index, part }
+        Self {
+            index,
+            hashes: Vec::new(),
+            part: Some(Part::Subjects),
+        }
     }
 
     /// Makes another part, with the roles of the organization in the order of their names; whether
@@ -135,15 +142,21 @@ impl RuleIndexDraft {
                 Some(Part::Wildcards(Field::Servers))
             }
             Part::Wildcards(field) => {
-                let globs = || pairs(&rules, |rule| field.of(rule));
-                *field.within(index) = GlobIndex::of_wildcards(rules.len(), globs());
-                let literals = globs().filter(|(_, glob)| glob.as_literal().is_some());
-                let shards = literals.count().div_ceil(LITERALS_AT_ONCE);
+                let globs = pairs(&rules, |rule| field.of(rule));
+                *field.within(index) = GlobIndex::of_wildcards(rules.len(), globs);
+                Some(Part::Hashes(field))
+            }
+            Part::Hashes(field) => {
+                let hashes = literals(&rules, field).map(|(_, name)| hash(name));
+                self.hashes = hashes.collect();
+                let shards = self.hashes.len().div_ceil(LITERALS_AT_ONCE);
                 Some(Part::Literals(field, shards.next_power_of_two()))
             }
             Part::Literals(field, shards) => {
-                let globs = pairs(&rules, |rule| field.of(rule));
-                let is_last = field.within(index).add_literals(shards, rules.len(), globs);
+                let hashed = self.hashes.iter().zip(literals(&rules, field));
+                let hashed = hashed.map(|(hash, (position, name))| (*hash, name, position));
+                let names = field.within(index).literals_mut();
+                let is_last = names.add_shard(shards, rules.len(), hashed);
                 Some(if is_last { field.next() } else { part })
             }
             Part::Circumstances => {
@@ -268,6 +281,11 @@ fn pairs(
         let globs = of(rule).iter();
         globs.map(move |glob| (position, glob))
     })
+}
+
+fn literals(rules: &[Rule], field: Field) -> impl Iterator<Item = (usize, &str)> {
+    let globs = pairs(rules, move |rule| field.of(rule));
+    globs.filter_map(|(position, glob)| Some((position, glob.as_literal()?)))
 }
 
 fn globs(rules: &[Rule], of: impl Fn(&Rule) -> &Vec<Glob> + Copy) -> GlobIndex {
