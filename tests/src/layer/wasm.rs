@@ -20,6 +20,9 @@ use crate::{
     },
 };
 
+/// More slices than any snapshot of the tests is compiled in.
+const MAX_SLICES: usize = 100;
+
 /// The name of the control plane's cluster.
 pub const CONTROL_PLANE: &str = "chancery";
 
@@ -190,6 +193,7 @@ impl Wasm {
         manifest: SignedManifest,
         snapshot: &Snapshot,
     ) -> Result<(), WasmError> {
+        let before = self.requests.len();
         self.say(connect_response::Message::Manifest(manifest))?;
         for section in &snapshot.sections {
             let digest = Sha256::digest(section).to_vec();
@@ -198,6 +202,20 @@ impl Wasm {
                 offset_bytes: 0,
                 data: section.clone().into(),
             }))?;
+        }
+        // It is compiled in slices, one a tick.
+        for _ in 0..MAX_SLICES {
+            let answered = self.requests.iter().skip(before).any(|request| {
+                matches!(
+                    request,
+                    connect_request::Message::SnapshotAck(_)
+                        | connect_request::Message::SnapshotNack(_)
+                )
+            });
+            if answered {
+                break;
+            }
+            self.wait(Duration::from_millis(1))?;
         }
         Ok(())
     }
