@@ -42,6 +42,8 @@ use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use serde_json::{Value, json};
 
 const SERVER: &str = "organizations/o/workspaces/w/servers/s";
+const NAME: &str = "organizations/o/credentials/c";
+
 fn by() -> By {
     By {
         author: "tests".to_owned(),
@@ -49,12 +51,14 @@ fn by() -> By {
         ..By::default()
     }
 }
-const NAME: &str = "organizations/o/credentials/c";
+
+/// The credentials of a client, and the fields of its form.
+type Question = (String, Vec<(String, String)>);
 
 /// What the token endpoint was asked, and what it says.
 #[derive(Clone, Default)]
 struct TokenEndpoint {
-    asked: Arc<Mutex<Vec<(String, Vec<(String, String)>)>>>,
+    asked: Arc<Mutex<Vec<Question>>>,
     granted: Arc<AtomicU64>,
 }
 

@@ -7,11 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use chancery_engine::{
-    credential::{Answer, Credential},
-    id::Time,
-    secret::Secret,
-};
+use chancery_engine::{credential::Credential, id::Time, secret::Secret};
 use chancery_proto::{
     audit::v1::{Decision, Verdict, entry::Event},
     node::v1::{self as node, connect_request::Message, connect_response},
@@ -76,11 +72,11 @@ fn allowed() -> Case {
     find("rules: an allowed call goes through byte for byte")
 }
 
-fn credential(value: &str) -> Answer {
-    Ok(Arc::new(Credential {
+fn credential(value: &str) -> Arc<Credential> {
+    Arc::new(Credential {
         value: Secret::new(value),
         expires: Time::from_unix_ms(u64::MAX),
-    }))
+    })
 }
 
 /// What the server saw in a header.
@@ -119,7 +115,7 @@ fn a_server_sees_the_credential_and_nothing_of_the_client() {
     ] {
         for header in ["authorization", "x-api-key"] {
             let (mut native, fixture) = native(identity, header);
-            native.credential = credential("Bearer upstream");
+            native.credential = Ok(credential("Bearer upstream"));
             let token = fixture.token("alice").unwrap();
             let mut case = allowed();
             case.request
@@ -147,8 +143,8 @@ fn a_server_sees_the_credential_and_nothing_of_the_client() {
 fn without_a_credential_nothing_goes_on_and_one_refusal_says_why() {
     for answer in [
         Err("token_endpoint_refused".into()),
-        credential(""),
-        credential("two\r\nheaders"),
+        Ok(credential("")),
+        Ok(credential("two\r\nheaders")),
     ] {
         let (mut native, fixture) = native(policy::UpstreamIdentity::Service, "authorization");
         native.credential = answer;
@@ -191,7 +187,7 @@ fn nobody_has_no_principals_credential() {
         case.request.token = None;
         let body = r#"{"jsonrpc":"2.0","id":"a-1","method":"tools/call","params":{"name":"echo"}}"#;
         case.request.body = body.to_owned();
-        native.credential = credential("Bearer upstream");
+        native.credential = Ok(credential("Bearer upstream"));
         native.run(&case, None)
     };
     let (mut native_, _fixture) = native(policy::UpstreamIdentity::Principal, "authorization");
@@ -235,9 +231,11 @@ impl Instance {
         self.wasm.tick().unwrap();
         let requests = self.wasm.take_requests().into_iter();
         requests
-            .filter_map(|message| match message {
-                Message::CredentialRequest(request) => Some(request),
-                _ => None,
+            .filter_map(|message| {
+                let Message::CredentialRequest(request) = message else {
+                    return None;
+                };
+                Some(request)
             })
             .collect()
     }

@@ -12,7 +12,7 @@ const LONGEST: Duration = Duration::from_hours(24);
 const OTHERWISE: Duration = Duration::from_mins(15);
 
 /// Keys that could not be read again for this long are used no more: an issuer may have removed
-/// them [`LONGEST`] ago, and no token of before that is still good.
+/// them a day before that, and no token of back then is still good.
 pub const MAX_UNCONFIRMED: Duration = Duration::from_hours(48);
 
 const FIRST_RETRY: Duration = Duration::from_secs(5);

@@ -71,7 +71,8 @@ impl Policy {
             Some((rule.effect, near_miss))
         };
         let named = |rule: &&Rule| rule.servers.iter().any(|glob| glob.matches(place.id()));
-        let rules = self.rules_beside(server).iter().filter(named);
+        let rules = self.rules_beside(server).iter().map(AsRef::as_ref);
+        let rules = rules.filter(named);
         let mut missed: Vec<_> = rules.filter_map(missed).collect();
         // Among those that are as near, what would allow comes first: it is what is asked for.
         let allows = |effect| match effect {

@@ -4,7 +4,10 @@ mod assembly;
 mod places;
 mod providers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub use assembly::Assembly;
 pub use places::Arrival;
@@ -140,7 +143,7 @@ pub struct Parts {
     /// Registered servers.
     pub servers: Vec<Server>,
     /// Who may use what.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<Arc<Rule>>,
     /// Named sets of principals.
     pub roles: Vec<Role>,
     /// What workspaces may use.
@@ -198,7 +201,7 @@ impl Policy {
     fn begin(
         version: SnapshotVersion,
         parts: Parts,
-    ) -> Result<(Self, Vec<Rule>, Vec<Server>), PolicyError> {
+    ) -> Result<(Self, RuleSets, Vec<Server>), PolicyError> {
         let Parts {
             servers,
             rules,
@@ -245,7 +248,7 @@ impl Policy {
             places,
             providers,
         };
-        Ok((policy, rules, servers))
+        Ok((policy, by_organization(rules), servers))
     }
 
     /// Makes another part of the index of an organization's rules; whether there is more to do.
@@ -327,7 +330,7 @@ impl Policy {
     }
 
     /// All rules of a server's organization, in the order of their names.
-    pub(crate) fn rules_beside(&self, server: ServerIndex) -> &[Rule] {
+    pub(crate) fn rules_beside(&self, server: ServerIndex) -> &[Arc<Rule>] {
         self.indexed_rules(server)
             .map_or(&[], |(index, _)| index.rules())
     }
@@ -337,7 +340,7 @@ impl Policy {
         let rules = self.indexed_rules(server);
         rules.into_iter().flat_map(|(index, named)| {
             let positions = named.iter();
-            positions.filter_map(|position| index.rules().get(position))
+            positions.filter_map(|position| index.rules().get(position).map(AsRef::as_ref))
         })
     }
 
@@ -513,9 +516,12 @@ fn by_name(roles: Vec<Role>) -> Result<BTreeMap<Box<str>, Role>, PolicyError> {
     Ok(named)
 }
 
+/// The rules of each organization, in the order of their names.
+type RuleSets = BTreeMap<Box<str>, Vec<Arc<Rule>>>;
+
 /// Parts the rules by organization, which has roles of its own; their order stays.
-fn by_organization(rules: Vec<Rule>) -> BTreeMap<Box<str>, Vec<Rule>> {
-    let mut parted: BTreeMap<Box<str>, Vec<Rule>> = BTreeMap::new();
+fn by_organization(rules: Vec<Arc<Rule>>) -> RuleSets {
+    let mut parted = RuleSets::new();
     for rule in rules {
         let organization = organization_of(&rule.name).into();
         parted.entry(organization).or_default().push(rule);

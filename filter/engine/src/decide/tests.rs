@@ -244,7 +244,7 @@ fn policy(rules: &[Rule], sets: &[Role]) -> Policy {
     let parts = Parts {
         servers: vec![server()],
         offers: vec![offer()],
-        rules: rules.to_vec(),
+        rules: rules.iter().cloned().map(std::sync::Arc::new).collect(),
         roles: sets.to_vec(),
         ..Parts::default()
     };

@@ -53,7 +53,7 @@ fn policy(rules: Vec<pb::Rule>) -> Policy {
         servers: vec![Server::try_from(server).unwrap()],
         rules: rules
             .into_iter()
-            .map(|rule| rule.try_into().unwrap())
+            .map(|rule| std::sync::Arc::new(rule.try_into().unwrap()))
             .collect(),
         ..Parts::default()
     };

@@ -100,13 +100,18 @@ impl Shard {
         // As many places as entries, or up to twice that.
         let bits = entries.len().next_power_of_two().trailing_zeros();
         let shift = u64::BITS.saturating_sub(bits);
-        let places = 1_u64.checked_shl(bits).unwrap_or(0);
-        let start = |place: u64| {
-            let place_of = |entry: &Entry| entry.hash.checked_shr(shift).unwrap_or(0);
-            let start = entries.partition_point(|entry| place_of(entry) < place);
-            u32::try_from(start).unwrap_or(u32::MAX)
-        };
-        let starts = (0..=places).map(start).collect();
+        let places = 1_usize.checked_shl(bits).unwrap_or(0);
+        let mut starts = Vec::with_capacity(places.saturating_add(1));
+        for (entry, start) in entries.iter().zip(0_u32..) {
+            let place = entry.hash.checked_shr(shift).unwrap_or(0);
+            let place = usize::try_from(place).unwrap_or(usize::MAX);
+            // Places without an entry end where they begin.
+            while starts.len() <= place {
+                starts.push(start);
+            }
+        }
+        let end = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        starts.resize(places.saturating_add(1), end);
         Self {
             entries,
             starts,

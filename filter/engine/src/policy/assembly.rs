@@ -1,13 +1,9 @@
 //! A policy that is put together in steps, so that none holds up a worker for long.
 
-use std::{collections::btree_map, vec};
+use std::vec;
 
-use super::{Parts, Policy, PolicyError, by_organization};
-use crate::{
-    id::SnapshotVersion,
-    rule::{Rule, RuleIndexDraft},
-    server::Server,
-};
+use super::{Parts, Policy, PolicyError, RuleSets};
+use crate::{id::SnapshotVersion, rule::RuleIndexDraft, server::Server};
 
 /// Parts that are checked against each other in one unit of work.
 const CHECKED_PARTS: usize = 4;
@@ -39,7 +35,8 @@ enum Step {
 #[derive(Debug)]
 struct Rest {
     policy: Policy,
-    rules: btree_map::IntoIter<Box<str>, Vec<Rule>>,
+    /// The rules that are not indexed.
+    rules: RuleSets,
     /// The rules of an organization that are being indexed, and how many.
     draft: Option<(Box<str>, RuleIndexDraft, usize)>,
     servers: vec::IntoIter<Server>,
@@ -67,7 +64,7 @@ impl Assembly {
                     let (policy, rules, servers) = Policy::begin(self.version, parts)?;
                     self.step = Step::Rest(Box::new(Rest {
                         policy,
-                        rules: by_organization(rules).into_iter(),
+                        rules,
                         draft: None,
                         servers: servers.into_iter(),
                     }));
@@ -101,7 +98,7 @@ impl Rest {
             }
             return Some(count / INDEXED_RULES);
         }
-        if let Some((organization, rules)) = self.rules.next() {
+        if let Some((organization, rules)) = self.rules.pop_first() {
             let count = rules.len();
             self.draft = Some((organization, RuleIndexDraft::new(rules), count));
             return Some(1);

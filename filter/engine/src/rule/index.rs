@@ -1,5 +1,7 @@
 //! The rules of one organization, found by whom and what they are about.
 
+use std::sync::Arc;
+
 use super::{Effect, Mode, Rule, Target};
 use crate::{
     glob::Glob,
@@ -12,7 +14,7 @@ use crate::{
 /// The rules of one organization, in the order of their names.
 #[derive(Debug, Default)]
 pub(crate) struct RuleIndex {
-    rules: Vec<Rule>,
+    rules: Vec<Arc<Rule>>,
     /// By what a rule itself says of its subjects.
     subjects: SubjectIndex,
     in_roles: SubjectIndex,
@@ -105,7 +107,7 @@ const LITERALS_AT_ONCE: usize = 2_048;
 
 impl RuleIndexDraft {
     /// Begins with rules in the order of their names.
-    pub(crate) fn new(rules: Vec<Rule>) -> Self {
+    pub(crate) fn new(rules: Vec<Arc<Rule>>) -> Self {
         let index = RuleIndex {
             rules,
             ..RuleIndex::default()
@@ -168,7 +170,7 @@ impl RuleIndexDraft {
             }
             Part::Effects => {
                 index.on_anything = Bits::of(&rules, |rule| !rule.has_capabilities());
-                index.on_server = Bits::of(&rules, is_about_servers);
+                index.on_server = Bits::of(&rules, |rule| is_about_servers(rule));
                 index.plain = Bits::of(&rules, |rule| !is_special(rule));
                 None
             }
@@ -196,7 +198,7 @@ fn is_about_servers(rule: &Rule) -> bool {
 
 impl RuleIndex {
     /// All rules, in the order of their names.
-    pub(crate) fn rules(&self) -> &[Rule] {
+    pub(crate) fn rules(&self) -> &[Arc<Rule>] {
         &self.rules
     }
 
@@ -274,7 +276,7 @@ impl RuleIndex {
 }
 
 fn pairs(
-    rules: &[Rule],
+    rules: &[Arc<Rule>],
     of: impl Fn(&Rule) -> &Vec<Glob> + Copy,
 ) -> impl Iterator<Item = (usize, &Glob)> + Clone {
     rules.iter().enumerate().flat_map(move |(position, rule)| {
@@ -283,32 +285,33 @@ fn pairs(
     })
 }
 
-fn literals(rules: &[Rule], field: Field) -> impl Iterator<Item = (usize, &str)> {
+fn literals(rules: &[Arc<Rule>], field: Field) -> impl Iterator<Item = (usize, &str)> {
     let globs = pairs(rules, move |rule| field.of(rule));
     globs.filter_map(|(position, glob)| Some((position, glob.as_literal()?)))
 }
 
-fn globs(rules: &[Rule], of: impl Fn(&Rule) -> &Vec<Glob> + Copy) -> GlobIndex {
+fn globs(rules: &[Arc<Rule>], of: impl Fn(&Rule) -> &Vec<Glob> + Copy) -> GlobIndex {
     GlobIndex::new(rules.len(), pairs(rules, of))
 }
 
-fn by_workspace(rules: &[Rule]) -> Option<(Bits, NameIndex)> {
+fn by_workspace(rules: &[Arc<Rule>]) -> Option<(Bits, NameIndex)> {
+    let each = rules.iter().map(AsRef::as_ref).enumerate();
     let narrow = |(position, rule)| Some((position, Rule::workspace(rule)?));
-    let mut narrow = rules.iter().enumerate().filter_map(narrow).peekable();
+    let mut narrow = each.filter_map(narrow).peekable();
     narrow.peek()?;
     let wide = Bits::of(rules, |rule| rule.workspace().is_none());
     Some((wide, NameIndex::new(rules.len(), narrow)))
 }
 
-fn by_agent(rules: &[Rule]) -> Option<(Bits, GlobIndex)> {
+fn by_agent(rules: &[Arc<Rule>]) -> Option<(Bits, GlobIndex)> {
     let is_narrow = |rule: &Rule| !rule.agents.is_empty();
-    rules.iter().any(is_narrow).then(|| {
+    rules.iter().any(|rule| is_narrow(rule)).then(|| {
         let any = Bits::of(rules, |rule| !is_narrow(rule));
         (any, globs(rules, |rule| &rule.agents))
     })
 }
 
-fn rules_of_roles(rules: &[Rule], sets: &[&Role]) -> Vec<Posting> {
+fn rules_of_roles(rules: &[Arc<Rule>], sets: &[&Role]) -> Vec<Posting> {
     let mut positions: Vec<Positions> = sets.iter().map(|_| Positions::default()).collect();
     for (position, rule) in rules.iter().enumerate() {
         for id in &rule.subjects.roles {

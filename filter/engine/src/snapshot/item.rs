@@ -22,7 +22,8 @@ use crate::{
 #[derive(Debug)]
 enum Item {
     Server(Server),
-    Rule(Rule),
+    /// May be large, and is shared by every policy that has it.
+    Rule(Arc<Rule>),
     IdentityProvider(IdentityProvider),
     KeySet(KeySet),
     Role(Role),
@@ -31,11 +32,11 @@ enum Item {
 }
 
 impl Item {
-    /// Compiles a message of a section, in `cost` units of work.
+    /// Compiles a message of a section.
     fn compile(kind: Kind, digest: Digest, bytes: &[u8]) -> Result<Self, InvalidSnapshot> {
         Ok(match kind {
             Kind::Server => Self::Server(item(digest, bytes, |it: &pb::Server| &it.name)?),
-            Kind::Rule => Self::Rule(item(digest, bytes, |it: &pb::Rule| &it.name)?),
+            Kind::Rule => Self::Rule(Arc::new(item(digest, bytes, |it: &pb::Rule| &it.name)?)),
             Kind::IdentityProvider => {
                 let provider = item(digest, bytes, |it: &pb::IdentityProvider| &it.name)?;
                 Self::IdentityProvider(provider)
@@ -53,7 +54,7 @@ impl Item {
     fn add_to(&self, parts: &mut Parts) {
         match self {
             Self::Server(server) => parts.servers.push(server.clone()),
-            Self::Rule(rule) => parts.rules.push(rule.clone()),
+            Self::Rule(rule) => parts.rules.push(Arc::clone(rule)),
             Self::IdentityProvider(it) => parts.identity_providers.push(it.clone()),
             Self::KeySet(set) => parts.key_sets.push(set.clone()),
             Self::Role(role) => parts.roles.push(role.clone()),
@@ -84,7 +85,7 @@ const UNIT_BYTES: usize = 32;
 /// Compiled items by their bytes, which decide what they are.
 #[derive(Debug, Default)]
 pub(super) struct Items {
-    known: BTreeMap<(Kind, Arc<[u8]>), Kept>,
+    known: BTreeMap<Kind, BTreeMap<Box<[u8]>, Kept>>,
     /// Bytes of all that is known.
     size_bytes: usize,
     generation: u64,
@@ -106,8 +107,8 @@ impl Items {
         bytes: &[u8],
         parts: &mut Parts,
     ) -> Result<usize, InvalidSnapshot> {
-        let key = (kind, Arc::from(bytes));
-        if let Some(kept) = self.known.get_mut(&key) {
+        let known = self.known.entry(kind).or_default();
+        if let Some(kept) = known.get_mut(bytes) {
             kept.generation = self.generation;
             kept.item.add_to(parts);
             return Ok(COPY_UNITS);
@@ -115,7 +116,7 @@ impl Items {
         let item = Item::compile(kind, digest, bytes)?;
         item.add_to(parts);
         let generation = self.generation;
-        self.known.insert(key, Kept { item, generation });
+        known.insert(bytes.into(), Kept { item, generation });
         self.size_bytes = self.size_bytes.saturating_add(bytes.len());
         Ok(COPY_UNITS.saturating_add(bytes.len() / UNIT_BYTES))
     }
@@ -133,8 +134,11 @@ impl Items {
     /// The compilation is in force: what it did not use is forgotten.
     pub(super) fn settle(&mut self) {
         let generation = self.generation;
-        self.known.retain(|_, kept| kept.generation == generation);
-        let bytes = self.known.keys().map(|(_, bytes)| bytes.len());
-        self.size_bytes = bytes.sum();
+        self.size_bytes = 0;
+        for known in self.known.values_mut() {
+            known.retain(|_, kept| kept.generation == generation);
+            let bytes = known.keys().map(|bytes| bytes.len());
+            self.size_bytes = self.size_bytes.saturating_add(bytes.sum());
+        }
     }
 }

@@ -109,14 +109,14 @@ fn parts() -> Parts {
             server("plain", vec![endpoint("/mcp"), shared], Vec::new()),
             server("scoped", vec![endpoint("/scoped")], scopes),
         ],
-        rules: vec![Rule {
+        rules: vec![Arc::new(Rule {
             name: "organizations/o/rules/all".into(),
             effect: Effect::Allow,
             subjects: everyone,
             servers: vec![Glob::parse("*").unwrap()],
             tools: vec![Glob::parse("?et_*").unwrap()],
             ..rule()
-        }],
+        })],
         identity_providers: providers(),
         ..Parts::default()
     }
