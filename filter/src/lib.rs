@@ -15,10 +15,11 @@ mod shelves;
 mod signature;
 
 mod entry_point {
-    use super::root::Root;
+    use super::{root::Root, signature};
 
     proxy_wasm::main! {{
         proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+        signature::prepare();
         proxy_wasm::set_root_context(|context_id| Box::new(Root::new(context_id)));
     }}
 }

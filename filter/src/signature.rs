@@ -1,5 +1,7 @@
 //! Checks signatures: with Envoy's own function where it can, else in Wasm.
 
+mod provider;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chancery_engine::token::{Algorithm, SignatureCheck};
 use jsonwebtoken::DecodingKey;
@@ -17,6 +19,12 @@ use crate::host;
 struct Outcome {
     #[prost(bool, tag = "1")]
     result: bool,
+}
+
+/// Makes the verification in Wasm ready; once per VM.
+pub(crate) fn prepare() {
+    // Fails where it is ready.
+    let _ready = provider::PROVIDER.install_default();
 }
 
 /// Whether a signature fits.

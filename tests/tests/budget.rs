@@ -21,8 +21,17 @@ use chancery_tests::{
     wasm_host::{RequestSpec, UpstreamResponse},
 };
 
+/// Every worker of every proxy loads it, over the network of some.
+const MAX_FILTER_BYTES: u64 = 2_000_000;
+
 /// Most percent above the accepted figure.
 const TOLERANCE_PERCENT: u64 = 10;
+
+#[test]
+fn the_filter_is_no_larger_than_agreed() {
+    let size_bytes = fs::metadata(artifacts::filter().unwrap()).unwrap().len();
+    assert!(size_bytes <= MAX_FILTER_BYTES, "{size_bytes} bytes");
+}
 
 struct Message {
     name: String,
