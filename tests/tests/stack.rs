@@ -245,6 +245,15 @@ async fn a_rule_change_is_enforced_by_every_instance_without_a_restart() {
         assert_eq!(body["error"]["data"]["reason"], "denied_by_rule");
     }
     assert_eq!(stack.server.received().called_tools(), ["get_note"]);
+    // What the snapshot before the last had is in force again.
+    let delete = ["delete", "rules", "freeze"];
+    stack.control_plane.succeed(&delete).await.unwrap();
+    let converged = stack.control_plane.converged(stack.instances).await;
+    converged.unwrap();
+    let (_, body) = stack.call("get_note", &token).await;
+    assert_ne!(body["error"]["data"]["reason"], "denied_by_rule");
+    let called = stack.server.received().called_tools();
+    assert_eq!(called, ["get_note", "get_note"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

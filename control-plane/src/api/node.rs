@@ -1,6 +1,7 @@
 //! The stream of an instance: snapshots and acknowledgements down, entries up.
 
 mod credential;
+mod holdings;
 
 use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
 
@@ -20,7 +21,10 @@ use tokio::{
 use tokio_stream::{Stream, StreamExt as _, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
-use self::credential::{Credentials, Found};
+use self::{
+    credential::{Credentials, Found},
+    holdings::Holdings,
+};
 use super::{ControlPlane, error};
 use crate::{
     access::{Caller, NodeScope, node::NodeRefusal},
@@ -79,8 +83,7 @@ struct Session {
     /// What the node may have to do with.
     scope: NodeScope,
     features: BTreeSet<String>,
-    /// Sections that the instance has.
-    held: BTreeSet<Vec<u8>>,
+    holdings: Holdings,
     /// The sealing keys it was last sent.
     keys: Vec<SealingKeys>,
     /// The snapshot it was last offered or enforces.
@@ -114,7 +117,7 @@ impl Session {
         let (credentials, mut found) = Credentials::new(Arc::clone(&control_plane.broker));
         let mut session = Self {
             features: instances::features(&hello),
-            held: hello.held_sections.into_iter().collect(),
+            holdings: Holdings::new(hello.held_sections),
             offered: hello
                 .applied
                 .map(|applied| (applied.epoch, applied.version)),
@@ -208,10 +211,10 @@ impl Session {
         };
         self.say(connect_response::Message::Manifest(manifest))
             .await?;
-        for (digest, section) in &snapshot.sections {
-            if !self.held.insert(digest.to_vec()) {
-                continue;
-            }
+        let digests = snapshot.sections.keys().copied().collect();
+        for digest in self.holdings.offer(version, digests) {
+            let section = snapshot.sections.get(&digest);
+            let section = section.map(Vec::as_slice).unwrap_or_default();
             for (index, data) in section.chunks(CHUNK_BYTES).enumerate() {
                 let offset = index.saturating_mul(CHUNK_BYTES);
                 let chunk = node::SectionChunk {
@@ -321,6 +324,9 @@ impl Session {
                 });
             }
             Some(connect_request::Message::SnapshotAck(ack)) => {
+                if let Some(applied) = &ack.applied {
+                    self.holdings.acknowledged((applied.epoch, applied.version));
+                }
                 instances.heard(&self.source, |instance| {
                     instance.applied = ack.applied;
                     instance.nack_reason.clear();
@@ -328,8 +334,7 @@ impl Session {
             }
             Some(connect_request::Message::SnapshotNack(nack)) => {
                 tracing::warn!(node = %self.source.0, reason = %nack.reason, "an instance refused a snapshot");
-                // Which of the sent sections it kept is not known any more.
-                self.held.clear();
+                self.holdings.refused();
                 instances.heard(&self.source, |instance| {
                     instance.applied = nack.applied;
                     instance.nack_reason = nack.reason;
