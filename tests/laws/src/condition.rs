@@ -43,9 +43,14 @@ pub fn condition(data: &[u8]) {
     let Ok(document) = Document::parse(arguments.as_bytes(), limits.max_body_bytes, &limits) else {
         return;
     };
+    let anything = pb::Rule {
+        tools: vec!["t".to_owned()],
+        ..rule("anything", pb::Effect::Allow)
+    };
     let opens = pb::Rule {
+        name: format!("{}-too", anything.name),
         when: vec![condition.clone()],
-        ..rule("opens", pb::Effect::Allow)
+        ..anything.clone()
     };
     let closes = pb::Rule {
         effect: pb::Effect::Deny.into(),
@@ -55,15 +60,15 @@ pub fn condition(data: &[u8]) {
         mode: pb::RuleMode::Shadow.into(),
         ..closes.clone()
     };
-    let anything = rule("anything", pb::Effect::Allow);
-    let Ok(opening) = policy_with(vec![opens]) else {
-        assert!(policy_with(vec![closes]).is_err(), "half a condition");
-        return;
-    };
     let act = Act {
         method: Some(Method::ToolsCall),
         target: Target::Tool("t"),
         given: Given::Settled(Some(document.root())),
+    };
+    assert_eq!(with(vec![anything.clone()], act), (true, false));
+    let Ok(opening) = policy_with(vec![opens]) else {
+        assert!(policy_with(vec![closes]).is_err(), "half a condition");
+        return;
     };
     let (holds, _) = judged(&opening, act);
     let (is_open, _) = with(vec![anything.clone(), closes], act);
