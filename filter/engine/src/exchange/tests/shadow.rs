@@ -43,11 +43,16 @@ fn shadow_says_what_would_become_of_everything_that_a_message_does() {
             true,
             &["closes", "closes-inner"],
         ),
-        (&[opens.clone()], "get", true, &[]),
-        (&[opens.clone()], "put", false, &["opens"]),
+        (std::slice::from_ref(&opens), "get", true, &[]),
+        (std::slice::from_ref(&opens), "put", false, &["opens"]),
         // Another rule in shadow would refuse what this one opens.
         (&[opens.clone(), closes], "put", false, &[]),
-        (&[opens, opens_other], "other", false, &["opens-other"]),
+        (
+            &[opens.clone(), opens_other],
+            "other",
+            false,
+            &["opens-other"],
+        ),
         (&[closes_inner], "put", false, &[]),
     ] {
         let seen = site(rules).call("call", &json!({ "name": inner }));
