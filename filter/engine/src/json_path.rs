@@ -27,7 +27,7 @@ pub enum PathError {
 /// Reads a path.
 ///
 /// # Errors
-/// Where it is none, or too long.
+/// Where it is none, too long, or costly to read or to evaluate.
 pub(crate) fn parse(text: &str) -> Result<JsonPath, PathError> {
     if text.len() > MAX_PATH_BYTES {
         return Err(PathError::TooLong);
@@ -37,6 +37,8 @@ pub(crate) fn parse(text: &str) -> Result<JsonPath, PathError> {
     if !is_closed {
         return Err(PathError::Unclosed);
     }
+    // Before the library reads it: filters within filters take it exponential time.
+    check_cost(text)?;
     JsonPath::parse(text).map_err(|error| PathError::Syntax(error.to_string()))
 }
 
@@ -44,7 +46,7 @@ pub(crate) fn parse(text: &str) -> Result<JsonPath, PathError> {
 ///
 /// # Errors
 /// [`PathError::Costly`].
-pub(crate) fn check_cost(text: &str) -> Result<(), PathError> {
+fn check_cost(text: &str) -> Result<(), PathError> {
     let (bare, _) = without_strings(text);
     let count = |pattern: &str| bare.matches(pattern).count();
     if count("..") > 1 {

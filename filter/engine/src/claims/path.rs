@@ -30,9 +30,8 @@ impl ClaimPath {
         if let Some(names) = names(text) {
             return Ok(Self::Names(names));
         }
-        let query = json_path::parse(text)
-            .and_then(|query| json_path::check_cost(text).map(|()| query))
-            .map_err(|error| InvalidPath(error.to_string().into()))?;
+        let query =
+            json_path::parse(text).map_err(|error| InvalidPath(error.to_string().into()))?;
         Ok(Self::Query(Box::new(query)))
     }
 }

@@ -45,7 +45,6 @@ impl ArgumentPath {
         let way = if let Some(steps) = singular(text) {
             Way::Singular(steps.into())
         } else {
-            json_path::check_cost(text)?;
             Way::Query(Box::new(query))
         };
         Ok(Self {
