@@ -101,7 +101,8 @@ pub enum Unmatched {
     /// They are refused: the listener carries MCP alone.
     #[default]
     Refuse,
-    /// They go through untouched: the listener carries other traffic too.
+    /// They go through untouched, the listener carries other traffic too; but not where the route
+    /// names a server or leads to the cluster of one.
     Pass,
 }
 

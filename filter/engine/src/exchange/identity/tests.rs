@@ -590,7 +590,9 @@ fn nobody_finds_another_authorization_server_behind_the_gateway() {
     let (_, body) = ask("GET", "/register", Unmatched::Refuse, "c").unwrap();
     assert!(body.contains("\"unknown_server\""), "{body}");
     let beside = "/.well-known/oauth-authorization-servers";
-    assert_eq!(ask("GET", beside, Unmatched::Pass, "c"), None);
+    let (_, body) = ask("GET", beside, Unmatched::Pass, "c").unwrap();
+    assert!(body.contains("\"unknown_server\""), "{body}");
+    assert_eq!(ask("GET", beside, Unmatched::Pass, "web"), None);
 }
 
 #[test]
