@@ -32,6 +32,7 @@ mod headers;
 mod identity;
 mod list;
 mod malformed;
+mod renew;
 mod response;
 mod spend;
 mod stateless;
@@ -73,7 +74,7 @@ use crate::{
     refusal::{Extra, Refusal, Reply},
     seal::Keyring,
     secret::Secret,
-    token::UnverifiedToken,
+    token::{UnverifiedToken, VerifiedToken},
 };
 
 /// What an exchange is judged with.
@@ -110,6 +111,8 @@ pub enum Unmatched {
 #[derive(Debug)]
 pub struct Exchange {
     context: Context,
+    /// As of when it is judged.
+    now: Time,
     ids: RequestIds,
     facts: Vec<Fact>,
     /// The lower-case `:authority`.
@@ -119,6 +122,8 @@ pub struct Exchange {
     /// The id of the workspace that the exchange belongs to.
     workspace: Box<str>,
     principal: Arc<Principal>,
+    /// What the principal's token proved. `None`: there is none.
+    admitted: Option<VerifiedToken>,
     /// The agent in the peer's certificate, until it is known whether there is a user too.
     peer: Option<identity::Peer>,
     /// The HTTP method, where it is one that is governed.
@@ -144,6 +149,8 @@ pub struct Exchange {
     /// What the answer is judged by.
     asked: Asked,
     stream: Stream,
+    /// Why nothing more of the answer may go on.
+    lost: Option<Reason>,
     phase: Phase,
     entries: Vec<Entry>,
     /// Why rules did not apply, where that is asked.
@@ -214,6 +221,7 @@ struct Subject<'a> {
 impl Exchange {
     fn new(context: Context) -> Self {
         Self {
+            now: context.now,
             context,
             ids: RequestIds::default(),
             facts: Vec::new(),
@@ -222,6 +230,7 @@ impl Exchange {
             server_name: Box::default(),
             workspace: Box::default(),
             principal: Arc::new(Principal::anonymous()),
+            admitted: None,
             peer: None,
             verb: Verb::Post,
             claims: HeaderClaims::default(),
@@ -236,6 +245,7 @@ impl Exchange {
             used: None,
             asked: Asked::default(),
             stream: Stream::default(),
+            lost: None,
             phase: Phase::Request,
             entries: Vec::new(),
             near_misses: None,
@@ -324,7 +334,7 @@ impl Exchange {
 
     fn decide(&mut self, verdict: Verdict, direction: Direction, subject: Subject<'_>) {
         let event = self.decision(verdict, direction, subject);
-        self.record(Event::Decision(event), self.context.now);
+        self.record(Event::Decision(event), self.now);
     }
 
     fn decision(

@@ -140,7 +140,7 @@ impl Exchange {
     /// Takes the word of a verified token, if it is meant for this endpoint.
     fn admit(&mut self, at: Addressee<'_>, verified: &VerifiedToken) -> Result<(), TokenError> {
         self.select_workspace(at, verified)?;
-        self.act_as(&verified.principal);
+        self.act_as(verified);
         Ok(())
     }
 
@@ -158,7 +158,8 @@ impl Exchange {
 
     /// The principal is known: the user by a token, the agent by the peer's certificate where there
     /// is one, which proves more than what a token says of its bearer.
-    fn act_as(&mut self, principal: &Arc<Principal>) {
+    fn act_as(&mut self, verified: &VerifiedToken) {
+        let principal = &verified.principal;
         self.principal = match self.peer.take() {
             None => Arc::clone(principal),
             Some(Peer { agent, .. }) => Arc::new(Principal {
@@ -166,6 +167,7 @@ impl Exchange {
                 ..Principal::clone(principal)
             }),
         };
+        self.admitted = Some(verified.clone());
     }
 
     /// What is to be checked after [`HeadStep::Verify`].
@@ -183,7 +185,7 @@ impl Exchange {
             return HeadStep::Reply(self.refuse_token(Some(TokenError::Signature)));
         }
         let (bearer, verified) = token.into_verified();
-        self.act_as(&verified.principal);
+        self.act_as(&verified);
         let server = self
             .arrival
             .and_then(|arrival| policy.server(arrival.server));

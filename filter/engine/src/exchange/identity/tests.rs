@@ -19,6 +19,8 @@ use crate::{
     token::{Algorithm, IdentityProvider, Source, VerificationKey},
 };
 
+mod renew;
+
 const NOW_SECONDS: u64 = 1_800_000_000;
 const ISSUER: &str = "https://idp.test";
 const MESH: &str = "spiffe://mesh.test";
