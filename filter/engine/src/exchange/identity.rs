@@ -13,7 +13,7 @@ use crate::{
     rule::Act,
     scope,
     server::{Authentication, Endpoint, Server},
-    spiffe::SpiffeId,
+    spiffe::{self, SpiffeId},
     token::{self, SignatureCheck, TokenCache, TokenError, Unreadable, VerifiedToken, WantedKey},
 };
 
@@ -102,7 +102,7 @@ impl Exchange {
         }
         match token::read(bearer, at.policy, organization, now, &limits) {
             Ok(token) => {
-                self.select_workspace(at, token.claimed())?;
+                self.accept(at, token.claimed())?;
                 self.unverified = Some(Box::new(token));
                 Ok(Identified::Unverified)
             }
@@ -139,16 +139,17 @@ impl Exchange {
 
     /// Takes the word of a verified token, if it is meant for this endpoint.
     fn admit(&mut self, at: Addressee<'_>, verified: &VerifiedToken) -> Result<(), TokenError> {
-        self.select_workspace(at, verified)?;
+        self.accept(at, verified)?;
         self.act_as(verified);
         Ok(())
     }
 
-    fn select_workspace(
-        &mut self,
-        at: Addressee<'_>,
-        claimed: &VerifiedToken,
-    ) -> Result<(), TokenError> {
+    /// Whether a token is meant for this endpoint and this peer, and for which workspace.
+    fn accept(&mut self, at: Addressee<'_>, claimed: &VerifiedToken) -> Result<(), TokenError> {
+        let agent = claimed.principal.agent.as_deref().unwrap_or_default();
+        if self.peer.is_none() && agent.starts_with(spiffe::SCHEME) {
+            return Err(TokenError::UnprovenAgent);
+        }
         let issuer = claimed.principal.issuer.as_deref().unwrap_or_default();
         let provider = at.policy.identity_provider(issuer);
         let provider = provider.ok_or(TokenError::Issuer)?;

@@ -372,6 +372,16 @@ fn a_certificate_names_the_agent_and_a_token_the_user() {
         assert_eq!(user.agent.as_deref(), Some("other-bot"), "{stranger:?}");
         assert!(with(stranger, None).unwrap_err().starts_with("401 "));
     }
+    let borrowed = json!({ "act": { "sub": "spiffe://mesh.test/ns/a/sa/boss" } });
+    let (both, _) = with(Some(agent), Some(&borrowed)).unwrap();
+    assert_eq!(both.agent.as_deref(), Some(agent));
+    for stranger in [None, Some("spiffe://else.test/ns/a")] {
+        let refused = with(stranger, Some(&borrowed)).unwrap_err();
+        assert!(
+            refused.contains("which only a certificate proves"),
+            "{refused}"
+        );
+    }
 }
 
 #[test]
