@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use self::endpoint::Endpoint;
 use super::{
-    ApiVersion, Id, Unreadable, document, given_or, parse_name, unknown,
-    unless_default, unless_empty,
+    ApiVersion, Id, Unreadable, document, given_or, parse_name, unknown, unless_default,
+    unless_empty,
 };
 use crate::cli::name::{Kind, Name, Scope};
 
