@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tonic::transport::Channel;
 
 /// Every administrator of these tests, as a certificate and in a binding.
-pub const BINDINGS: [(&str, &str, &str); 8] = [
+pub(crate) const BINDINGS: [(&str, &str, &str); 8] = [
     ("a", "viewer", ""),
     ("a", "author", ""),
     ("a", "reviewer", ""),
@@ -26,7 +26,7 @@ pub const BINDINGS: [(&str, &str, &str); 8] = [
     ("a", "author", "w"),
 ];
 
-pub fn member((organization, role, workspace): (&str, &str, &str)) -> String {
+pub(crate) fn member((organization, role, workspace): (&str, &str, &str)) -> String {
     let workspace = if workspace.is_empty() {
         "all"
     } else {
@@ -35,7 +35,7 @@ pub fn member((organization, role, workspace): (&str, &str, &str)) -> String {
     format!("spiffe://test/{organization}/{workspace}/{role}")
 }
 
-pub async fn site() -> Secured {
+pub(crate) async fn site() -> Secured {
     let nodes = json!([
         { "certificate": "spiffe://test/envoy/*", "organizations": ["a"] },
         { "certificate": "spiffe://test/fleet", "nodeIds": ["pod-*"], "organizations": ["*"] },
@@ -74,12 +74,12 @@ pub async fn site() -> Secured {
     site
 }
 
-pub fn succeeded(output: &Output) {
+pub(crate) fn succeeded(output: &Output) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
 }
 
-pub fn refused(output: &Output, code: i32, why: &str) {
+pub(crate) fn refused(output: &Output, code: i32, why: &str) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.code() == Some(code) && said.contains(why),
@@ -87,21 +87,21 @@ pub fn refused(output: &Output, code: i32, why: &str) {
     );
 }
 
-pub fn who(site: &Secured, uri: &str) -> Identity {
+pub(crate) fn who(site: &Secured, uri: &str) -> Identity {
     site.pki.client(Authority::Admins, uri).unwrap()
 }
 
 /// Whoever has one role in organization a.
-pub fn with_role(site: &Secured, role: &str) -> Identity {
+pub(crate) fn with_role(site: &Secured, role: &str) -> Identity {
     who(site, &member(("a", role, "")))
 }
 
-pub async fn login(site: &Secured, uri: &str) -> Channel {
+pub(crate) async fn login(site: &Secured, uri: &str) -> Channel {
     let identity = site.pki.client(Authority::Admins, uri).unwrap();
     site.connect(site.admin(), Some(&identity)).await.unwrap()
 }
 
-pub fn document(kind: &str, name: &str, spec: &Value) -> Value {
+pub(crate) fn document(kind: &str, name: &str, spec: &Value) -> Value {
     let mut metadata = json!({ "name": name });
     if kind != "Organization" {
         metadata["organization"] = json!("a");
@@ -114,20 +114,20 @@ pub fn document(kind: &str, name: &str, spec: &Value) -> Value {
     })
 }
 
-pub fn apply(site: &Secured, identity: &Identity, documents: &[Value]) -> Output {
+pub(crate) fn apply(site: &Secured, identity: &Identity, documents: &[Value]) -> Output {
     let documents: Vec<_> = documents.iter().map(ToString::to_string).collect();
     fs::write(site.folder().join("change.yaml"), documents.join("\n---\n")).unwrap();
     let mut command = site.command(identity, &["apply", "-f", "change.yaml"]);
     command.output().unwrap()
 }
 
-pub fn notes_at(path: &str) -> [Value; 1] {
+pub(crate) fn notes_at(path: &str) -> [Value; 1] {
     let endpoints = json!({ "endpoints": [{ "cluster": "upstream", "path": path }] });
     [document("Server", "notes", &endpoints)]
 }
 
 /// What the record holds for a reader, with the nodes that say so.
-pub async fn records(channel: Channel) -> Vec<(String, Entry)> {
+pub(crate) async fn records(channel: Channel) -> Vec<(String, Entry)> {
     let mut client = AuditServiceClient::new(channel);
     let request = SearchRecordsRequest::default();
     let found = client.search_records(request).await.unwrap().into_inner();
@@ -136,7 +136,7 @@ pub async fn records(channel: Channel) -> Vec<(String, Entry)> {
     records.map(read).collect()
 }
 
-pub async fn changes(channel: Channel) -> Vec<AdminChange> {
+pub(crate) async fn changes(channel: Channel) -> Vec<AdminChange> {
     let records = records(channel).await.into_iter();
     let changes = records.filter_map(|(_, entry)| match entry.event? {
         Event::AdminChange(change) => Some(change),

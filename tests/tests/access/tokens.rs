@@ -119,8 +119,8 @@ async fn the_first_call_with_a_rotated_key_is_let_in() {
         refused(&call(&site, &first), 4, "its issuer does not publish it");
         // The right words, signed with a key of somebody else.
         let forger = IdentityProvider::generate(providers.issuer(0), RESOURCE).unwrap();
-        let forged = forger.token("agent", &["team"]).unwrap();
-        refused(&call(&site, &forged), 4, "its issuer does not publish it");
+        let token = forger.token("agent", &["team"]).unwrap();
+        refused(&call(&site, &token), 4, "its issuer does not publish it");
     }
 }
 
@@ -148,10 +148,10 @@ async fn a_flood_of_unknown_keys_shuts_out_nobody_whose_key_is_known() {
     let (site, providers) = published(|_| json!({})).await;
     let known = providers.token(0).await.unwrap();
     let forger = IdentityProvider::generate(providers.issuer(0), RESOURCE).unwrap();
-    let forged = forger.token("agent", &["team"]).unwrap();
+    let token = forger.token("agent", &["team"]).unwrap();
     let busy = "its issuer has been asked for others just now";
     let is_busy = |output: &Output| String::from_utf8_lossy(&output.stderr).contains(busy);
-    let answers: Vec<_> = (0..10).map(|_| call(&site, &forged)).collect();
+    let answers: Vec<_> = (0..10).map(|_| call(&site, &token)).collect();
     assert!(answers.iter().all(|it| it.status.code() == Some(4)));
     assert!(answers.iter().any(is_busy));
     succeeded(&call(&site, &known));
