@@ -2,6 +2,7 @@
 
 mod credential;
 mod entries;
+mod holdings;
 mod offer;
 
 use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
@@ -24,6 +25,7 @@ use tonic::{Request, Response, Status, Streaming};
 use self::{
     credential::{Credentials, Found},
     entries::acknowledge,
+    holdings::Holdings,
 };
 use super::{ControlPlane, error};
 use crate::{
@@ -81,8 +83,7 @@ struct Session {
     /// What the node may have to do with.
     scope: NodeScope,
     features: BTreeSet<String>,
-    /// Sections that the instance has.
-    held: BTreeSet<Vec<u8>>,
+    holdings: Holdings,
     /// The sealing keys it was last sent.
     keys: Vec<SealingKeys>,
     /// The snapshot it was last offered or enforces.
@@ -116,7 +117,7 @@ impl Session {
         let (credentials, mut found) = Credentials::new(Arc::clone(&control_plane.broker));
         let mut session = Self {
             features: instances::features(&hello),
-            held: hello.held_sections.into_iter().collect(),
+            holdings: Holdings::new(hello.held_sections),
             offered: hello
                 .applied
                 .map(|applied| (applied.epoch, applied.version)),
@@ -244,6 +245,9 @@ impl Session {
                 });
             }
             Some(connect_request::Message::SnapshotAck(ack)) => {
+                if let Some(applied) = &ack.applied {
+                    self.holdings.acknowledged((applied.epoch, applied.version));
+                }
                 instances.heard(&self.source, |instance| {
                     instance.applied = ack.applied;
                     instance.nack_reason.clear();
@@ -251,8 +255,7 @@ impl Session {
             }
             Some(connect_request::Message::SnapshotNack(nack)) => {
                 tracing::warn!(node = %self.source.0, reason = %nack.reason, "an instance refused a snapshot");
-                // Which of the sent sections it kept is not known any more.
-                self.held.clear();
+                self.holdings.refused();
                 instances.heard(&self.source, |instance| {
                     instance.applied = nack.applied;
                     instance.nack_reason = nack.reason;

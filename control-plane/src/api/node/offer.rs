@@ -59,10 +59,10 @@ impl Session {
         };
         self.say(connect_response::Message::Manifest(manifest))
             .await?;
-        for (digest, section) in &snapshot.sections {
-            if !self.held.insert(digest.to_vec()) {
-                continue;
-            }
+        let digests = snapshot.sections.keys().copied().collect();
+        for digest in self.holdings.offer(version, digests) {
+            let section = snapshot.sections.get(&digest);
+            let section = section.map(Vec::as_slice).unwrap_or_default();
             for (index, data) in section.chunks(CHUNK_BYTES).enumerate() {
                 let offset = index.saturating_mul(CHUNK_BYTES);
                 let chunk = node::SectionChunk {
