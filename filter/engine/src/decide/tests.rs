@@ -126,9 +126,9 @@ fn redaction() -> impl Strategy<Value = Redaction> {
         );
         vec(detectors, 0..2).prop_map(|detectors| {
             let mut set = Detectors::default();
-            detectors
-                .into_iter()
-                .for_each(|detector| set.insert(detector));
+            for detector in detectors {
+                set.insert(detector);
+            }
             set
         })
     };

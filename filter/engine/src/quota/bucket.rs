@@ -90,26 +90,26 @@ impl Place {
     /// back by more than one, or has its debt from another of a lower rate: it counts as empty from
     /// now on.
     pub fn spend(&self, bytes: &[u8], now: Time) -> Spending {
-        let mut shelf = Shelf::read(bytes);
-        let own = shelf.take(self.tag);
+        let mut found = Shelf::read(bytes);
+        let own = found.take(self.tag);
         let now = self.rate.parts(now.unix_ms());
         let empty = now.saturating_add(self.rate.capacity());
         let full_at = match own {
             Some(bucket) => bucket.full_at(self.rate),
-            None => self.rate.parts(shelf.make_room()),
+            None => self.rate.parts(found.make_room()),
         };
         let is_beyond = full_at > empty.saturating_add(self.rate.capacity());
         let full_at = if is_beyond { empty } else { full_at.max(now) };
         let after = full_at.saturating_add(self.rate.cost());
         if after <= empty {
-            shelf.buckets.push(self.bucket(after));
-            return Spending::Spent(shelf.write());
+            found.buckets.push(self.bucket(after));
+            return Spending::Spent(found.write());
         }
         let missing = after.saturating_sub(empty);
         let retry_after_ms = missing.div_ceil(self.rate.calls.get().into());
         let mended = (own.is_none() || is_beyond).then(|| {
-            shelf.buckets.push(self.bucket(full_at));
-            shelf.write()
+            found.buckets.push(self.bucket(full_at));
+            found.write()
         });
         Spending::Empty {
             retry_after_ms: u64::try_from(retry_after_ms).unwrap_or(u64::MAX),
@@ -120,11 +120,11 @@ impl Place {
     /// Gives back one call that was spent: the shelf afterwards. `None`: the bucket has lost its
     /// place since, and what was spent stays so.
     pub fn give_back(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let mut shelf = Shelf::read(bytes);
-        let own = shelf.take(self.tag)?;
+        let mut found = Shelf::read(bytes);
+        let own = found.take(self.tag)?;
         let full_at = own.full_at(self.rate).saturating_sub(self.rate.cost());
-        shelf.buckets.push(self.bucket(full_at));
-        Some(shelf.write())
+        found.buckets.push(self.bucket(full_at));
+        Some(found.write())
     }
 
     fn bucket(&self, full_at: u128) -> Bucket {

@@ -106,8 +106,8 @@ fn a_route_that_names_a_server_passes_nothing() {
         open(
             &any_host,
             Route {
-                server,
                 cluster,
+                server,
                 ..ROUTE
             },
         )
