@@ -32,6 +32,7 @@ mod headers;
 mod identity;
 mod list;
 mod malformed;
+mod record;
 mod renew;
 mod response;
 mod spend;
@@ -52,6 +53,7 @@ pub use head::{HeadStep, RequestHead};
 pub use headers::{HeaderEdit, Headers};
 pub use identity::Vouched;
 use malformed::Malformed;
+use record::Ending;
 pub use response::{Judged, ResponseHead, ResponseStep};
 use spend::Allowed;
 use stream::Stream;
@@ -59,10 +61,7 @@ use stream::Stream;
 use crate::{
     credential::{Credential, Need},
     decide::Verdict,
-    entry::{
-        Capability, Content, DecisionEvent, Direction, Entry, Event, Fact, OutcomeEvent,
-        OutcomeStatus, Pruned, RequestIds, bounded,
-    },
+    entry::{Capability, Content, Direction, Entry, Fact, OutcomeStatus, RequestIds},
     explain::NearMiss,
     id::{DecisionId, Time},
     limits::Limits,
@@ -332,90 +331,12 @@ impl Exchange {
         reply
     }
 
-    fn decide(&mut self, verdict: Verdict, direction: Direction, subject: Subject<'_>) {
-        let event = self.decision(verdict, direction, subject);
-        self.record(Event::Decision(event), self.now);
-    }
-
-    fn decision(
-        &self,
-        verdict: Verdict,
-        direction: Direction,
-        subject: Subject<'_>,
-    ) -> Box<DecisionEvent> {
-        let mut facts = self.facts.clone();
-        facts.extend(subject.facts);
-        Box::new(DecisionEvent {
-            request: self.ids.clone(),
-            principal: Arc::clone(&self.principal),
-            direction,
-            protocol_version: self
-                .asked
-                .protocol_version
-                .as_deref()
-                .map(|version| bounded(version).into()),
-            method: bounded(subject.method).into(),
-            rpc_id: subject.rpc_id.map(|id| bounded(id).into()),
-            server: self.server_name.clone(),
-            workspace: self.workspace.clone(),
-            capability: subject.capability,
-            arguments: subject.arguments,
-            verdict,
-            rules: subject.rules,
-            shadow_rules: subject.shadow_rules,
-            facts,
-            snapshot: self.context.policy.as_ref().map(|policy| policy.version()),
-            findings: subject.findings,
-            size_bytes: subject.size_bytes,
-            upstream_identity: self.used().and_then(|_| self.upstream_identity()),
-        })
-    }
-
-    fn record(&mut self, event: Event, time: Time) {
-        let decision_id = Some(self.context.decision_id);
-        self.entries.push(Entry {
-            time,
-            decision_id,
-            event,
-        });
-    }
-
-    /// Records the one outcome of what was forwarded.
-    fn end(&mut self, status: OutcomeStatus, now: Time, ending: Ending) {
-        let event = OutcomeEvent {
-            server: self.server_name.clone(),
-            status,
-            http_status: ending.http_status,
-            rpc_code: ending.rpc_code,
-            result: ending.result,
-            pruned: ending.pruned,
-            findings: ending.findings,
-            latency_ms: now.since_ms(self.context.now),
-            size_bytes: ending.size_bytes,
-            reason: ending.reason,
-        };
-        self.phase = Phase::Done;
-        self.record(Event::Outcome(Box::new(event)), now);
-    }
-
     fn detectors(&self, direction: Direction) -> Detectors {
         match direction {
             Direction::ToServer => self.asked.redaction.arguments,
             Direction::ToClient => self.asked.redaction.results,
         }
     }
-}
-
-/// What is known when an exchange ends.
-#[derive(Debug, Default)]
-struct Ending {
-    http_status: u16,
-    rpc_code: Option<i64>,
-    result: Option<Content>,
-    pruned: Pruned,
-    findings: Vec<Finding>,
-    size_bytes: usize,
-    reason: Option<Reason>,
 }
 
 #[cfg(test)]

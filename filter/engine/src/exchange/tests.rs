@@ -7,6 +7,7 @@ use prost::Message as _;
 
 use super::*;
 use crate::{
+    entry::{DecisionEvent, Event},
     limits::Limits,
     quota,
     snapshot::{self, InvalidSnapshot},
