@@ -144,14 +144,18 @@ fn several_values_are_taken_as_the_quantifier_says() {
 }
 
 #[test]
-fn whether_a_value_exists_is_always_known() {
+fn whether_a_value_exists_is_known_where_it_is_read_one_way() {
     let exists = |expected| Condition {
         argument: ArgumentPath::parse("$.a").unwrap(),
         requirement: Requirement::Exists(expected),
     };
-    for (arguments, is_there) in [("{}", false), (r#"{"a":null}"#, true), ("[]", false)] {
+    for (arguments, is_there) in [("{}", false), (r#"{"a":null}"#, true), ("null", false)] {
         assert_eq!(evaluate(&exists(true), arguments), is_there.into());
         assert_eq!(evaluate(&exists(false), arguments), (!is_there).into());
+    }
+    for arguments in ["[]", r#""{\"a\":1}""#, r#"{"A":1}"#] {
+        assert_eq!(evaluate(&exists(true), arguments), Truth::Unknown);
+        assert_eq!(evaluate(&exists(false), arguments), Truth::Unknown);
     }
     assert_eq!(exists(true).evaluate(&Arguments::new(None)), Truth::Fails);
 }
