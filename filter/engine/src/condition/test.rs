@@ -1,12 +1,12 @@
 //! What a value is tested for.
 
-use std::{collections::BTreeSet, fmt, net::IpAddr};
+use std::{cmp::Ordering, collections::BTreeSet, fmt, net::IpAddr};
 
 use regex_lite::Regex;
 
 use super::{
-    decimal::Decimal,
-    normalise::{Normalisation, Readings},
+    decimal::orderings,
+    normalise::Normalisation,
     scalar::{Scalar, ScalarError},
 };
 use crate::{
@@ -26,7 +26,7 @@ const MAX_COMPILED_BYTES: usize = 64 << 10;
 /// What a value is tested for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Test {
-    /// To be one of these. Numbers are compared by value, without rounding.
+    /// To be one of these. Numbers are compared by value, whatever their spelling.
     OneOf(Scalars),
     /// To be a string that one of these matches.
     Glob(Vec<Glob>),
@@ -80,12 +80,10 @@ impl Scalars {
         match value.kind() {
             Kind::String => self.contain_string(value.as_str().as_deref()),
             Kind::Number if self.numbers.is_empty() => Truth::Unknown,
-            Kind::Number => Decimal::read(value.raw()).map_or(Truth::Unknown, |number| {
-                let same = |lexeme: &str| {
-                    Decimal::read(lexeme).is_some_and(|other| number.compare(other).is_eq())
-                };
-                self.numbers.iter().any(|lexeme| same(lexeme)).into()
-            }),
+            Kind::Number => {
+                let is_same = |lexeme| compare(value.raw(), lexeme, Ordering::is_eq);
+                Truth::any(self.numbers.iter().map(|lexeme| is_same(lexeme)))
+            }
             Kind::Bool => {
                 let value = Scalar::Bool(value.raw() == "true");
                 let has_type = |scalar: &Scalar| matches!(scalar, Scalar::Bool(_));
@@ -185,26 +183,25 @@ impl Bounds {
         })
     }
 
-    fn hold(&self, number: Decimal<'_>) -> Truth {
-        let bounds = [
-            (&self.lt, [true, false, false]),
-            (&self.le, [true, true, false]),
-            (&self.gt, [false, false, true]),
-            (&self.ge, [false, true, true]),
-        ];
-        Truth::all(bounds.into_iter().map(|(bound, [less, equal, greater])| {
-            let Some(bound) = bound else {
-                return Truth::Holds;
-            };
-            let Some(bound) = Decimal::read(bound) else {
-                return Truth::Unknown;
-            };
-            Truth::from(match number.compare(bound) {
-                std::cmp::Ordering::Less => less,
-                std::cmp::Ordering::Equal => equal,
-                std::cmp::Ordering::Greater => greater,
-            })
-        }))
+    fn hold(&self, number: &str) -> Truth {
+        let within = |bound: &Option<Box<str>>, is_within| match bound {
+            Some(bound) => compare(number, bound, is_within),
+            None => Truth::Holds,
+        };
+        Truth::all([
+            within(&self.lt, Ordering::is_lt),
+            within(&self.le, Ordering::is_le),
+            within(&self.gt, Ordering::is_gt),
+            within(&self.ge, Ordering::is_ge),
+        ])
+    }
+}
+
+/// Whether one number compares so with another; unknown where those who round differ.
+fn compare(number: &str, other: &str, is_so: fn(Ordering) -> bool) -> Truth {
+    match orderings(number, other).map(|both| both.map(is_so)) {
+        Some([exact, rounded]) if exact == rounded => exact.into(),
+        Some(_) | None => Truth::Unknown,
     }
 }
 
@@ -214,7 +211,6 @@ impl Test {
         match self {
             Self::Number(bounds) => value
                 .as_number()
-                .and_then(Decimal::read)
                 .map_or(Truth::Unknown, |number| bounds.hold(number)),
             Self::OneOf(scalars) if normalisation.is_none() => scalars.contain(value),
             Self::OneOf(_) | Self::Glob(_) | Self::Matches(_) | Self::InRange(_) => {
@@ -227,15 +223,15 @@ impl Test {
                 let Some(normalisation) = normalisation else {
                     return self.apply_to_text(&text);
                 };
-                match normalisation.apply(&text) {
-                    None => Truth::Unknown,
-                    Some(Readings { first, second }) => {
-                        let truth = self.apply_to_text(&first);
-                        match second {
-                            Some(second) if self.apply_to_text(&second) != truth => Truth::Unknown,
-                            Some(_) | None => truth,
-                        }
-                    }
+                let Some(readings) = normalisation.apply(&text) else {
+                    return Truth::Unknown;
+                };
+                let mut truths = readings.iter().map(|text| self.apply_to_text(text));
+                let first = truths.next().unwrap_or(Truth::Unknown);
+                if truths.all(|truth| truth == first) {
+                    first
+                } else {
+                    Truth::Unknown
                 }
             }
         }
