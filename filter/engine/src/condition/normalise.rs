@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::url;
 
 /// Most times that a path may be percent-encoded.
-const MAX_ENCODINGS: usize = 8;
+pub(super) const MAX_ENCODINGS: usize = 8;
 
 /// What is done to a string before it is tested.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,7 +31,10 @@ impl Normalisation {
     pub(super) fn apply(self, text: &str) -> Option<Readings> {
         match self {
             Self::Path => paths(text),
-            Self::Url => Some(vec![url::parse(text)?.text]),
+            Self::Url => {
+                let url = url::parse(text)?;
+                Some(std::iter::once(url.text).chain(url.bare).collect())
+            }
             Self::Host => Some(vec![host(text)?]),
             Self::Casefold => Some(vec![casefold(text)]),
         }
@@ -54,7 +57,7 @@ impl Normalisation {
                     && (glob == "/" || !glob.ends_with('/'))
                     && segments.all(|segment| segment != "." && segment != "..")
             }
-            Self::Url => glob.is_ascii(),
+            Self::Url => url::could_match(glob),
             Self::Host => glob.is_ascii() && !glob.contains(['/', '@', '%']) && is_lower(glob),
             Self::Casefold => casefold(glob) == glob,
         }

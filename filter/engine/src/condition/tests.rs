@@ -219,6 +219,32 @@ fn spellings_of_one_thing_are_one_and_ambiguous_ones_are_unknown() {
             "HTTPS://ACME.com:443/a",
             Holds,
         ),
+        (
+            Url,
+            globs(&["https://evil.test/*"]),
+            "https://:@evil.test/",
+            Holds,
+        ),
+        // Who is named does not change the place; a rule about either may be meant.
+        (
+            Url,
+            globs(&["https://evil.test/*"]),
+            "https://u@evil.test/",
+            Unknown,
+        ),
+        (Url, globs(&["https://*"]), "https://u@evil.test/", Holds),
+        (
+            Url,
+            globs(&["https://acme.com/admin*"]),
+            "https://acme.com/%61dmin",
+            Holds,
+        ),
+        (
+            Url,
+            globs(&["https://acme.com/public/*"]),
+            "https://acme.com/public/..%2fprivate",
+            Unknown,
+        ),
         (Casefold, one_of(&[r#""main""#]), "ＭＡＩＮ", Holds),
     ] {
         let arguments = format!(r#"{{"v":"{value}"}}"#);
