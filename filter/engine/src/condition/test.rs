@@ -22,6 +22,11 @@ const MAX_TESTED_BYTES: usize = 64 << 10;
 const MAX_PATTERN_BYTES: usize = 512;
 /// Most bytes that a compiled regular expression may take.
 const MAX_COMPILED_BYTES: usize = 64 << 10;
+/// A compiled regular expression above this size is large: every byte may cost as much as it is
+/// long, so a long string is not searched for it.
+const LARGE_COMPILED_BYTES: usize = 8 << 10;
+/// Longest string in bytes that is searched for a large regular expression.
+const MAX_BYTES_WHERE_LARGE: usize = 4 << 10;
 
 /// What a value is tested for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -112,7 +117,11 @@ impl Scalars {
 
 /// A regular expression, compiled: linear in what it is matched with.
 #[derive(Clone, Debug)]
-pub struct Pattern(Regex);
+pub struct Pattern {
+    regex: Regex,
+    /// Longest string that it is matched with.
+    max_text_bytes: usize,
+}
 
 /// Text that is no regular expression.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -134,17 +143,35 @@ impl Pattern {
         if pattern.len() > MAX_PATTERN_BYTES {
             return Err(PatternError::TooLong);
         }
-        let mut builder = regex_lite::RegexBuilder::new(pattern);
-        let built = builder.size_limit(MAX_COMPILED_BYTES).build();
-        built
-            .map(Self)
-            .map_err(|error| PatternError::Syntax(error.to_string()))
+        let compile = |max_bytes| {
+            let mut builder = regex_lite::RegexBuilder::new(pattern);
+            builder.size_limit(max_bytes).build()
+        };
+        let (regex, max_text_bytes) = match compile(LARGE_COMPILED_BYTES) {
+            Ok(small) => (small, MAX_TESTED_BYTES),
+            Err(_large_or_none) => {
+                let large = compile(MAX_COMPILED_BYTES);
+                let large = large.map_err(|error| PatternError::Syntax(error.to_string()))?;
+                (large, MAX_BYTES_WHERE_LARGE)
+            }
+        };
+        Ok(Self {
+            regex,
+            max_text_bytes,
+        })
+    }
+
+    fn find_in(&self, text: &str) -> Truth {
+        if text.len() > self.max_text_bytes {
+            return Truth::Unknown;
+        }
+        self.regex.is_match(text).into()
     }
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
+        self.regex.as_str() == other.regex.as_str()
     }
 }
 
@@ -241,7 +268,7 @@ impl Test {
         match self {
             Self::OneOf(scalars) => scalars.contain_string(Some(text)),
             Self::Glob(globs) => globs.iter().any(|glob| glob.matches(text)).into(),
-            Self::Matches(Pattern(regex)) => regex.is_match(text).into(),
+            Self::Matches(pattern) => pattern.find_in(text),
             Self::InRange(ranges) => {
                 let bare = text
                     .strip_prefix('[')
@@ -273,7 +300,7 @@ impl fmt::Display for Test {
                 f.write_str("like ")?;
                 write_any(f, globs.iter().map(|glob| format!("`{glob}`")))
             }
-            Self::Matches(Pattern(regex)) => write!(f, "what `{}` matches", regex.as_str()),
+            Self::Matches(pattern) => write!(f, "what `{}` matches", pattern.regex.as_str()),
             Self::InRange(ranges) => {
                 f.write_str("in ")?;
                 write_any(f, ranges.iter().map(ToString::to_string))

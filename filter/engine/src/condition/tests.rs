@@ -268,3 +268,19 @@ fn a_long_string_is_compared_and_not_searched() {
     let other = condition("$.v", one_of(&[r#""b""#]));
     assert_eq!(evaluate(&other, &text((64 << 10) + 1)), Truth::Fails);
 }
+
+#[test]
+fn a_large_pattern_is_not_looked_for_in_a_long_string() {
+    let found = |pattern: &str, bytes: usize| {
+        let test = Test::Matches(Pattern::parse(pattern).unwrap());
+        let arguments = format!(r#"{{"v":"{}"}}"#, "a".repeat(bytes));
+        evaluate(&condition("$.v", test), &arguments)
+    };
+    let large = "[a-z0-9]{0,400}y";
+    assert_eq!(found(large, 4 << 10), Truth::Fails);
+    assert_eq!(found(large, (4 << 10) + 1), Truth::Unknown);
+    assert_eq!(
+        found("(?i)(drop|truncate)\\s+table", 64 << 10),
+        Truth::Fails
+    );
+}
