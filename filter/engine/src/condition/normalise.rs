@@ -62,6 +62,43 @@ impl Normalisation {
             Self::Casefold => casefold(glob) == glob,
         }
     }
+
+    /// Whether a regular expression could match what this makes of a string; true where that is
+    /// hard to tell.
+    pub fn could_satisfy(self, pattern: &str) -> bool {
+        match self {
+            Self::Path | Self::Url => true,
+            Self::Host => is_lower(&literals(pattern)),
+            Self::Casefold => literals(pattern).chars().all(|literal| {
+                let mut encoded = [0; 4];
+                let literal = &*literal.encode_utf8(&mut encoded);
+                casefold(literal) == literal
+            }),
+        }
+    }
+}
+
+/// The characters that a regular expression has as themselves, outside classes; none where it may
+/// fold case, which a flag does.
+fn literals(pattern: &str) -> String {
+    let mut literals = String::new();
+    let mut rest = pattern.chars();
+    let mut in_class = false;
+    while let Some(character) = rest.next() {
+        match (character, rest.as_str()) {
+            ('\\', after) if after.starts_with(['x', 'u', 'U', 'p', 'P']) => return String::new(),
+            ('\\', _) => drop(rest.next()),
+            // Flags, or a group's name.
+            ('(', after) if after.starts_with('?') && !after.starts_with("?:") => {
+                return String::new();
+            }
+            ('[', _) => in_class = true,
+            (']', _) => in_class = false,
+            (_, _) if in_class => {}
+            (literal, _) => literals.push(literal),
+        }
+    }
+    literals
 }
 
 fn is_lower(text: &str) -> bool {
@@ -246,6 +283,32 @@ mod tests {
             assert_eq!(casefold(a), casefold(b), "{a} {b}");
         }
         assert_ne!(casefold("ı"), casefold("i"));
+    }
+
+    #[test]
+    fn a_pattern_is_written_as_what_it_is_matched_with() {
+        for pattern in [
+            "^main$",
+            r"^\S+\W\x4D$",
+            "[A-Za-z]+",
+            "(?i)MAIN",
+            "(?P<Name>main)",
+            "(?:main|release)",
+        ] {
+            assert!(Normalisation::Casefold.could_satisfy(pattern), "{pattern}");
+        }
+        for pattern in [
+            "^MAIN$",
+            "[a-z]Main",
+            r"\SMain",
+            "(?:Main|x)",
+            "stra\u{df}e",
+            "É",
+        ] {
+            assert!(!Normalisation::Casefold.could_satisfy(pattern), "{pattern}");
+        }
+        assert!(!Normalisation::Host.could_satisfy("Acme"));
+        assert!(Normalisation::Url.could_satisfy("/Acme"));
     }
 
     proptest! {
