@@ -5,8 +5,9 @@ use serde_json_path::JsonPath;
 
 use super::{
     arguments::Unreadable,
-    path::{PathError, Step, singular, without_strings},
+    path::{Step, singular},
 };
+use crate::json_path::{self, PathError, without_strings};
 
 /// A path with more than names and indices.
 #[derive(Clone, Debug)]
@@ -59,7 +60,7 @@ impl Query {
         Ok(Self {
             lead: lead.into(),
             names: names.into(),
-            has_filter: without_strings(text).contains('?'),
+            has_filter: without_strings(text).0.contains('?'),
             segments: segments.into(),
         })
     }
@@ -80,8 +81,8 @@ impl Query {
 
 impl Segment {
     fn parse(text: &str) -> Result<Self, PathError> {
-        let query = JsonPath::parse(&format!("${text}"));
-        let bare = without_strings(text);
+        let query = json_path::parse(&format!("${text}"))?;
+        let (bare, _) = without_strings(text);
         let has_name = bare.contains(['\'', '"']);
         let has_index = bare.contains(|c: char| c.is_ascii_digit() || c == ':');
         let into = if bare.starts_with("..") || bare.contains(['?', '*']) {
@@ -94,7 +95,7 @@ impl Segment {
             Into::Array
         };
         Ok(Self {
-            query: query.map_err(|error| PathError::Syntax(error.to_string()))?,
+            query,
             into,
             enters_items: bare.contains("@.") || bare.contains("@["),
         })
