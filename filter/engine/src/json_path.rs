@@ -65,7 +65,7 @@ fn check_cost(text: &str) -> Result<(), PathError> {
 }
 
 /// A path with its quoted strings left out, and whether the last of them is closed.
-fn without_strings(text: &str) -> (String, bool) {
+pub(crate) fn without_strings(text: &str) -> (String, bool) {
     let mut quote = None;
     let mut is_escaped = false;
     let is_bare = |character: &char| {

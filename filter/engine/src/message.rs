@@ -6,7 +6,7 @@ mod version;
 
 use std::borrow::Cow;
 
-pub(crate) use look_alike::{has_look_alike, is_ambiguous_input, is_ambiguous_item};
+pub(crate) use look_alike::{forms, has_look_alike, is_ambiguous_input, is_ambiguous_item};
 pub use method::{Method, Sender};
 pub use version::{Era, STATELESS_VERSION, is_known_legacy};
 

@@ -1,4 +1,4 @@
-//! JSON numbers compared by value, without rounding.
+//! JSON numbers compared by value, without rounding and with it.
 
 use std::cmp::Ordering;
 
@@ -13,6 +13,20 @@ pub(super) struct Decimal<'a> {
     digits: &'a str,
     /// The power of ten that the first digit stands for.
     magnitude: i64,
+}
+
+/// How one number compares with another: exactly, and as the doubles that most readers make of
+/// both. `None`: one is out of bounds for either.
+pub(super) fn orderings(number: &str, other: &str) -> Option<[Ordering; 2]> {
+    let exact = Decimal::read(number)?.compare(Decimal::read(other)?);
+    let double = |lexeme: &str| {
+        lexeme
+            .parse()
+            .ok()
+            .filter(|double: &f64| double.is_finite())
+    };
+    let rounded = double(number)?.partial_cmp(&double(other)?)?;
+    Some([exact, rounded])
 }
 
 impl<'a> Decimal<'a> {
@@ -129,6 +143,22 @@ mod tests {
             assert_eq!(compare(b, a), expected.reverse(), "{b} {a}");
         }
         assert!(Decimal::read("1e1000000000000000").is_none());
+    }
+
+    #[test]
+    fn doubles_may_be_equal_where_numbers_are_not() {
+        for (a, b, expected) in [
+            (
+                "7.0000000000000000001",
+                "7",
+                Some([Ordering::Greater, Ordering::Equal]),
+            ),
+            ("1e-400", "0", Some([Ordering::Greater, Ordering::Equal])),
+            ("0.1", "0.10", Some([Ordering::Equal, Ordering::Equal])),
+            ("1e400", "1", None),
+        ] {
+            assert_eq!(orderings(a, b), expected, "{a} {b}");
+        }
     }
 
     proptest! {

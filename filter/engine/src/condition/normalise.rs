@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::url;
 
 /// Most times that a path may be percent-encoded.
-const MAX_ENCODINGS: usize = 8;
+pub(super) const MAX_ENCODINGS: usize = 8;
 
 /// What is done to a string before it is tested.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,30 +23,28 @@ pub enum Normalisation {
     Casefold,
 }
 
-/// What a string comes to. Readers that differ in whether they decode a path see two.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Readings {
-    pub(super) first: String,
-    pub(super) second: Option<String>,
-}
+/// All that readers make of a string, most of them the same. Never empty.
+type Readings = Vec<String>;
 
 impl Normalisation {
-    /// The normal form of a string; `None` where it has none that all readers agree on.
+    /// What readers make of a string; `None` where one makes nothing of it that has a normal form.
     pub(super) fn apply(self, text: &str) -> Option<Readings> {
-        let first = match self {
-            Self::Path => return paths(text),
-            Self::Url => url::parse(text)?.text,
-            Self::Host => host(text)?,
-            Self::Casefold => casefold(text),
-        };
-        let second = None;
-        Some(Readings { first, second })
+        match self {
+            Self::Path => paths(text),
+            Self::Url => {
+                let url = url::parse(text)?;
+                Some(std::iter::once(url.text).chain(url.bare).collect())
+            }
+            Self::Host => Some(vec![host(text)?]),
+            Self::Casefold => Some(vec![casefold(text)]),
+        }
     }
 
     /// What a value that a rule writes comes to, which must be one thing.
     pub fn normal_form(self, text: &str) -> Option<String> {
-        let Readings { first, second } = self.apply(text)?;
-        second.is_none().then_some(first)
+        let mut readings = self.apply(text)?;
+        let last = readings.pop();
+        last.filter(|_| readings.is_empty())
     }
 
     /// Whether a glob could match what this makes of a string.
@@ -59,11 +57,48 @@ impl Normalisation {
                     && (glob == "/" || !glob.ends_with('/'))
                     && segments.all(|segment| segment != "." && segment != "..")
             }
-            Self::Url => glob.is_ascii(),
+            Self::Url => url::could_match(glob),
             Self::Host => glob.is_ascii() && !glob.contains(['/', '@', '%']) && is_lower(glob),
             Self::Casefold => casefold(glob) == glob,
         }
     }
+
+    /// Whether a regular expression could match what this makes of a string; true where that is
+    /// hard to tell.
+    pub fn could_satisfy(self, pattern: &str) -> bool {
+        match self {
+            Self::Path | Self::Url => true,
+            Self::Host => is_lower(&literals(pattern)),
+            Self::Casefold => literals(pattern).chars().all(|literal| {
+                let mut encoded = [0; 4];
+                let literal = &*literal.encode_utf8(&mut encoded);
+                casefold(literal) == literal
+            }),
+        }
+    }
+}
+
+/// The characters that a regular expression has as themselves, outside classes; none where it may
+/// fold case, which a flag does.
+fn literals(pattern: &str) -> String {
+    let mut literals = String::new();
+    let mut rest = pattern.chars();
+    let mut in_class = false;
+    while let Some(character) = rest.next() {
+        match (character, rest.as_str()) {
+            ('\\', after) if after.starts_with(['x', 'u', 'U', 'p', 'P']) => return String::new(),
+            ('\\', _) => drop(rest.next()),
+            // Flags, or a group's name.
+            ('(', after) if after.starts_with('?') && !after.starts_with("?:") => {
+                return String::new();
+            }
+            ('[', _) => in_class = true,
+            (']', _) => in_class = false,
+            (_, _) if in_class => {}
+            (literal, _) => literals.push(literal),
+        }
+    }
+    literals
 }
 
 fn is_lower(text: &str) -> bool {
@@ -81,46 +116,45 @@ impl fmt::Display for Normalisation {
     }
 }
 
-/// A path as it is read with and without percent-decoding, where that makes a difference.
+/// A path as it is read by those who decode it not at all, once, and so on, and by those to whom
+/// `\` separates and those to whom it does not.
 fn paths(text: &str) -> Option<Readings> {
-    let first = resolve(text)?;
-    let decoded = decode(text)?;
-    let second = if decoded == text {
-        None
-    } else {
-        Some(resolve(&decoded)?)
-    };
-    Some(Readings { first, second })
-}
-
-/// Decodes until nothing is left to decode.
-fn decode(text: &str) -> Option<String> {
+    let mut readings = Readings::new();
     let mut text = text.to_owned();
     for _ in 0..MAX_ENCODINGS {
+        for separators in [['/', '\\'], ['/', '/']] {
+            let reading = resolve(&text, separators)?;
+            if !readings.contains(&reading) {
+                readings.push(reading);
+            }
+        }
         let decoded = percent_decode_str(&text).decode_utf8().ok()?.into_owned();
         if decoded == text {
-            return Some(text);
+            return Some(readings);
         }
         text = decoded;
     }
     None
 }
 
-/// Resolves what is in a path; `None` where it leads out of where it starts, or has a NUL.
-fn resolve(path: &str) -> Option<String> {
-    if path.is_empty() || path.contains('\0') {
+/// Resolves what is in a path; `None` where it leads out of where it starts, has a NUL, or begins
+/// with two separators, after which some readers take the name of another machine.
+fn resolve(path: &str, separators: [char; 2]) -> Option<String> {
+    let mut start = path.bytes();
+    let is_either = |byte| matches!(byte, Some(b'/' | b'\\'));
+    let is_elsewhere = is_either(start.next()) && is_either(start.next());
+    if path.is_empty() || path.contains('\0') || is_elsewhere {
         return None;
     }
-    let is_separator = |c: char| c == '/' || c == '\\';
     let mut segments: Vec<&str> = Vec::new();
-    for segment in path.split(is_separator) {
+    for segment in path.split(separators) {
         match segment {
             "" | "." => {}
             ".." => drop(segments.pop()?),
             _ => segments.push(segment),
         }
     }
-    let root = if path.starts_with(is_separator) {
+    let root = if path.starts_with(separators) {
         "/"
     } else {
         ""
@@ -170,7 +204,12 @@ mod tests {
         for (text, expected) in [
             ("/srv/data/a", Some("/srv/data/a")),
             ("/srv//data/./x/../a/", Some("/srv/data/a")),
-            (r"C:\data\..\a", Some("C:/a")),
+            // One path to those to whom `\` separates, and one name to all others.
+            (r"C:\data\..\a", None),
+            ("C:/data/../a", Some("C:/a")),
+            (r"\\srv\share\a", None),
+            ("//srv/share/a", None),
+            ("/%2fsrv/share/a", None),
             ("/", Some("/")),
             ("a/..", Some(".")),
             ("/../etc/passwd", None),
@@ -188,19 +227,22 @@ mod tests {
                 "{text}"
             );
         }
-        let both = |text: &str| Normalisation::Path.apply(text).map(|r| (r.first, r.second));
-        assert_eq!(
-            both("/srv/%2e%2e/etc"),
-            Some(("/srv/%2e%2e/etc".to_owned(), Some("/etc".to_owned())))
-        );
-        assert_eq!(
-            both("/srv/%252e%252e/etc").and_then(|(_, second)| second),
-            Some("/etc".to_owned())
-        );
-        assert_eq!(both("/srv/%2e%2e/%2e%2e/etc"), None);
+        let readings = |text: &str| Normalisation::Path.apply(text);
+        for (text, expected) in [
+            ("/srv/%2e%2e/etc", ["/srv/%2e%2e/etc", "/etc"].as_slice()),
+            (
+                "/srv/%252e%252e/etc",
+                &["/srv/%252e%252e/etc", "/srv/%2e%2e/etc", "/etc"],
+            ),
+            (r"/srv/a\..\b", &["/srv/b", r"/srv/a\..\b"]),
+            ("/srv/a%5cb", &["/srv/a%5cb", "/srv/a/b", r"/srv/a\b"]),
+        ] {
+            assert_eq!(readings(text).unwrap(), expected, "{text}");
+        }
+        assert_eq!(readings("/srv/%2e%2e/%2e%2e/etc"), None);
         let encoded = |times: usize| format!("/%{}61", "25".repeat(times - 1));
-        assert!(both(&encoded(MAX_ENCODINGS - 1)).is_some());
-        assert!(both(&encoded(MAX_ENCODINGS)).is_none());
+        assert!(readings(&encoded(MAX_ENCODINGS - 1)).is_some());
+        assert!(readings(&encoded(MAX_ENCODINGS)).is_none());
     }
 
     #[test]
@@ -241,6 +283,32 @@ mod tests {
             assert_eq!(casefold(a), casefold(b), "{a} {b}");
         }
         assert_ne!(casefold("ı"), casefold("i"));
+    }
+
+    #[test]
+    fn a_pattern_is_written_as_what_it_is_matched_with() {
+        for pattern in [
+            "^main$",
+            r"^\S+\W\x4D$",
+            "[A-Za-z]+",
+            "(?i)MAIN",
+            "(?P<Name>main)",
+            "(?:main|release)",
+        ] {
+            assert!(Normalisation::Casefold.could_satisfy(pattern), "{pattern}");
+        }
+        for pattern in [
+            "^MAIN$",
+            "[a-z]Main",
+            r"\SMain",
+            "(?:Main|x)",
+            "stra\u{df}e",
+            "É",
+        ] {
+            assert!(!Normalisation::Casefold.could_satisfy(pattern), "{pattern}");
+        }
+        assert!(!Normalisation::Host.could_satisfy("Acme"));
+        assert!(Normalisation::Url.could_satisfy("/Acme"));
     }
 
     proptest! {

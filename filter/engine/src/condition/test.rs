@@ -1,12 +1,12 @@
 //! What a value is tested for.
 
-use std::{collections::BTreeSet, fmt, net::IpAddr};
+use std::{cmp::Ordering, collections::BTreeSet, fmt, net::IpAddr};
 
 use regex_lite::Regex;
 
 use super::{
-    decimal::Decimal,
-    normalise::{Normalisation, Readings},
+    decimal::orderings,
+    normalise::Normalisation,
     scalar::{Scalar, ScalarError},
 };
 use crate::{
@@ -22,11 +22,16 @@ const MAX_TESTED_BYTES: usize = 64 << 10;
 const MAX_PATTERN_BYTES: usize = 512;
 /// Most bytes that a compiled regular expression may take.
 const MAX_COMPILED_BYTES: usize = 64 << 10;
+/// A compiled regular expression above this size is large: every byte may cost as much as it is
+/// long, so a long string is not searched for it.
+const LARGE_COMPILED_BYTES: usize = 8 << 10;
+/// Longest string in bytes that is searched for a large regular expression.
+const MAX_BYTES_WHERE_LARGE: usize = 4 << 10;
 
 /// What a value is tested for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Test {
-    /// To be one of these. Numbers are compared by value, without rounding.
+    /// To be one of these. Numbers are compared by value, whatever their spelling.
     OneOf(Scalars),
     /// To be a string that one of these matches.
     Glob(Vec<Glob>),
@@ -80,12 +85,10 @@ impl Scalars {
         match value.kind() {
             Kind::String => self.contain_string(value.as_str().as_deref()),
             Kind::Number if self.numbers.is_empty() => Truth::Unknown,
-            Kind::Number => Decimal::read(value.raw()).map_or(Truth::Unknown, |number| {
-                let same = |lexeme: &str| {
-                    Decimal::read(lexeme).is_some_and(|other| number.compare(other).is_eq())
-                };
-                self.numbers.iter().any(|lexeme| same(lexeme)).into()
-            }),
+            Kind::Number => {
+                let is_same = |lexeme| compare(value.raw(), lexeme, Ordering::is_eq);
+                Truth::any(self.numbers.iter().map(|lexeme| is_same(lexeme)))
+            }
             Kind::Bool => {
                 let value = Scalar::Bool(value.raw() == "true");
                 let has_type = |scalar: &Scalar| matches!(scalar, Scalar::Bool(_));
@@ -114,7 +117,11 @@ impl Scalars {
 
 /// A regular expression, compiled: linear in what it is matched with.
 #[derive(Clone, Debug)]
-pub struct Pattern(Regex);
+pub struct Pattern {
+    regex: Regex,
+    /// Longest string that it is matched with.
+    max_text_bytes: usize,
+}
 
 /// Text that is no regular expression.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -136,17 +143,35 @@ impl Pattern {
         if pattern.len() > MAX_PATTERN_BYTES {
             return Err(PatternError::TooLong);
         }
-        let mut builder = regex_lite::RegexBuilder::new(pattern);
-        let built = builder.size_limit(MAX_COMPILED_BYTES).build();
-        built
-            .map(Self)
-            .map_err(|error| PatternError::Syntax(error.to_string()))
+        let compile = |max_bytes| {
+            let mut builder = regex_lite::RegexBuilder::new(pattern);
+            builder.size_limit(max_bytes).build()
+        };
+        let (regex, max_text_bytes) = match compile(LARGE_COMPILED_BYTES) {
+            Ok(small) => (small, MAX_TESTED_BYTES),
+            Err(_large_or_none) => {
+                let large = compile(MAX_COMPILED_BYTES);
+                let large = large.map_err(|error| PatternError::Syntax(error.to_string()))?;
+                (large, MAX_BYTES_WHERE_LARGE)
+            }
+        };
+        Ok(Self {
+            regex,
+            max_text_bytes,
+        })
+    }
+
+    fn find_in(&self, text: &str) -> Truth {
+        if text.len() > self.max_text_bytes {
+            return Truth::Unknown;
+        }
+        self.regex.is_match(text).into()
     }
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
+        self.regex.as_str() == other.regex.as_str()
     }
 }
 
@@ -185,26 +210,25 @@ impl Bounds {
         })
     }
 
-    fn hold(&self, number: Decimal<'_>) -> Truth {
-        let bounds = [
-            (&self.lt, [true, false, false]),
-            (&self.le, [true, true, false]),
-            (&self.gt, [false, false, true]),
-            (&self.ge, [false, true, true]),
-        ];
-        Truth::all(bounds.into_iter().map(|(bound, [less, equal, greater])| {
-            let Some(bound) = bound else {
-                return Truth::Holds;
-            };
-            let Some(bound) = Decimal::read(bound) else {
-                return Truth::Unknown;
-            };
-            Truth::from(match number.compare(bound) {
-                std::cmp::Ordering::Less => less,
-                std::cmp::Ordering::Equal => equal,
-                std::cmp::Ordering::Greater => greater,
-            })
-        }))
+    fn hold(&self, number: &str) -> Truth {
+        let within = |bound: &Option<Box<str>>, is_within| match bound {
+            Some(bound) => compare(number, bound, is_within),
+            None => Truth::Holds,
+        };
+        Truth::all([
+            within(&self.lt, Ordering::is_lt),
+            within(&self.le, Ordering::is_le),
+            within(&self.gt, Ordering::is_gt),
+            within(&self.ge, Ordering::is_ge),
+        ])
+    }
+}
+
+/// Whether one number compares so with another; unknown where those who round differ.
+fn compare(number: &str, other: &str, is_so: fn(Ordering) -> bool) -> Truth {
+    match orderings(number, other).map(|both| both.map(is_so)) {
+        Some([exact, rounded]) if exact == rounded => exact.into(),
+        Some(_) | None => Truth::Unknown,
     }
 }
 
@@ -214,7 +238,6 @@ impl Test {
         match self {
             Self::Number(bounds) => value
                 .as_number()
-                .and_then(Decimal::read)
                 .map_or(Truth::Unknown, |number| bounds.hold(number)),
             Self::OneOf(scalars) if normalisation.is_none() => scalars.contain(value),
             Self::OneOf(_) | Self::Glob(_) | Self::Matches(_) | Self::InRange(_) => {
@@ -227,15 +250,15 @@ impl Test {
                 let Some(normalisation) = normalisation else {
                     return self.apply_to_text(&text);
                 };
-                match normalisation.apply(&text) {
-                    None => Truth::Unknown,
-                    Some(Readings { first, second }) => {
-                        let truth = self.apply_to_text(&first);
-                        match second {
-                            Some(second) if self.apply_to_text(&second) != truth => Truth::Unknown,
-                            Some(_) | None => truth,
-                        }
-                    }
+                let Some(readings) = normalisation.apply(&text) else {
+                    return Truth::Unknown;
+                };
+                let mut truths = readings.iter().map(|text| self.apply_to_text(text));
+                let first = truths.next().unwrap_or(Truth::Unknown);
+                if truths.all(|truth| truth == first) {
+                    first
+                } else {
+                    Truth::Unknown
                 }
             }
         }
@@ -245,7 +268,7 @@ impl Test {
         match self {
             Self::OneOf(scalars) => scalars.contain_string(Some(text)),
             Self::Glob(globs) => globs.iter().any(|glob| glob.matches(text)).into(),
-            Self::Matches(Pattern(regex)) => regex.is_match(text).into(),
+            Self::Matches(pattern) => pattern.find_in(text),
             Self::InRange(ranges) => {
                 let bare = text
                     .strip_prefix('[')
@@ -277,7 +300,7 @@ impl fmt::Display for Test {
                 f.write_str("like ")?;
                 write_any(f, globs.iter().map(|glob| format!("`{glob}`")))
             }
-            Self::Matches(Pattern(regex)) => write!(f, "what `{}` matches", regex.as_str()),
+            Self::Matches(pattern) => write!(f, "what `{}` matches", pattern.regex.as_str()),
             Self::InRange(ranges) => {
                 f.write_str("in ")?;
                 write_any(f, ranges.iter().map(ToString::to_string))

@@ -63,7 +63,11 @@ fn values_pass_fail_or_cannot_be_tested() {
     for (test, value, expected) in [
         (one_of(&["1"]), "1.0", Holds),
         (one_of(&["100"]), "1e2", Holds),
-        (one_of(&["9007199254740993"]), "9007199254740992", Fails),
+        (one_of(&["9007199254740993"]), "9007199254740991", Fails),
+        // The same to those who read doubles.
+        (one_of(&["9007199254740993"]), "9007199254740992", Unknown),
+        (one_of(&["7"]), "7.0000000000000000001", Unknown),
+        (one_of(&["7", "8"]), "8", Holds),
         (one_of(&["1"]), r#""1""#, Unknown),
         (one_of(&["1", r#""1""#]), r#""1""#, Holds),
         (one_of(&[r#""a""#]), r#""\u0061""#, Holds),
@@ -98,6 +102,14 @@ fn values_pass_fail_or_cannot_be_tested() {
         (bounds(["10", "", "", "0"]), "-1", Fails),
         (bounds(["", "10", "9", ""]), "1e1", Holds),
         (bounds(["10", "", "", ""]), r#""9""#, Unknown),
+        (bounds(["", "", "0", ""]), "1e-400", Unknown),
+        (bounds(["", "", "", "0"]), "1e-400", Holds),
+        (
+            bounds(["100", "", "", ""]),
+            "99.99999999999999999999",
+            Unknown,
+        ),
+        (bounds(["", "", "0", ""]), "1e400", Unknown),
     ] {
         let arguments = format!(r#"{{"v":{value}}}"#);
         let found = evaluate(&condition("$.v", test.clone()), &arguments);
@@ -144,14 +156,18 @@ fn several_values_are_taken_as_the_quantifier_says() {
 }
 
 #[test]
-fn whether_a_value_exists_is_always_known() {
+fn whether_a_value_exists_is_known_where_it_is_read_one_way() {
     let exists = |expected| Condition {
         argument: ArgumentPath::parse("$.a").unwrap(),
         requirement: Requirement::Exists(expected),
     };
-    for (arguments, is_there) in [("{}", false), (r#"{"a":null}"#, true), ("[]", false)] {
+    for (arguments, is_there) in [("{}", false), (r#"{"a":null}"#, true), ("null", false)] {
         assert_eq!(evaluate(&exists(true), arguments), is_there.into());
         assert_eq!(evaluate(&exists(false), arguments), (!is_there).into());
+    }
+    for arguments in ["[]", r#""{\"a\":1}""#, r#"{"A":1}"#] {
+        assert_eq!(evaluate(&exists(true), arguments), Truth::Unknown);
+        assert_eq!(evaluate(&exists(false), arguments), Truth::Unknown);
     }
     assert_eq!(exists(true).evaluate(&Arguments::new(None)), Truth::Fails);
 }
@@ -169,6 +185,19 @@ fn spellings_of_one_thing_are_one_and_ambiguous_ones_are_unknown() {
         (Path, public(), "/srv/private/%2e%2e/public/a", Unknown),
         (Path, public(), "/srv/public/a%20b", Holds),
         (Path, public(), "../../etc/passwd", Unknown),
+        (
+            Path,
+            public(),
+            r"/srv/private/..\\public\\x/../secret",
+            Unknown,
+        ),
+        (
+            Path,
+            public(),
+            "/srv/public/%2e%2e/private/%252e%252e%252fpublic%252fx/../secret",
+            Unknown,
+        ),
+        (Path, globs(&["/srv/*"]), r"\\\\srv\\share\\x", Unknown),
         (Host, acme(), "https://API.acme.com/x", Holds),
         (Host, acme(), "https://acme.com.evil.test/", Fails),
         (Host, acme(), "https://acme.com\\\\@evil.test/", Unknown),
@@ -189,6 +218,32 @@ fn spellings_of_one_thing_are_one_and_ambiguous_ones_are_unknown() {
             globs(&["https://acme.com/*"]),
             "HTTPS://ACME.com:443/a",
             Holds,
+        ),
+        (
+            Url,
+            globs(&["https://evil.test/*"]),
+            "https://:@evil.test/",
+            Holds,
+        ),
+        // Who is named does not change the place; a rule about either may be meant.
+        (
+            Url,
+            globs(&["https://evil.test/*"]),
+            "https://u@evil.test/",
+            Unknown,
+        ),
+        (Url, globs(&["https://*"]), "https://u@evil.test/", Holds),
+        (
+            Url,
+            globs(&["https://acme.com/admin*"]),
+            "https://acme.com/%61dmin",
+            Holds,
+        ),
+        (
+            Url,
+            globs(&["https://acme.com/public/*"]),
+            "https://acme.com/public/..%2fprivate",
+            Unknown,
         ),
         (Casefold, one_of(&[r#""main""#]), "ＭＡＩＮ", Holds),
     ] {
@@ -212,4 +267,20 @@ fn a_long_string_is_compared_and_not_searched() {
     assert_eq!(evaluate(&any, &text((64 << 10) + 1)), Truth::Unknown);
     let other = condition("$.v", one_of(&[r#""b""#]));
     assert_eq!(evaluate(&other, &text((64 << 10) + 1)), Truth::Fails);
+}
+
+#[test]
+fn a_large_pattern_is_not_looked_for_in_a_long_string() {
+    let found = |pattern: &str, bytes: usize| {
+        let test = Test::Matches(Pattern::parse(pattern).unwrap());
+        let arguments = format!(r#"{{"v":"{}"}}"#, "a".repeat(bytes));
+        evaluate(&condition("$.v", test), &arguments)
+    };
+    let large = "[a-z0-9]{0,400}y";
+    assert_eq!(found(large, 4 << 10), Truth::Fails);
+    assert_eq!(found(large, (4 << 10) + 1), Truth::Unknown);
+    assert_eq!(
+        found("(?i)(drop|truncate)\\s+table", 64 << 10),
+        Truth::Fails
+    );
 }

@@ -1,13 +1,16 @@
 //! URLs and hosts in one spelling, where all readers agree on what they name.
 //!
-//! The form is that of the WHATWG URL standard. What other readers than those by that standard take
-//! for another place has no form here: white space, back slashes, encoded hosts, a missing `//`,
-//! addresses in other numbers than four decimal ones. Host names beyond ASCII have none either; their
-//! IDNA form (`xn--…`) has.
+//! The form is that of the WHATWG URL standard, but that nothing is percent-encoded which never
+//! needs to be (RFC 3986 section 6.2.2). What other readers than those by that standard take for
+//! another place has no form here: white space, back slashes, encoded hosts, a missing `//`,
+//! addresses in other numbers than four decimal ones, dot segments that only some decode. Host
+//! names beyond ASCII have none either; their IDNA form (`xn--…`) has.
+
+mod resolve;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode_byte, utf8_percent_encode};
 
 const QUERY: &AsciiSet = &CONTROLS
     .add(b' ')
@@ -17,17 +20,6 @@ const QUERY: &AsciiSet = &CONTROLS
     .add(b'>')
     .add(b'\'');
 const FRAGMENT: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
-const PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'}');
 
 /// Longest host name (RFC 1035 section 2.3.4).
 const MAX_HOST_BYTES: usize = 253;
@@ -37,6 +29,8 @@ const MAX_HOST_BYTES: usize = 253;
 pub(super) struct Url {
     /// In its one spelling.
     pub(super) text: String,
+    /// The same without the user that it names, where it names one: it leads to the same place.
+    pub(super) bare: Option<String>,
     /// Where it leads. `None`: nowhere that is a host.
     pub(super) host: Option<String>,
 }
@@ -69,6 +63,7 @@ pub(super) fn parse(text: &str) -> Option<Url> {
         let is_opaque = port.is_none() && scheme != "file" && rest.is_ascii();
         return is_opaque.then(|| Url {
             text: format!("{scheme}:{rest}"),
+            bare: None,
             host: None,
         });
     };
@@ -76,24 +71,38 @@ pub(super) fn parse(text: &str) -> Option<Url> {
     let (authority, rest) = rest.split_at_checked(end)?;
     let (rest, fragment) = cut(rest, '#');
     let (path, query) = cut(rest, '?');
-    let (place, host) = match (authority, &*scheme) {
-        ("", "file") => (String::new(), None),
+    let place = match (authority, &*scheme) {
+        ("", "file") => None,
         (_, "file") | ("", _) => return None,
-        (authority, _) => {
-            let (place, host) = place(authority, port)?;
-            (place, Some(host))
-        }
+        (authority, _) => Some(place(authority, port)?),
     };
-    let mut text = format!("{scheme}://{place}{}", resolved(path));
+    let mut tail = resolve::resolved(path)?;
     if let Some(query) = query {
-        text.push('?');
-        text.extend(utf8_percent_encode(query, QUERY));
+        tail.push('?');
+        tail.push_str(&encoded(query, QUERY));
     }
     if let Some(fragment) = fragment {
-        text.push('#');
-        text.extend(utf8_percent_encode(fragment, FRAGMENT));
+        tail.push('#');
+        tail.push_str(&encoded(fragment, FRAGMENT));
     }
-    Some(Url { text, host })
+    let Some(Place { user, host, port }) = place else {
+        return Some(Url {
+            text: format!("{scheme}://{tail}"),
+            bare: None,
+            host: None,
+        });
+    };
+    let bare = format!("{scheme}://{host}{port}{tail}");
+    let named = user.map(|user| format!("{scheme}://{user}@{host}{port}{tail}"));
+    let (text, bare) = match named {
+        Some(named) => (named, Some(bare)),
+        None => (bare, None),
+    };
+    Some(Url {
+        text,
+        bare,
+        host: Some(host),
+    })
 }
 
 fn cut(text: &str, at: char) -> (&str, Option<&str>) {
@@ -103,34 +112,40 @@ fn cut(text: &str, at: char) -> (&str, Option<&str>) {
     }
 }
 
-/// An authority in its one spelling, and the host in it.
-fn place(authority: &str, default_port: Option<u16>) -> Option<(String, String)> {
+/// An authority, each part in its one spelling.
+struct Place {
+    /// `None`: nobody is named, or only by an empty name and password.
+    user: Option<String>,
+    host: String,
+    /// With its colon; empty where it goes without saying.
+    port: String,
+}
+
+fn place(authority: &str, default_port: Option<u16>) -> Option<Place> {
     // Of two `@`, some readers take the first.
     let (user, host) = match authority.split_once('@') {
         Some((_, host)) if host.contains('@') => return None,
-        Some((user, host)) => (Some(user), host),
-        None => (None, authority),
+        Some((user, host)) => (user, host),
+        None => ("", authority),
     };
     let (host, port) = match host.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port),
         Some(_) | None => (host, ""),
     };
-    if !port.bytes().all(|byte| byte.is_ascii_digit()) || user.is_some_and(|user| !user.is_ascii())
-    {
+    if !port.bytes().all(|byte| byte.is_ascii_digit()) || !user.is_ascii() {
         return None;
     }
     let port: Option<u16> = match port {
         "" => None,
         _ => Some(port.parse().ok()?),
     };
-    let host = normal_host(host)?;
-    let mut place = user.map_or_else(String::new, |user| format!("{user}@"));
-    place.push_str(&host);
-    if let Some(port) = port.filter(|port| Some(*port) != default_port) {
-        place.push(':');
-        place.push_str(&port.to_string());
-    }
-    Some((place, host))
+    let user = user.strip_suffix(':').unwrap_or(user);
+    let port = port.filter(|port| Some(*port) != default_port);
+    Some(Place {
+        user: (!user.is_empty()).then(|| encoded(user, CONTROLS)),
+        host: normal_host(host)?,
+        port: port.map_or_else(String::new, |port| format!(":{port}")),
+    })
 }
 
 /// A host name or address in its one spelling.
@@ -158,31 +173,66 @@ pub(super) fn normal_host(host: &str) -> Option<String> {
     Some(host)
 }
 
-/// A path without dot segments, which also have spellings with an encoded dot.
-fn resolved(path: &str) -> String {
-    let mut segments: Vec<&str> = Vec::new();
-    let mut ends_open = true;
-    for segment in path.strip_prefix('/').unwrap_or(path).split('/') {
-        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-        ends_open = true;
-        match &*plain {
-            "." => {}
-            ".." => drop(segments.pop()),
-            _ => {
-                segments.push(segment);
-                ends_open = false;
+/// What must be encoded is, in upper case, and nothing else.
+fn encoded(text: &str, set: &'static AsciiSet) -> String {
+    let text = utf8_percent_encode(text, set).to_string();
+    let mut one = String::with_capacity(text.len());
+    let mut parts = text.split('%');
+    one.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let digits = part.split_at_checked(2);
+        let byte = digits.and_then(|(digits, rest)| {
+            let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+            let byte = u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?;
+            Some((byte, rest))
+        });
+        match byte {
+            Some((byte, rest)) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                one.push(char::from(byte));
+                one.push_str(rest);
+            }
+            Some((byte, rest)) => {
+                one.push_str(percent_encode_byte(byte));
+                one.push_str(rest);
+            }
+            None => {
+                one.push('%');
+                one.push_str(part);
             }
         }
     }
-    let mut text = String::new();
-    for segment in segments {
-        text.push('/');
-        text.extend(utf8_percent_encode(segment, PATH));
+    one
+}
+
+/// Whether a glob is written as the URLs that it could match are: scheme and host in lower case,
+/// what goes without saying left out, a path, nothing resolved or encoded that never is.
+pub(super) fn could_match(glob: &str) -> bool {
+    let is_encoded =
+        |c: char| c == '"' || c == '<' || c == '>' || c == '\\' || !c.is_ascii_graphic();
+    if glob.contains(is_encoded) || encoded(glob, CONTROLS) != glob {
+        return false;
     }
-    if ends_open {
-        text.push('/');
-    }
-    text
+    let Some((scheme, rest)) = glob.split_once("://") else {
+        return true;
+    };
+    let (authority, path) = match rest.find(['/', '#']) {
+        Some(end) => rest.split_at(end),
+        None => (rest, ""),
+    };
+    let port = default_port(scheme).map(|port| format!(":{port}"));
+    let has_port = port.is_some_and(|port| authority.ends_with(&port));
+    let (user, host) = authority.split_once('@').unwrap_or(("-", authority));
+    let is_open = path.is_empty() && authority.ends_with(['*', '?']);
+    let is_dots = |segment: &str| matches!(segment, "." | "..");
+    let path_alone = path.split('#').next().unwrap_or_default();
+    !scheme.bytes().any(|byte| byte.is_ascii_uppercase())
+        && !host.bytes().any(|byte| byte.is_ascii_uppercase())
+        && !user.is_empty()
+        && !user.ends_with(':')
+        && !has_port
+        && !host.ends_with([':', '.'])
+        && (path.starts_with('/') || is_open)
+        && !path_alone.split('/').any(is_dots)
 }
 
 #[cfg(test)]
@@ -208,6 +258,15 @@ mod tests {
             ),
             ("http://127.0.0.1/", Some("http://127.0.0.1/")),
             ("http://[::1]:80/", Some("http://[::1]/")),
+            ("https://@a.test/x", Some("https://a.test/x")),
+            ("https://:@a.test/x", Some("https://a.test/x")),
+            ("https://u:@a.test/x", Some("https://u@a.test/x")),
+            (
+                "https://a.test/%61dmin%2d%2fx?%7e%c3%a9#%7E",
+                Some("https://a.test/admin-%2Fx?~%C3%A9#~"),
+            ),
+            ("https://a.test/100%/%2", Some("https://a.test/100%/%2")),
+            ("https://a.test/a;x/b..", Some("https://a.test/a;x/b..")),
             ("urn:isbn:1", Some("urn:isbn:1")),
             ("file:///a/../b", Some("file:///b")),
             ("https://bücher.example/", None),
@@ -222,6 +281,13 @@ mod tests {
             ("https:///evil.test", None),
             ("file://evil.test/a", None),
             ("https://ev%69l.test/", None),
+            ("https://a.test/public/..%2fprivate", None),
+            ("https://a.test/public/x%5C..%5cprivate", None),
+            ("https://a.test/public/%252e%252e/private", None),
+            ("https://a.test/public/..%252fprivate", None),
+            ("https://a.test/public/..;/private", None),
+            ("https://a.test/private%2fx/../public", None),
+            ("https://a.test/public//../private", None),
             ("https://a.test:x/", None),
             ("https://a.test:65536/", None),
             (" https://a.test/", None),
@@ -232,6 +298,12 @@ mod tests {
             let found = parse(text).map(|url| url.text);
             assert_eq!(found.as_deref(), expected, "{text}");
         }
+        let bare = |text| parse(text).and_then(|url| url.bare);
+        assert_eq!(
+            bare("https://u@a.test:1").as_deref(),
+            Some("https://a.test:1/")
+        );
+        assert_eq!(bare("https://@a.test/"), None);
         let host = |text| parse(text).and_then(|url| url.host);
         assert_eq!(
             host("https://user@Acme.com.:8443/x").as_deref(),
@@ -240,7 +312,51 @@ mod tests {
         assert_eq!(host("mailto:a@b.test"), None);
     }
 
+    #[test]
+    fn a_glob_is_written_as_urls_are() {
+        for glob in [
+            "*",
+            "urn:*",
+            "https://evil.test/*",
+            "https://*",
+            "https://*.evil.test/*",
+            "*://evil.test/Path/*",
+            "http*://evil.test:8443/a.b/..x?*#../y",
+            "http://u@evil.test:443/",
+            "https://evil.test/a%2Fb%C3%A9",
+        ] {
+            assert!(could_match(glob), "{glob}");
+        }
+        for glob in [
+            "https://Evil.test/*",
+            "HTTPS://evil.test/*",
+            "https://evil.test:443/*",
+            "https://evil.test:/*",
+            "https://evil.test./*",
+            "https://@evil.test/*",
+            "https://:@evil.test/*",
+            "https://evil.test",
+            "https://evil.test#x",
+            "https://evil.test/a/../*",
+            "https://evil.test/./a",
+            "https://evil.test/%61*",
+            "https://evil.test/%c3%a9",
+            "https://evil.test/a b",
+            r"https://evil.test\*",
+            "https://évil.test/*",
+        ] {
+            assert!(!could_match(glob), "{glob}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_a_url_comes_to_is_a_glob_that_could_match(text in "(https|FTP)://[a-cA-C.@]{1,8}(/[a-c.%2eé/]{0,8})?(#[a-c]{0,3})?") {
+            if let Some(url) = parse(&text) {
+                prop_assert!(could_match(&url.text), "{}", url.text);
+            }
+        }
+
         #[test]
         fn one_spelling_is_its_own(text in "(https|FTP|db)://[a-cA-C0-9.@:]{1,8}(/[a-c.%2eé/]{0,8})?([?#]['a?#]{0,3})?") {
             if let Some(once) = parse(&text) {

@@ -444,7 +444,7 @@ proptest! {
     fn a_value_that_cannot_be_evaluated_never_opens(rules in rules(), roles in roles(), asked in asked()) {
         let policy = policy(&rules, &roles);
         for (unevaluable, others) in [
-            (r#"{"p":{},"q":1}"#, [r#"{"p":1,"q":1}"#, r#"{"p":2,"q":1}"#, r#"{"p":"x","q":1}"#]),
+            (r#"{"p":true,"q":1}"#, [r#"{"p":1,"q":1}"#, r#"{"p":2,"q":1}"#, r#"{"p":"x","q":1}"#]),
             (r#"{"p":[{}]}"#, [r#"{"p":[1]}"#, r#"{"p":[2]}"#, r#"{"p":["x"]}"#]),
         ] {
             if is_allowed(&policy, &asked, unevaluable) {

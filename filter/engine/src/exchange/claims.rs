@@ -1,5 +1,7 @@
 //! What a client says about its message in headers. Never decided on; must agree.
 
+use std::collections::BTreeMap;
+
 use super::{
     HeaderEdit, Headers,
     headers::{Repeated, decode_mirrored, encode_mirrored},
@@ -7,10 +9,13 @@ use super::{
 use crate::{
     json::{Kind, Value},
     message::{Call, Era, Method},
+    reason::Reason,
 };
 
 /// The headers that mirror an argument of a tool begin so.
 const PARAMETER_PREFIX: &str = "mcp-param-";
+/// Most such headers of one request.
+const MAX_PARAMETERS: usize = 16;
 
 /// The headers that mirror a message.
 #[derive(Debug, Default)]
@@ -58,15 +63,19 @@ impl Claim {
 }
 
 impl HeaderClaims {
-    pub(super) fn read(headers: Headers<'_>) -> Result<Self, Repeated> {
+    /// Reads them; the reason to refuse where one is there twice, or there are too many.
+    pub(super) fn read(headers: Headers<'_>) -> Result<Self, Reason> {
         let single = |name: &str| {
-            let value = headers.single(name)?;
+            let value = headers.single(name);
+            let value = value.map_err(|Repeated| Reason::HeaderMismatch)?;
             Ok(value.map_or(Claim::Absent, Claim::read))
         };
-        let parameters = headers
-            .names()
-            .filter(|name| name.starts_with(PARAMETER_PREFIX))
-            .map(|name| Ok((name.into(), single(name)?)));
+        let is_parameter = |name: &&str| name.starts_with(PARAMETER_PREFIX);
+        if headers.names().filter(is_parameter).count() > MAX_PARAMETERS {
+            return Err(Reason::HeaderMismatch);
+        }
+        let parameters = headers.names().filter(is_parameter);
+        let parameters = parameters.map(|name| Ok((name.into(), single(name)?)));
         Ok(Self {
             protocol_version: single("mcp-protocol-version")?,
             method: single("mcp-method")?,
@@ -90,17 +99,36 @@ impl HeaderClaims {
         {
             return Err("mcp-name");
         }
-        let arguments = call.param("arguments");
-        let agrees = |(_, claim): &(Box<str>, Claim)| {
-            let mut leaves = arguments.into_iter().flat_map(Value::leaves);
-            let text = claim.text();
-            text.is_some_and(|text| leaves.any(|leaf| repeats(leaf, text)))
-        };
-        if self.parameters.iter().all(agrees) {
+        if self.parameters_agree(call.param("arguments")) {
             Ok(())
         } else {
             Err("mcp-param-*")
         }
+    }
+
+    /// Whether each header repeats one of the arguments, which are read once for all of them.
+    fn parameters_agree(&self, arguments: Option<Value<'_>>) -> bool {
+        if self.parameters.is_empty() {
+            return true;
+        }
+        let texts = self.parameters.iter().map(|(_, claim)| claim.text());
+        let Some(texts) = texts.collect::<Option<Vec<_>>>() else {
+            return false;
+        };
+        let mut said: Said<'_> = texts.iter().map(|text| (*text, false)).collect();
+        // The same by the whole numbers that they say.
+        let mut numbers: Said<'_> = texts.iter().map(|text| (whole(text), false)).collect();
+        for leaf in arguments.into_iter().flat_map(Value::leaves) {
+            match leaf.kind() {
+                Kind::String => tick(&mut said, &leaf.as_str().unwrap_or_default()),
+                Kind::Bool => tick(&mut said, leaf.raw()),
+                Kind::Number => tick(&mut numbers, whole(leaf.raw())),
+                Kind::Null | Kind::Array | Kind::Object => {}
+            }
+        }
+        let is_ticked = |all: &Said<'_>, text| all.get(text).copied().unwrap_or_default();
+        let mut texts = texts.into_iter();
+        texts.all(|text| is_ticked(&said, text) || is_ticked(&numbers, whole(text)))
     }
 
     /// Whether no header says anything about a message, as it must be where there is none to
@@ -163,17 +191,68 @@ pub(super) fn mirrored_name<'d>(call: &Call<'d>) -> Option<std::borrow::Cow<'d, 
     call.param(key)?.as_str()
 }
 
-/// Whether a header repeats an argument: booleans and numbers as their lexemes, where a whole
-/// number may have a fraction of nothing.
-fn repeats(leaf: Value<'_>, text: &str) -> bool {
-    let whole = |lexeme: &str| match lexeme.split_once('.') {
-        Some((whole, fraction)) if fraction.bytes().all(|byte| byte == b'0') => whole.to_owned(),
-        Some(_) | None => lexeme.to_owned(),
-    };
-    match leaf.kind() {
-        Kind::String => leaf.is(text),
-        Kind::Number => whole(leaf.raw()) == whole(text),
-        Kind::Bool => leaf.raw() == text,
-        Kind::Null | Kind::Array | Kind::Object => false,
+/// What headers say, and whether an argument says it as well.
+type Said<'a> = BTreeMap<&'a str, bool>;
+
+fn tick(all: &mut Said<'_>, text: &str) {
+    if let Some(is_said) = all.get_mut(text) {
+        *is_said = true;
+    }
+}
+
+/// Numbers are compared as lexemes, of which a whole one may have a fraction of nothing.
+fn whole(lexeme: &str) -> &str {
+    match lexeme.split_once('.') {
+        Some((whole, fraction)) if fraction.bytes().all(|byte| byte == b'0') => whole,
+        Some(_) | None => lexeme,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{json::Document, limits::Limits};
+
+    fn claims(values: &[&str]) -> Result<HeaderClaims, Reason> {
+        let headers = values.iter().enumerate().map(|(position, value)| {
+            let name = format!("{PARAMETER_PREFIX}{position}");
+            (name, value.as_bytes().to_vec())
+        });
+        HeaderClaims::read(Headers::new(&headers.collect::<Vec<_>>()))
+    }
+
+    #[test]
+    fn every_parameter_repeats_an_argument() {
+        let text = r#"{"a":["caf\u00e9",true,{"b":7.0}],"n":null,"s":"7.5"}"#;
+        let document = Document::parse(text.as_bytes(), 1 << 10, &Limits::DEFAULT).unwrap();
+        let agree = |values: &[&str]| {
+            let claims = claims(values).unwrap();
+            claims.parameters_agree(Some(document.root()))
+        };
+        for values in [
+            [].as_slice(),
+            &[
+                "=?base64?Y2Fmw6k=?=",
+                "true",
+                "7",
+                "7.00",
+                "7.0",
+                "7.5",
+                "7",
+            ],
+        ] {
+            assert!(agree(values), "{values:?}");
+        }
+        for value in ["", "a", "null", "8", "7.50", "7e0", "=?base64?*?="] {
+            assert!(!agree(&["true", value]), "{value}");
+        }
+        assert!(!claims(&["7"]).unwrap().parameters_agree(None));
+    }
+
+    #[test]
+    fn few_parameters_are_mirrored() {
+        assert!(claims(&["7"; MAX_PARAMETERS]).is_ok());
+        let refused = claims(&["7"; MAX_PARAMETERS + 1]);
+        assert_eq!(refused.err(), Some(Reason::HeaderMismatch));
     }
 }

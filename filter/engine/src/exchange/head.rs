@@ -205,7 +205,7 @@ impl Exchange {
     fn read_headers(&mut self, headers: Headers<'_>) -> Result<(), Reason> {
         let repeated = |Repeated| Reason::HeaderMismatch;
         self.edits = strip::request(headers);
-        self.claims = HeaderClaims::read(headers).map_err(repeated)?;
+        self.claims = HeaderClaims::read(headers)?;
         self.session = session(headers)?;
         let event = headers.single("last-event-id").map_err(repeated)?;
         if event.is_some_and(|id| !id.iter().all(|byte| (0x20..0x7F).contains(byte))) {

@@ -99,6 +99,7 @@ pub(crate) fn is_ambiguous_input(input: Value<'_>) -> bool {
 
 /// Whether an object has a key that some reader takes for this one.
 pub(crate) fn has_look_alike(object: Value<'_>, name: &str) -> bool {
+    let known = form(name);
     let mut foreign: usize = 0;
     object.members().any(|(key, _)| {
         let Some(key) = key.as_str() else {
@@ -106,8 +107,24 @@ pub(crate) fn has_look_alike(object: Value<'_>, name: &str) -> bool {
         };
         foreign = foreign.saturating_add(usize::from(!key.is_ascii()));
         *key != *name
-            && (foreign > MAX_FOREIGN_KEYS || looks_like(&key, |key| same_ascii(key, name)))
+            && (foreign > MAX_FOREIGN_KEYS
+                || looks_like(&key, |key| letters(key).eq(known.iter().copied())))
     })
+}
+
+/// What the most lenient readers make of a key: keys that one of them takes for each other have a
+/// form in common.
+pub(crate) fn forms(key: &str) -> impl Iterator<Item = Vec<u8>> {
+    let cut = key.split_once('\0').map(|(before, _)| before);
+    std::iter::once(key).chain(cut).map(form)
+}
+
+fn form(name: &str) -> Vec<u8> {
+    if name.is_ascii() {
+        letters(name).collect()
+    } else {
+        letters(&folded(name)).collect()
+    }
 }
 
 fn find<'d>(object: Value<'d>, known: &[Key]) -> Option<Value<'d>> {

@@ -154,10 +154,7 @@ fn test_of(test: Wire, normalisation: Option<Normalisation>) -> Result<Test, Inv
                 glob(&pattern, normalisation)
             })?)
         }
-        Wire::Regex(pattern) => Test::Matches(Pattern::parse(&pattern).map_err(|error| {
-            let found = format!("{}, which {error}", shown(&pattern));
-            Invalid::new("regex", found, "a regular expression")
-        })?),
+        Wire::Regex(pattern) => Test::Matches(regex(&pattern, normalisation)?),
         Wire::Cidr(pb::Values { values }) => {
             normalised_as("cidr", normalisation, Some(Normalisation::Host))?;
             some("cidr", &values)?;
@@ -237,5 +234,19 @@ fn glob(pattern: &str, normalisation: Option<Normalisation>) -> Result<Glob, Inv
             Err(Invalid::new("", shown(pattern), expected))
         }
         Some(_) | None => Ok(glob),
+    }
+}
+
+fn regex(pattern: &str, normalisation: Option<Normalisation>) -> Result<Pattern, Invalid> {
+    let regex = Pattern::parse(pattern).map_err(|error| {
+        let found = format!("{}, which {error}", shown(pattern));
+        Invalid::new("regex", found, "a regular expression")
+    })?;
+    match normalisation {
+        Some(normalisation) if !normalisation.could_satisfy(pattern) => {
+            let expected = format!("a regular expression that {normalisation} could match");
+            Err(Invalid::new("regex", shown(pattern), expected))
+        }
+        Some(_) | None => Ok(regex),
     }
 }
