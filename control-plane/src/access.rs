@@ -2,7 +2,7 @@
 //!
 //! `caller` is who calls, as a certificate or a token proves it; `grants` is what bindings give
 //! them; `place` is what a resource name belongs to; `node` is the same for Envoys. None of it does
-//! I/O: shells hand in what they read.
+//! I/O, but for `token_keys`, which has the keys of administrators' tokens read.
 
 pub mod authenticator;
 pub mod caller;
@@ -10,6 +10,7 @@ pub mod grants;
 pub mod node;
 pub mod place;
 pub mod token;
+pub mod token_keys;
 
 pub use authenticator::Authenticator;
 pub use caller::{Caller, Member};

@@ -7,6 +7,7 @@ use chancery_proto::policy::v1::SignatureAlgorithm;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use url::Url;
 
 use crate::access::{Member, NodeScope, node::NodeRule, token::TokenRules};
 
@@ -60,8 +61,19 @@ pub struct TlsFiles {
 pub struct TokenConfig {
     /// What must be in them.
     pub rules: TokenRules,
-    /// The issuer's keys: a file with a JWK Set, read again when it changes.
-    pub jwks_file: PathBuf,
+    /// The issuer's keys.
+    pub keys: KeysFrom,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeysFrom {
+    /// A file with a JWK Set, read again when it changes.
+    File(PathBuf),
+    /// Where the issuer publishes them.
+    Url(String),
+    /// Where the issuer's metadata say that it publishes them.
+    Discovery,
 }
 
 /// How a control plane listens and whom it lets in.
@@ -133,9 +145,16 @@ struct OidcDocument {
     issuer: String,
     /// What `aud` must hold.
     audience: String,
-    /// A file with the issuer's JWK Set; read again when it changes.
+    /// A file with the issuer's JWK Set, read again when it changes. Where neither this nor `jwksUrl`
+    /// is given, the issuer's OpenID configuration says where its keys are.
+    #[serde(default)]
     #[schemars(length(min = 1))]
-    jwks_file: String,
+    jwks_file: Option<String>,
+    /// Where the issuer publishes its JWK Set, with `https`. It is read again when it is due, and when
+    /// a token names a key that is not in it.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    jwks_url: Option<String>,
     /// The only algorithms that keys may be used with; each key's own where left out.
     #[serde(default)]
     algorithms: Vec<AlgorithmWord>,
@@ -225,6 +244,7 @@ impl ConfigDocument {
             let rule = document.read(&format!("nodes[{position}]"), &mut problems);
             nodes.extend(rule);
         }
+        let tokens = self.oidc.and_then(|oidc| oidc.read(&mut problems));
         match (admin, node, &*problems) {
             (Some(admin), Some(node), []) => Ok(Config {
                 data_dir: self.data_dir.map(PathBuf::from),
@@ -234,7 +254,7 @@ impl ConfigDocument {
                 allowed_networks,
                 admin,
                 node,
-                tokens: self.oidc.map(OidcDocument::read),
+                tokens,
                 administrators,
                 nodes,
             }),
@@ -263,13 +283,14 @@ impl ListenerDocument {
 }
 
 impl OidcDocument {
-    fn read(self) -> TokenConfig {
+    fn read(self, problems: &mut Vec<Invalid>) -> Option<TokenConfig> {
+        let keys = self.keys(problems)?;
         let algorithm = |word: AlgorithmWord| match word {
             AlgorithmWord::RS256 => SignatureAlgorithm::Rs256,
             AlgorithmWord::ES256 => SignatureAlgorithm::Es256,
             AlgorithmWord::EdDSA => SignatureAlgorithm::Eddsa,
         };
-        TokenConfig {
+        Some(TokenConfig {
             rules: TokenRules {
                 issuer: self.issuer,
                 audience: self.audience,
@@ -277,8 +298,28 @@ impl OidcDocument {
                 user_claim: self.claims.user.unwrap_or_else(|| "$.sub".to_owned()),
                 groups_claim: self.claims.groups.unwrap_or_else(|| "$.groups".to_owned()),
             },
-            jwks_file: PathBuf::from(self.jwks_file),
+            keys,
+        })
+    }
+
+    fn keys(&self, problems: &mut Vec<Invalid>) -> Option<KeysFrom> {
+        let (field, url, keys) = match (&self.jwks_file, &self.jwks_url) {
+            (Some(file), None) => return Some(KeysFrom::File(PathBuf::from(file))),
+            (Some(_), Some(_)) => {
+                let expected = "one of both, or neither where the issuer's OpenID configuration says \
+                                where its keys are";
+                problems.push(invalid("oidc.jwksUrl", "`jwksFile` beside it", expected));
+                return None;
+            }
+            (None, Some(url)) => ("oidc.jwksUrl", url, KeysFrom::Url(url.clone())),
+            (None, None) => ("oidc.issuer", &self.issuer, KeysFrom::Discovery),
+        };
+        if Url::parse(url).is_ok_and(|url| url.scheme() == "https") {
+            return Some(keys);
         }
+        let expected = "an `https` URL to read the issuer's keys from, or `jwksFile`";
+        problems.push(invalid(field, &format!("`{url}`"), expected));
+        None
     }
 }
 

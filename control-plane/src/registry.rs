@@ -2,13 +2,17 @@
 
 mod by;
 pub mod candidate;
+mod check;
 mod credential;
+mod error;
 mod history;
 mod keys;
 pub mod proposal;
+mod publish;
 mod reference;
 mod secret;
 mod tailored;
+mod wish;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,49 +20,33 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use chancery_engine::wire::Invalid;
 use chancery_proto::{
     admin::v1::{Binding, Proposal, Warning},
     node::v1::SealingKeys,
 };
 use tokio::sync::{broadcast, watch};
 
-use self::tailored::Tailored;
 pub use self::{
     by::By,
     credential::Expiry,
+    error::RegistryError,
     history::{Difference, RolledBack},
+    wish::{Done, Wish},
+};
+use self::{
+    check::{check, lint, second_person},
+    tailored::Tailored,
+    wish::{check_etag, fulfil, refuse_repeats},
 };
 use crate::{
     access::{NodeScope, Place},
-    lint,
-    resource::{Kind, Resource, invalid},
+    resource::{Kind, Resource},
     sealing::{self, SealingError},
-    secrets::{Secrets, SecretsError},
+    secrets::Secrets,
     signing::Signer,
-    snapshot::{self, BuildError, KeySets, Snapshot},
-    store::{IssuerKeySet, Publication, Store, StoreError, Transaction},
+    snapshot::Snapshot,
+    store::{ADMINISTRATORS, IssuerKeySet, Publication, Store, Transaction},
 };
-
-/// A wish to change one resource.
-#[derive(Clone, Debug)]
-pub enum Wish {
-    /// Store it, whether or not it is there. An etag that it carries must be the stored one's.
-    Apply(Resource),
-    /// Store it; its name must be free.
-    Create(Resource),
-    /// Store it in place of the one with its name.
-    Update(Resource),
-    /// Remove it.
-    Delete {
-        /// Which kind.
-        kind: Kind,
-        /// Its name.
-        name: String,
-        /// Where given, must be the stored one's.
-        etag: String,
-    },
-}
 
 /// Whose doing a change is.
 #[derive(Clone, Copy, Debug)]
@@ -67,19 +55,6 @@ pub struct Doing<'d> {
     pub author: &'d str,
     /// What they did: the RPC, or what it came from.
     pub cause: &'d str,
-}
-
-/// What became of a wish.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Done {
-    /// It is new.
-    Created(Resource),
-    /// It differs from before.
-    Updated(Resource),
-    /// It was so already.
-    Unchanged(Resource),
-    /// It is gone.
-    Deleted,
 }
 
 /// What a change came to.
@@ -96,85 +71,6 @@ pub struct Changed {
     pub proposal: Option<Proposal>,
 }
 
-/// What is done about rules that name what is not there.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum DeadRules {
-    /// A change that writes one is refused.
-    Refused,
-    /// They are let be: what was in force before may be so again.
-    Let,
-}
-
-/// Why nothing was changed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RegistryError {
-    /// Values that are wrong: the position of the wish, and what is wrong.
-    #[error("{}", .0.iter().map(|(_, invalid)| invalid.to_string()).collect::<Vec<_>>().join("; "))]
-    Invalid(Vec<(usize, Invalid)>),
-    /// No such resource.
-    #[error("there is no `{name}`")]
-    NotFound {
-        /// Its name.
-        name: String,
-    },
-    /// The name is taken.
-    #[error("`{name}` exists already")]
-    AlreadyExists {
-        /// Its name.
-        name: String,
-    },
-    /// Somebody else changed it.
-    #[error("`{name}` has etag {found}, not {given}: it was changed in between; read it again")]
-    Conflict {
-        /// Its name.
-        name: String,
-        /// The stored etag.
-        found: String,
-        /// The given one.
-        given: String,
-    },
-    /// Something else still needs it.
-    #[error("`{name}` is named by `{by}`; change that first")]
-    InUse {
-        /// Its name.
-        name: String,
-        /// What names it.
-        by: String,
-    },
-    /// No such version.
-    #[error("there is no version {version} whose resources are kept{}", newest.map_or_else(String::new, |it| format!("; the newest is {it}")))]
-    UnknownVersion {
-        /// Which.
-        version: u64,
-        /// The newest there is.
-        newest: Option<u64>,
-    },
-    /// What an old version was built from is not right any more.
-    #[error("version {version} no longer fits: {problems}")]
-    Unfit {
-        /// Which.
-        version: u64,
-        /// What is wrong, resource by resource.
-        problems: String,
-    },
-    /// Only somebody else than who wishes it may publish it.
-    #[error("what changes in `{organization}` is published by a second person")]
-    SecondPerson {
-        /// The organization's name.
-        organization: String,
-    },
-    /// The resources are right one by one and wrong together.
-    #[error("no snapshot can be made of this: {0}")]
-    Build(#[from] BuildError),
-    /// The sealed part of the store.
-    #[error(transparent)]
-    Secrets(#[from] SecretsError),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 pub(crate) type Resources = BTreeMap<(Kind, String), Resource>;
 
 fn keyed(resources: Vec<Resource>) -> Resources {
@@ -184,8 +80,14 @@ fn keyed(resources: Vec<Resource>) -> Resources {
         .collect()
 }
 
-/// The author of what the control plane publishes by itself.
-const ITSELF: &str = "control plane";
+/// What is done about rules that name what is not there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum DeadRules {
+    /// A change that writes one is refused.
+    Refused,
+    /// They are let be: what was in force before may be so again.
+    Let,
+}
 
 /// Keeps resources and publishes what they come to.
 #[derive(Debug)]
@@ -217,6 +119,7 @@ impl Registry {
     ) -> Result<Self, RegistryError> {
         let keyed = keyed(store.resources()?);
         let sets = store.key_sets()?.into_iter();
+        let sets = sets.filter(|set| set.source.identity_provider != ADMINISTRATORS);
         let sets = sets.map(|set| (set.source.identity_provider.clone(), set));
         let issuer_keys = Mutex::new(sets.collect());
         let published = store.newest_snapshot()?;
@@ -400,236 +303,6 @@ impl Registry {
         *resources = Arc::new(candidate);
         changed.snapshot = Some(self.publish(snapshot));
         Ok(changed)
-    }
-
-    /// What the resources come to with these keys, as the version after the newest.
-    fn next_snapshot(
-        &self,
-        resources: &Resources,
-        key_sets: &KeySets,
-    ) -> Result<Snapshot, BuildError> {
-        let newest = self.published.borrow();
-        let version = newest.as_ref().map_or(0, |newest| newest.version);
-        let version = (self.store.epoch(), version.saturating_add(1));
-        let all: Vec<_> = resources.values().cloned().collect();
-        let snapshot = snapshot::build(&all, key_sets, version, now(), None)?;
-        Ok(snapshot.signed(&self.signer))
-    }
-
-    fn publish(&self, snapshot: Snapshot) -> Arc<Snapshot> {
-        let snapshot = Arc::new(snapshot);
-        self.published.send_replace(Some(Arc::clone(&snapshot)));
-        snapshot
-    }
-
-    /// Publishes anew what an older control plane published in another form.
-    fn renew(&self) -> Result<(), RegistryError> {
-        let Some(newest) = self.published.borrow().clone() else {
-            return Ok(());
-        };
-        let current = self.current();
-        let snapshot = match self.next_snapshot(&current, &self.key_sets_of(&current)) {
-            Ok(snapshot) => snapshot,
-            Err(error) => {
-                // Whoever repairs it needs a control plane that runs.
-                tracing::error!(%error, "the stored resources make no snapshot; the last one stays");
-                return Ok(());
-            }
-        };
-        if snapshot.sections == newest.sections {
-            return Ok(());
-        }
-        tracing::info!(version = snapshot.version, "the stored snapshot is renewed");
-        let doing = Doing {
-            author: ITSELF,
-            cause: "a newer control plane",
-        };
-        self.store.commit(&Transaction {
-            publication: Some(Publication::new(&snapshot, doing)),
-            ..Transaction::default()
-        })?;
-        self.publish(snapshot);
-        Ok(())
-    }
-}
-
-impl Wish {
-    /// The name of what it is about.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Apply(resource) | Self::Create(resource) | Self::Update(resource) => {
-                resource.name()
-            }
-            Self::Delete {
-                kind: _,
-                name,
-                etag: _,
-            } => name,
-        }
-    }
-
-    /// The kind of what it is about.
-    pub fn kind(&self) -> Kind {
-        self.key().0
-    }
-
-    fn key(&self) -> (Kind, String) {
-        match self {
-            Self::Apply(resource) | Self::Create(resource) | Self::Update(resource) => {
-                (resource.kind(), resource.name().to_owned())
-            }
-            Self::Delete {
-                kind,
-                name,
-                etag: _,
-            } => (*kind, name.clone()),
-        }
-    }
-}
-
-/// An organization of these resources whose changes need a second person. It is asked as it was, so
-/// that it cannot be turned off with the change that it would have been in the way of. A credential
-/// may have a secret, which no proposal keeps: it is its operator's to change.
-fn second_person(stored: &Resources, changed: &[(Kind, String)]) -> Option<String> {
-    let wants = |(kind, name): &(Kind, String)| {
-        let place = Place::of(name).filter(|_| *kind != Kind::Credential)?;
-        let name = format!("organizations/{}", place.organization);
-        let stored = stored.get(&(Kind::Organization, name.clone()));
-        let Some(Resource::Organization(organization)) = stored else {
-            return None;
-        };
-        organization.second_person.then_some(name)
-    };
-    changed.iter().find_map(wants)
-}
-
-fn refuse_repeats(names: &[(Kind, String)]) -> Result<(), RegistryError> {
-    let mut repeats = Vec::new();
-    for (position, (kind, name)) in names.iter().enumerate() {
-        let earlier = names
-            .iter()
-            .take(position)
-            .any(|key| key == &(*kind, name.clone()));
-        if earlier {
-            repeats.push((
-                position,
-                invalid("name", format!("`{name}` twice"), "each name once"),
-            ));
-        }
-    }
-    if repeats.is_empty() {
-        Ok(())
-    } else {
-        Err(RegistryError::Invalid(repeats))
-    }
-}
-
-fn fulfil(candidate: &mut Resources, wish: Wish) -> Result<Done, RegistryError> {
-    let key = wish.key();
-    let name = key.1.clone();
-    let stored = candidate.get(&key).cloned();
-    let mut resource = match (wish, &stored) {
-        (Wish::Create(_), Some(_)) => return Err(RegistryError::AlreadyExists { name }),
-        (Wish::Update(_) | Wish::Delete { .. }, None) => {
-            return Err(RegistryError::NotFound { name });
-        }
-        (
-            Wish::Delete {
-                kind: _,
-                name,
-                etag,
-            },
-            Some(stored),
-        ) => {
-            check_etag(&name, stored, &etag)?;
-            candidate.remove(&key);
-            return Ok(Done::Deleted);
-        }
-        (Wish::Apply(resource) | Wish::Create(resource), None) => resource,
-        (Wish::Apply(resource) | Wish::Update(resource), Some(stored)) => {
-            check_etag(&name, stored, resource.etag())?;
-            resource
-        }
-    };
-    let etag = resource.content_etag();
-    match stored {
-        Some(stored) if stored.etag() == etag => Ok(Done::Unchanged(stored)),
-        Some(stored) => {
-            resource.stamp(etag, stored.create_time().unwrap_or_else(now), now());
-            candidate.insert(key, resource.clone());
-            Ok(Done::Updated(resource))
-        }
-        None => {
-            resource.stamp(etag, now(), now());
-            candidate.insert(key, resource.clone());
-            Ok(Done::Created(resource))
-        }
-    }
-}
-
-fn check_etag(name: &str, stored: &Resource, given: &str) -> Result<(), RegistryError> {
-    if given.is_empty() || given == stored.etag() {
-        return Ok(());
-    }
-    Err(RegistryError::Conflict {
-        name: name.to_owned(),
-        found: stored.etag().to_owned(),
-        given: given.to_owned(),
-    })
-}
-
-/// Checks every value of the changed resources, and every reference of all.
-fn check(candidate: &Resources, changed: &[(Kind, String)]) -> Result<(), RegistryError> {
-    let mut problems = Vec::new();
-    for (position, key) in changed.iter().enumerate() {
-        let Some(resource) = candidate.get(key) else {
-            continue;
-        };
-        let found = match resource.to_policy() {
-            Err(error) => vec![error],
-            Ok(_) => reference::check(candidate, resource),
-        };
-        problems.extend(found.into_iter().map(|invalid| (position, invalid)));
-    }
-    if !problems.is_empty() {
-        return Err(RegistryError::Invalid(problems));
-    }
-    for key in changed.iter().filter(|key| !candidate.contains_key(key)) {
-        let (kind, name) = key;
-        if let Some(by) = reference::named_by(candidate, *kind, name) {
-            return Err(RegistryError::InUse {
-                name: name.clone(),
-                by: by.to_owned(),
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Checks that no rule is dead, or becomes so.
-fn lint(
-    before: &Resources,
-    after: &Resources,
-    names: &[(Kind, String)],
-    done: &[Done],
-) -> Result<Vec<Warning>, RegistryError> {
-    let before: Vec<_> = before.values().collect();
-    let after: Vec<_> = after.values().collect();
-    let wished: Vec<_> = names
-        .iter()
-        .zip(done)
-        .map(|((kind, name), done)| (*kind, &**name, !matches!(done, Done::Unchanged(_))))
-        .collect();
-    let lint = lint::check(&lint::Change {
-        before: &before,
-        after: &after,
-        wished: &wished,
-        now_seconds: now().seconds,
-    });
-    if lint.errors.is_empty() {
-        Ok(lint.warnings)
-    } else {
-        Err(RegistryError::Invalid(lint.errors))
     }
 }
 

@@ -1,17 +1,10 @@
 //! `chancery serve`: the control plane as a process.
 
+mod data;
 mod door;
+mod error;
 
-use std::{
-    fs::{self, File, TryLockError},
-    io,
-    net::SocketAddr,
-    os::unix::fs::DirBuilderExt as _,
-    path::{Path, PathBuf},
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Json, Router, middleware::from_fn_with_state, routing::get};
 use chancery_proto::node::v1::node_service_server::NodeServiceServer;
@@ -24,29 +17,22 @@ use tokio::{
 };
 use tonic::service::Routes;
 
-use self::door::{Door, House};
+pub use self::error::ServeError;
+use self::{
+    door::{Door, House},
+    error::io_error,
+};
 use crate::{
-    access::authenticator::TokenKeysError,
+    access::token_keys::TokenKeys,
     api::{
         ControlPlane,
-        authentication::{Attempts, Doorkeeper, authenticate},
+        authentication::{Doorkeeper, authenticate},
     },
     config::Config,
     credential::Broker,
-    egress::{Egress, EgressError},
-    instances::Instances,
-    issuer_keys::IssuerKeys,
-    ledger::{Ledger, LedgerError},
-    outbox::Outbox,
-    registry::{Registry, RegistryError, now},
-    secrets::{
-        Secrets, SecretsError,
-        key_file::KeyFile,
-        key_service::{KeyError, KeyService},
-    },
-    signing::{Signer, SigningError, SigningKey},
-    store::{Store, StoreError},
-    tls::{Peer, Tls, TlsError, TlsListener},
+    egress::Egress,
+    registry::now,
+    tls::{Peer, Tls, TlsListener},
 };
 
 /// How the control plane is run.
@@ -78,76 +64,6 @@ pub enum Mode {
     Configured(Box<Config>),
 }
 
-/// Why it does not run.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServeError {
-    /// Development mode is for this machine alone.
-    #[error(
-        "`--insecure-development` listens on loopback only, not on {listen}: use 127.0.0.1 or [::1]"
-    )]
-    NotLoopback {
-        /// What was asked for.
-        listen: SocketAddr,
-    },
-    /// Secrets could not be sealed.
-    #[error(
-        "there is no store key: make one with `chancery keys new FILE`, and run with `--store-key FILE`"
-    )]
-    NoStoreKey,
-    /// Another control plane has it.
-    #[error(
-        "{path} is in use by another control plane: stop that one, or use another `--data-dir`"
-    )]
-    InUse {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// A file or socket.
-    #[error("{what}: {error}")]
-    Io {
-        /// Which.
-        what: String,
-        /// Why.
-        error: io::Error,
-    },
-    /// Filters could not tell it from anyone else.
-    #[error(
-        "no key signs the snapshots: make one with `chancery keygen FILE` and name it with `--signing-key FILE`"
-    )]
-    NoSigningKey,
-    /// A key that signs snapshots.
-    #[error(transparent)]
-    Signing(#[from] SigningError),
-    /// What is asked of others.
-    #[error(transparent)]
-    Egress(#[from] EgressError),
-    /// The log.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The resources.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-    /// The store keys.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// What is kept sealed.
-    #[error(transparent)]
-    Secrets(#[from] SecretsError),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A listener's certificate.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The keys of administrators' tokens.
-    #[error(transparent)]
-    TokenKeys(#[from] TokenKeysError),
-    /// Reflection.
-    #[error("server reflection: {0}")]
-    Reflection(#[from] tonic_reflection::server::Error),
-}
-
 /// How long streams may take to end when it shuts down.
 const DRAIN_FOR: Duration = Duration::from_secs(5);
 
@@ -175,14 +91,21 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     } = options;
     let is_development = matches!(mode, Mode::InsecureDevelopment { .. });
     // What is wrong with the configuration is found before the folder is touched.
-    let house = House::build(mode)?;
-    let _lock = lock(&data_dir)?;
-    let signer = signer(&signing_keys, is_development.then_some(&*data_dir))?;
-    let (drain, draining) = watch::channel(false);
-    let keys = store_keys(store_key.as_deref(), is_development, &data_dir)?;
     let egress = Egress::new(is_development, allowed_networks)?;
-    let asked = (egress, assertion_issuer);
-    let control_plane = open(&data_dir, (keys, signer), asked, &house, draining.clone())?;
+    let mut house = House::build(mode, &egress)?;
+    let _lock = data::lock(&data_dir)?;
+    let signer = data::signer(&signing_keys, is_development.then_some(&*data_dir))?;
+    let (drain, draining) = watch::channel(false);
+    let keys = data::store_keys(store_key.as_deref(), is_development, &data_dir)?;
+    let store = data::store(&data_dir)?;
+    let asked = (egress.clone(), assertion_issuer);
+    let opened = (&*data_dir, Arc::clone(&store));
+    let control_plane = data::open(opened, (keys, signer), asked, &house, draining.clone())?;
+    let tokens = house.tokens.take();
+    let tokens = tokens
+        .map(|tokens| tokens.start(store, egress))
+        .transpose()?;
+    let tokens = tokens.map(Arc::new);
     tokio::spawn(rewrap(control_plane.clone()));
     let (health, health_service) = tonic_health::server::health_reporter();
     health
@@ -194,7 +117,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         routes.add_service(health_service.clone());
         door.add_services(&mut routes, &control_plane)?;
         let doorkeeper = Doorkeeper {
-            authenticator: Arc::clone(&door.authenticator),
+            authenticator: Arc::new(door.authenticator(tokens.as_ref())),
             attempts: Arc::clone(&control_plane.attempts),
         };
         let broker = Arc::clone(&control_plane.broker);
@@ -206,7 +129,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         let listener = door.bind().await?;
         serving.spawn(serve(listener, door.tls.clone(), app, draining.clone()));
     }
-    tokio::spawn(keep(house.doors, control_plane, draining));
+    tokio::spawn(keep((house.doors, tokens), control_plane, draining));
     tokio::spawn(async move {
         until_told_to_stop().await;
         tracing::info!("draining");
@@ -220,11 +143,6 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         served.map_err(io_error("serving"))?;
     }
     Ok(())
-}
-
-fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> ServeError {
-    let what = what.into();
-    move |error| ServeError::Io { what, error }
 }
 
 /// Serves until told to stop, and then for as long as streams may take to end.
@@ -268,7 +186,17 @@ async fn until(mut flag: watch::Receiver<bool>) {
 
 /// What is done at once, and then now and then: files that changed are read again; attempts that
 /// were only counted, and changes that a crash kept from the record, are recorded.
-async fn keep(doors: Vec<Door>, control_plane: ControlPlane, draining: watch::Receiver<bool>) {
+async fn keep(
+    (doors, tokens): (Vec<Door>, Option<Arc<TokenKeys>>),
+    control_plane: ControlPlane,
+    draining: watch::Receiver<bool>,
+) {
+    let reload = || {
+        doors.iter().for_each(Door::reload);
+        if let Some(tokens) = &tokens {
+            reload_tokens(tokens);
+        }
+    };
     let mut hangups = signal(SignalKind::hangup()).ok();
     let mut look = tokio::time::interval(RELOAD_EVERY);
     let mut settle = tokio::time::interval(SETTLE_EVERY);
@@ -281,8 +209,8 @@ async fn keep(doors: Vec<Door>, control_plane: ControlPlane, draining: watch::Re
             }
         };
         tokio::select! {
-            _ = look.tick() => doors.iter().for_each(Door::reload),
-            _ = hangup => doors.iter().for_each(Door::reload),
+            _ = look.tick() => reload(),
+            _ = hangup => reload(),
             _ = settle.tick() => {
                 control_plane.attempts.settle().await;
                 if let Err(error) = control_plane.outbox.drain().await {
@@ -294,77 +222,18 @@ async fn keep(doors: Vec<Door>, control_plane: ControlPlane, draining: watch::Re
     }
 }
 
-/// Opens everything in the data folder. The log ends, flushed, with the last that holds it.
-fn open(
-    data_dir: &Path,
-    (keys, signer): (Arc<dyn KeyService>, Signer),
-    (egress, assertion_issuer): (Egress, String),
-    house: &House,
-    draining: watch::Receiver<bool>,
-) -> Result<ControlPlane, ServeError> {
-    let store = Store::open(&data_dir.join("store.sqlite"), now().seconds.unsigned_abs())?;
-    let store = Arc::new(store);
-    let secrets = Secrets::open(Arc::clone(&store), keys)?;
-    let ledger = Arc::new(Ledger::open(&data_dir.join("ledger"))?);
-    let outbox = Outbox::open(Arc::clone(&store), Arc::clone(&ledger))?;
-    let registry = Arc::new(Registry::open(store, secrets.clone(), signer)?);
-    let broker = Broker::new(Arc::clone(&registry), egress.clone(), assertion_issuer);
-    Ok(ControlPlane {
-        issuer_keys: IssuerKeys::start(Arc::clone(&registry), egress),
-        broker: Arc::new(broker),
-        registry,
-        secrets,
-        outbox: Arc::new(outbox),
-        rewrap: Arc::default(),
-        attempts: Arc::new(Attempts::new(Arc::clone(&ledger))),
-        ledger,
-        instances: Arc::new(Instances::default()),
-        administrators: house.administrators.as_slice().into(),
-        nodes: Arc::new(house.nodes.clone()),
-        draining,
-    })
+/// Reads the keys of administrators' tokens again, if their file has changed.
+fn reload_tokens(tokens: &TokenKeys) {
+    match tokens.reload() {
+        Ok(false) => {}
+        Ok(true) => tracing::info!("the keys of administrators' tokens were replaced"),
+        Err(error) => tracing::error!(%error, "keys are not replaced; those before count on"),
+    }
 }
 
 /// What verifies assertions of principals.
 async fn jwk_set(broker: Arc<Broker>) -> Json<serde_json::Value> {
     Json(broker.jwk_set().await)
-}
-
-/// What signs snapshots; in development, unless keys are given, a key of the data folder's own.
-fn signer(files: &[PathBuf], development: Option<&Path>) -> Result<Signer, ServeError> {
-    let keys = match (files, development) {
-        ([], None) => return Err(ServeError::NoSigningKey),
-        ([], Some(data_dir)) => vec![SigningKey::read_or_make(&data_dir.join("signing.pem"))?],
-        (files, _) => files
-            .iter()
-            .map(|file| SigningKey::read(file))
-            .collect::<Result<_, _>>()?,
-    };
-    for key in &keys {
-        tracing::info!(trust_key = %key.trust_key(), "snapshots are signed; filters can trust this key");
-    }
-    Ok(Signer::new(keys)?)
-}
-
-/// The store keys. A development mode without any has its own, in the data folder.
-fn store_keys(
-    file: Option<&Path>,
-    is_development: bool,
-    data_dir: &Path,
-) -> Result<Arc<dyn KeyService>, ServeError> {
-    let keys = match file {
-        Some(file) => KeyFile::open(file)?,
-        None if is_development => {
-            let path = data_dir.join("store.key");
-            if path.exists() {
-                KeyFile::open(&path)?
-            } else {
-                KeyFile::create(&path, now().seconds.unsigned_abs())?
-            }
-        }
-        None => return Err(ServeError::NoStoreKey),
-    };
-    Ok(Arc::new(keys))
 }
 
 /// Keeps every secret wrapped with the newest store key.
@@ -379,27 +248,6 @@ async fn rewrap(control_plane: ControlPlane) {
         // Either way: it is time again.
         let asked = control_plane.rewrap.notified();
         drop(tokio::time::timeout(REWRAPPED_EVERY, asked).await);
-    }
-}
-
-/// Makes sure of being the only one; the lock ends with the process, however it ends.
-fn lock(data_dir: &Path) -> Result<File, ServeError> {
-    let path = data_dir.join("lock");
-    let io = |error| ServeError::Io {
-        what: data_dir.display().to_string(),
-        error,
-    };
-    // It will hold keys and what was said: nobody else's business.
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true).mode(0o700);
-    builder.create(data_dir).map_err(io)?;
-    let file = File::create(&path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(ServeError::InUse {
-            path: data_dir.to_owned(),
-        }),
-        Err(TryLockError::Error(error)) => Err(io(error)),
     }
 }
 

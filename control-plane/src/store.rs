@@ -2,6 +2,7 @@
 
 mod history;
 mod key_sets;
+mod node_policy;
 mod outbox;
 mod proposal;
 
@@ -16,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 pub use self::{
     history::{Publication, Published},
-    key_sets::{IssuerKeySet, KeySource},
+    key_sets::{ADMINISTRATORS, IssuerKeySet, KeySource},
 };
 use crate::{
     resource::{Kind, Resource},
@@ -26,7 +27,7 @@ use crate::{
 
 /// What makes each version of the schema of the one before. The version, kept in `user_version`, is
 /// how many of them were run.
-const SCHEMA: [&str; 7] = [
+const SCHEMA: [&str; 8] = [
     "
 CREATE TABLE store (epoch INTEGER NOT NULL) STRICT;
 CREATE TABLE resources (
@@ -74,6 +75,7 @@ CREATE INDEX secrets_by_key ON secrets (key_id);
     key_sets::TABLES,
     outbox::TABLES,
     proposal::TABLES,
+    node_policy::TABLES,
 ];
 
 /// Why the store did not do what it was asked.
@@ -115,6 +117,8 @@ pub struct Transaction<'t> {
     pub publication: Option<Publication<'t>>,
     /// An issuer's keys, in the place of those before.
     pub key_set: Option<&'t IssuerKeySet>,
+    /// The fingerprint of the policy that nodes are offered snapshots by from now on.
+    pub node_policy: Option<&'t str>,
     /// A proposal as it is from now on.
     pub proposal: Option<&'t Proposal>,
     /// Entries for the record, which say what was changed and by whom.
@@ -283,6 +287,9 @@ impl Store {
         }
         if let Some(set) = change.key_set {
             key_sets::put(&transaction, set)?;
+        }
+        if let Some(fingerprint) = change.node_policy {
+            node_policy::put(&transaction, fingerprint)?;
         }
         if let Some(proposal) = change.proposal {
             proposal::put(&transaction, proposal)?;

@@ -2,7 +2,9 @@
 
 #[cfg(test)]
 mod tests {
+    mod record;
     mod seeing;
+    mod testing;
 
     use std::{
         fs,

@@ -1,13 +1,17 @@
 // OpenID providers (oidc-provider, certified) on free ports of 127.0.0.1, whose keys can be rotated:
 // `POST /rotate` makes a new key, signs with it, and publishes it beside the one before.
 //
-// node openid.mjs COUNT AUDIENCE
+// node openid.mjs COUNT AUDIENCE [CERTIFICATE KEY]
+//
+// With a certificate and its key each is an issuer on another port, with TLS, too.
 
 import { generateKeyPairSync } from "node:crypto";
-import { createServer } from "node:http";
+import { readFileSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
 import Provider from "oidc-provider";
 
-const [count, audience] = process.argv.slice(2);
+const [count, audience, cert, key] = process.argv.slice(2);
 const KEYS_KEPT = 2;
 
 function makeKey(id) {
@@ -57,16 +61,28 @@ for (let number = 0; number < Number(count); number += 1) {
     provider = makeProvider(issuer, keys).callback();
     return keys[0].kid;
   };
-  const server = createServer((request, response) => {
+  let issuer;
+  const serve = (request, response) => {
     if (request.method === "POST" && request.url === "/rotate") {
-      response.end(rotate(`http://127.0.0.1:${server.address().port}`));
+      response.end(rotate(issuer));
     } else {
       provider(request, response);
     }
-  });
-  server.listen(0, "127.0.0.1", () => {
-    const { port } = server.address();
-    rotate(`http://127.0.0.1:${port}`);
-    console.log(`listening on 127.0.0.1:${port}`);
+  };
+  const begin = (plain, secured) => {
+    const { port } = plain.address();
+    issuer = secured ? `https://127.0.0.1:${secured.address().port}` : `http://127.0.0.1:${port}`;
+    rotate(issuer);
+    console.log(`listening on 127.0.0.1:${port} as ${issuer}`);
+  };
+  const plain = http.createServer(serve);
+  plain.listen(0, "127.0.0.1", () => {
+    if (!cert) {
+      begin(plain);
+      return;
+    }
+    const files = { cert: readFileSync(cert), key: readFileSync(key) };
+    const secured = https.createServer(files, serve);
+    secured.listen(0, "127.0.0.1", () => begin(plain, secured));
   });
 }

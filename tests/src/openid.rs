@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::{
     artifacts::{self, Missing},
+    pki::Identity,
     process::{Process, ProcessError},
 };
 
@@ -36,12 +37,20 @@ struct Granted {
     access_token: String,
 }
 
+/// Where a provider is, and whom it says it is.
+#[derive(Debug)]
+struct Listening {
+    /// Where tests ask for tokens and rotations.
+    address: SocketAddr,
+    issuer: String,
+}
+
 /// Running providers, in one process. Dropping them ends it.
 #[derive(Debug)]
 pub struct OpenIdProviders {
     // Before the folder, so that it ends before its folder goes.
     process: Process,
-    addresses: Vec<SocketAddr>,
+    listening: Vec<Listening>,
     audience: String,
     client: reqwest::Client,
     _folder: TempDir,
@@ -50,6 +59,23 @@ pub struct OpenIdProviders {
 impl OpenIdProviders {
     /// Starts so many, whose access tokens are for this audience and the group `team`.
     pub async fn start(count: usize, audience: &str) -> Result<Self, OpenIdError> {
+        Self::start_as(count, audience, None).await
+    }
+
+    /// The same as issuers with TLS.
+    pub async fn start_tls(
+        count: usize,
+        audience: &str,
+        identity: &Identity,
+    ) -> Result<Self, OpenIdError> {
+        Self::start_as(count, audience, Some(identity)).await
+    }
+
+    async fn start_as(
+        count: usize,
+        audience: &str,
+        identity: Option<&Identity>,
+    ) -> Result<Self, OpenIdError> {
         let folder = tempfile::Builder::new()
             .prefix("chancery-openid-")
             .tempdir()?;
@@ -57,17 +83,20 @@ impl OpenIdProviders {
         command
             .arg(artifacts::root().join("tests/identity/openid.mjs"))
             .args([&count.to_string(), audience]);
+        if let Some(Identity { certificate, key }) = identity {
+            command.args([certificate, key]);
+        }
         let log = folder.path().join("log");
         let mut process = Process::start("the OpenID providers", command, &log)?;
-        let addresses = process
+        let listening = process
             .until("them to listen", async |process| {
-                let addresses = listening(&process.log());
-                (addresses.len() == count).then_some(addresses)
+                let listening = listening(&process.log());
+                (listening.len() == count).then_some(listening)
             })
             .await?;
         Ok(Self {
             process,
-            addresses,
+            listening,
             audience: audience.to_owned(),
             client: reqwest::Client::builder().build()?,
             _folder: folder,
@@ -76,15 +105,21 @@ impl OpenIdProviders {
 
     /// Their resource documents: who they are, and nothing of their keys.
     pub fn resources(&self) -> Vec<Value> {
-        let resource = |(number, address): (usize, &SocketAddr)| {
+        let resource = |(number, provider): (usize, &Listening)| {
             json!({
                 "apiVersion": "chancery.dev/v1",
                 "kind": "IdentityProvider",
                 "metadata": { "name": format!("openid-{number}") },
-                "spec": { "issuer": format!("http://{address}"), "audiences": [self.audience] },
+                "spec": { "issuer": provider.issuer, "audiences": [self.audience] },
             })
         };
-        self.addresses.iter().enumerate().map(resource).collect()
+        self.listening.iter().enumerate().map(resource).collect()
+    }
+
+    /// The `iss` of one's tokens.
+    pub fn issuer(&self, provider: usize) -> &str {
+        let provider = self.listening.get(provider);
+        provider.map_or("", |provider| &provider.issuer)
     }
 
     /// Makes one sign with a new key, which it publishes beside the one before.
@@ -113,13 +148,23 @@ impl OpenIdProviders {
     }
 
     fn url(&self, provider: usize, path: &str) -> String {
-        let address = self.addresses.get(provider).map(ToString::to_string);
+        let provider = self.listening.get(provider);
+        let address = provider.map(|provider| provider.address.to_string());
         format!("http://{}{path}", address.unwrap_or_default())
     }
 }
 
-/// The addresses whose lines are whole.
-fn listening(log: &str) -> Vec<SocketAddr> {
-    let address = |line: &str| line.strip_suffix('\n')?.strip_prefix(READY)?.parse().ok();
-    log.split_inclusive('\n').filter_map(address).collect()
+/// Those whose lines are whole.
+fn listening(log: &str) -> Vec<Listening> {
+    let read = |line: &str| {
+        let (address, issuer) = line
+            .strip_suffix('\n')?
+            .strip_prefix(READY)?
+            .split_once(" as ")?;
+        Some(Listening {
+            address: address.parse().ok()?,
+            issuer: issuer.to_owned(),
+        })
+    };
+    log.split_inclusive('\n').filter_map(read).collect()
 }

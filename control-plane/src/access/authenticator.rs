@@ -1,18 +1,15 @@
 //! From what a connection and a request show to a caller, or a refusal.
 
-use std::{
-    fmt, fs, io,
-    path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::sync::Arc;
 
 use chancery_engine::{id::Time, token::TokenError};
 
 use super::{
     caller::Caller,
-    token::{Bearer, TokenRules, Tokens, TokensError},
+    token::Bearer,
+    token_keys::{BearerError, TokenKeys},
 };
-use crate::{config::TokenConfig, tls::Peer};
+use crate::tls::Peer;
 
 /// Proves callers.
 #[derive(Debug)]
@@ -20,7 +17,7 @@ pub enum Authenticator {
     /// Development mode: everyone who reaches it is the same, and may do everything.
     Development,
     /// Certificates that the listener has checked, and tokens where there are rules for them.
-    Proofs(Option<TokenKeys>),
+    Proofs(Option<Arc<TokenKeys>>),
 }
 
 /// Why a caller is not let in.
@@ -39,15 +36,16 @@ pub enum Unproven {
     NoTokens,
     /// A token that proves nothing.
     #[error("{0}")]
-    Token(#[from] TokenError),
+    Token(#[from] BearerError),
 }
 
 impl Authenticator {
-    /// Who calls. What is shown and does not hold is an error, whatever else is shown beside it.
+    /// Who calls. What is shown and does not hold is an error, whatever else is shown beside it. May
+    /// take some seconds, where a token's key has to be looked for.
     ///
     /// # Errors
     /// Where nothing is proven.
-    pub fn caller(
+    pub async fn caller(
         &self,
         peer: &Peer,
         authorization: &[&[u8]],
@@ -71,104 +69,14 @@ impl Authenticator {
             ([], _) => {}
             (_, None) => return Err(Unproven::NoTokens),
             ([header], Some(tokens)) => {
-                let Bearer { user, groups } = tokens.current().check(header, now)?;
+                let Bearer { user, groups } = tokens.bearer(header, now).await?;
                 (caller.user, caller.groups) = (Some(user), groups);
             }
-            (_, Some(_)) => return Err(TokenError::Scheme.into()),
+            (_, Some(_)) => return Err(BearerError::from(TokenError::Scheme).into()),
         }
         if caller.is_anonymous() {
             return Err(Unproven::Nothing);
         }
         Ok(caller)
     }
-}
-
-/// The issuer's keys, read again when their file changes.
-pub struct TokenKeys {
-    rules: TokenRules,
-    file: PathBuf,
-    current: RwLock<(Vec<u8>, Arc<Tokens>)>,
-}
-
-impl fmt::Debug for TokenKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenKeys")
-            .field("rules", &self.rules)
-            .field("file", &self.file)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why there are no keys.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TokenKeysError {
-    /// The file.
-    #[error("{}: {error}, expected a file with a JWK Set", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// What is in it, or the rules beside it.
-    #[error("`oidc` and {}: {error}", path.display())]
-    Unfit {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        error: Box<TokensError>,
-    },
-}
-
-impl TokenKeys {
-    /// Reads the keys.
-    ///
-    /// # Errors
-    /// Where they or the rules are unfit.
-    pub fn open(config: TokenConfig) -> Result<Self, TokenKeysError> {
-        let TokenConfig { rules, jwks_file } = config;
-        let read = read(&jwks_file)?;
-        let tokens = parse(&rules, &jwks_file, &read)?;
-        Ok(Self {
-            rules,
-            file: jwks_file,
-            current: RwLock::new((read, Arc::new(tokens))),
-        })
-    }
-
-    /// Reads the file again. True where there is something else in it than before.
-    ///
-    /// # Errors
-    /// Where it is unfit. The keys stay as they were then.
-    pub fn reload(&self) -> Result<bool, TokenKeysError> {
-        let read = read(&self.file)?;
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if current.0 == read {
-            return Ok(false);
-        }
-        let tokens = parse(&self.rules, &self.file, &read)?;
-        *current = (read, Arc::new(tokens));
-        Ok(true)
-    }
-
-    fn current(&self) -> Arc<Tokens> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&current.1)
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, TokenKeysError> {
-    fs::read(path).map_err(|error| TokenKeysError::File {
-        path: path.to_owned(),
-        error,
-    })
-}
-
-fn parse(rules: &TokenRules, path: &Path, bytes: &[u8]) -> Result<Tokens, TokenKeysError> {
-    let text = String::from_utf8_lossy(bytes);
-    Tokens::new(rules, &text).map_err(|error| TokenKeysError::Unfit {
-        path: path.to_owned(),
-        error: Box::new(error),
-    })
 }

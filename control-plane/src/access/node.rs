@@ -117,7 +117,31 @@ impl NodePolicy {
     }
 }
 
+impl NodePolicy {
+    /// The same for policies that give every node the same, whatever the order of their rules, as far
+    /// as can be seen from how they are written.
+    pub fn fingerprint(&self) -> String {
+        let mut lines = match self {
+            Self::Anything => vec!["anything".to_owned()],
+            Self::Nodes(rules) => rules.iter().map(NodeRule::line).collect(),
+        };
+        lines.sort();
+        lines.dedup();
+        lines.join("\n")
+    }
+}
+
 impl NodeRule {
+    fn line(&self) -> String {
+        let mut ids: Vec<_> = self.node_ids.iter().map(Glob::as_str).collect();
+        ids.sort_unstable();
+        let organizations = match &self.organizations {
+            NodeScope::Everything => serde_json::json!("*"),
+            NodeScope::Organizations(ids) => serde_json::json!(ids),
+        };
+        serde_json::json!([self.certificate.as_str(), ids, organizations]).to_string()
+    }
+
     fn allows(&self, name: &str, node_id: &str) -> bool {
         if self.node_ids.is_empty() {
             name.rsplit('/').next() == Some(node_id)
@@ -182,5 +206,18 @@ mod tests {
         assert!(!one.covers("organizations/b") && !one.covers("organizations/ab"));
         assert!(!one.covers(""));
         assert!(NodeScope::Everything.covers(""));
+    }
+    #[test]
+    fn a_fingerprint_changes_with_what_a_node_gets_and_not_with_the_order() {
+        let policy = |rules: &[(&str, &[&str])]| {
+            let rules = rules.iter().map(|(name, ids)| rule(name, &["n-*"], ids));
+            NodePolicy::Nodes(rules.collect()).fingerprint()
+        };
+        let (one, other) = (("x", &["a", "b"][..]), ("y", &["c"][..]));
+        assert_eq!(policy(&[one, other]), policy(&[other, one, other]));
+        for changed in [&[one][..], &[one, ("y", &["*"])], &[("z", one.1), other]] {
+            assert_ne!(policy(&[one, other]), policy(changed));
+        }
+        assert_ne!(policy(&[one]), NodePolicy::Anything.fingerprint());
     }
 }

@@ -9,7 +9,7 @@ use chancery_engine::{
 };
 use chancery_proto::{
     admin::v1::IdentityProvider,
-    policy::v1::{ClaimMapping, SignatureAlgorithm},
+    policy::v1::{ClaimMapping, SignatureAlgorithm, VerificationKey},
 };
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
@@ -26,6 +26,7 @@ use crate::{
 /// The organization that the administrators' identity provider is in, in a policy of its own: no
 /// resource of the registry meets it.
 const ORGANIZATION: &str = "organizations/administrators";
+const PROVIDER: &str = "organizations/administrators/identityProviders/administrators";
 
 /// Who issues administrators' tokens, and what must be in them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,15 @@ pub struct TokenRules {
     pub user_claim: String,
     /// Where the groups are.
     pub groups_claim: String,
+}
+
+/// The issuer's keys.
+#[derive(Clone, Copy, Debug)]
+pub enum KeysAs<'k> {
+    /// A JWK Set (RFC 7517) as JSON text: there are no others.
+    Written(&'k str),
+    /// What the issuer publishes, as last read: there may be others by now.
+    Published(&'k [VerificationKey]),
 }
 
 /// Checks tokens.
@@ -72,13 +82,20 @@ pub enum TokensError {
 }
 
 impl Tokens {
-    /// Takes a JWK Set (RFC 7517) as JSON text.
+    /// Puts rules and keys together.
     ///
     /// # Errors
     /// Where a rule or a key is unfit.
-    pub fn new(rules: &TokenRules, jwks: &str) -> Result<Self, TokensError> {
+    pub fn new(rules: &TokenRules, keys: KeysAs<'_>) -> Result<Self, TokensError> {
+        let (jwks, key_sets) = match keys {
+            KeysAs::Written(jwks) => (jwks, KeySets::new()),
+            KeysAs::Published(keys) => {
+                let key_set = (PROVIDER.to_owned(), keys.to_vec());
+                ("", KeySets::from([key_set]))
+            }
+        };
         let provider = IdentityProvider {
-            name: format!("{ORGANIZATION}/identityProviders/administrators"),
+            name: PROVIDER.to_owned(),
             issuer: rules.issuer.clone(),
             audiences: vec![rules.audience.clone()],
             jwks: jwks.to_owned(),
@@ -91,7 +108,7 @@ impl Tokens {
             ..IdentityProvider::default()
         };
         let resources = [Resource::IdentityProvider(provider)];
-        let snapshot = snapshot::build(&resources, &KeySets::new(), (1, 1), now(), None)?;
+        let snapshot = snapshot::build(&resources, &key_sets, (1, 1), now(), None)?;
         let policy =
             chancery_engine::snapshot::compile(&snapshot.manifest, snapshot.sections.values())?;
         Ok(Self {
@@ -104,16 +121,12 @@ impl Tokens {
     /// Whom the token of an Authorization header stands for, at a time.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub fn check(&self, header: &[u8], at: Time) -> Result<Bearer, TokenError> {
+    /// What is wrong with it, or which key of the issuer is missing.
+    pub fn check(&self, header: &[u8], at: Time) -> Result<Bearer, Unreadable> {
         let token = token::bearer(header, &self.limits)?;
-        let read = token::read(token, &self.policy, ORGANIZATION, at, &self.limits);
-        let read = read.map_err(|unreadable| match unreadable {
-            Unreadable::Refused(error) => error,
-            Unreadable::UnknownKey(_) => TokenError::Key,
-        })?;
+        let read = token::read(token, &self.policy, ORGANIZATION, at, &self.limits)?;
         if !is_signed(&read.check()) {
-            return Err(TokenError::Signature);
+            return Err(TokenError::Signature.into());
         }
         let (_, verified) = read.into_verified();
         if !verified
@@ -121,11 +134,11 @@ impl Tokens {
             .iter()
             .any(|audience| **audience == *self.audience)
         {
-            return Err(TokenError::Audience);
+            return Err(TokenError::Audience.into());
         }
         let principal = verified.principal;
         let (Some(id), Some(issuer)) = (&principal.user, &principal.issuer) else {
-            return Err(TokenError::User);
+            return Err(TokenError::User.into());
         };
         Ok(Bearer {
             user: User {

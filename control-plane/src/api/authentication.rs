@@ -59,7 +59,7 @@ pub async fn authenticate(
     let headers: Vec<_> = headers.iter().map(HeaderValue::as_bytes).collect();
     let now = now();
     let now = Time::from_unix_ms(now.seconds.unsigned_abs().saturating_mul(1_000));
-    match doorkeeper.authenticator.caller(&peer, &headers, now) {
+    match doorkeeper.authenticator.caller(&peer, &headers, now).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await

@@ -1,7 +1,9 @@
 //! The stream of an instance: snapshots and acknowledgements down, entries up.
 
 mod credential;
+mod entries;
 mod holdings;
+mod offer;
 
 use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
 
@@ -11,7 +13,6 @@ use chancery_proto::{
         self as node, ConnectRequest, ConnectResponse, SealingKeys, connect_request,
         connect_response, node_service_server::NodeService,
     },
-    policy::v1::SignedManifest,
 };
 use tokio::{
     sync::{broadcast::error::RecvError, mpsc, watch},
@@ -23,27 +24,26 @@ use tonic::{Request, Response, Status, Streaming};
 
 use self::{
     credential::{Credentials, Found},
+    entries::acknowledge,
     holdings::Holdings,
 };
 use super::{ControlPlane, error};
 use crate::{
     access::{Caller, NodeScope, node::NodeRefusal},
     instances,
-    ledger::{Batch, Source},
+    ledger::Source,
     registry::Expiry,
     resource::Kind,
-    snapshot::Snapshot,
 };
-
-/// Most bytes of a section in one message: an instance digests it at once, on a thread that serves
-/// requests.
-const CHUNK_BYTES: usize = 64 << 10;
 
 /// An instance says hello at once.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
 
 /// How often a stream looks for a sealing key that is due.
 const KEYS_CHECKED_EVERY: Duration = Duration::from_hours(1);
+
+/// An instance that misses a key gets an answer within this: it holds a request up for a second.
+const KEY_ANSWER_WITHIN: Duration = Duration::from_millis(950);
 
 /// Keys that an instance may miss at once; more are answered with no.
 const MAX_LOOKUPS: usize = 32;
@@ -167,85 +167,6 @@ impl Session {
         let acked = *highest.borrow();
         session.finish(acked).await;
         ended
-    }
-
-    /// Sends the sealing keys that the instance does not have, before the snapshot whose servers
-    /// need them.
-    async fn send_keys(&mut self) -> Result<(), Status> {
-        let registry = Arc::clone(&self.control_plane.registry);
-        let scope = self.scope.clone();
-        let keys = tokio::task::spawn_blocking(move || registry.sealing_keys(&scope)).await;
-        let keys = keys.map_err(|error| error::task(&error))?;
-        let keys = keys.map_err(|error| error::sealing(&error))?;
-        for organization in &keys {
-            if !self.keys.contains(organization) {
-                let message = connect_response::Message::SealingKeys(organization.clone());
-                self.say(message).await?;
-            }
-        }
-        self.keys = keys;
-        Ok(())
-    }
-
-    /// Sends the newest snapshot, if the instance does not have it.
-    async fn offer(
-        &mut self,
-        published: &mut watch::Receiver<Option<Arc<Snapshot>>>,
-    ) -> Result<(), Status> {
-        let Some(newest) = published.borrow_and_update().clone() else {
-            return Ok(());
-        };
-        let version = (newest.epoch, newest.version);
-        if self.offered.is_some_and(|offered| offered >= version) {
-            return Ok(());
-        }
-        let snapshot = self.tailored(newest).await?;
-        self.offered = Some(version);
-        let warnings = snapshot.warnings.clone();
-        self.control_plane
-            .instances
-            .heard(&self.source, |instance| instance.warnings = warnings);
-        let manifest = SignedManifest {
-            manifest: snapshot.manifest.clone(),
-            signatures: snapshot.signatures.clone(),
-        };
-        self.say(connect_response::Message::Manifest(manifest))
-            .await?;
-        let digests = snapshot.sections.keys().copied().collect();
-        for digest in self.holdings.offer(version, digests) {
-            let section = snapshot.sections.get(&digest);
-            let section = section.map(Vec::as_slice).unwrap_or_default();
-            for (index, data) in section.chunks(CHUNK_BYTES).enumerate() {
-                let offset = index.saturating_mul(CHUNK_BYTES);
-                let chunk = node::SectionChunk {
-                    digest: digest.to_vec(),
-                    offset_bytes: u64::try_from(offset).unwrap_or(u64::MAX),
-                    data: data.to_vec().into(),
-                };
-                self.say(connect_response::Message::SectionChunk(chunk))
-                    .await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The snapshot as this instance can honour it, with what its node serves.
-    async fn tailored(&self, newest: Arc<Snapshot>) -> Result<Arc<Snapshot>, Status> {
-        use chancery_engine::snapshot::FEATURES;
-        let has_all = FEATURES
-            .iter()
-            .all(|feature| self.features.contains(*feature));
-        if has_all && self.scope == NodeScope::Everything {
-            return Ok(newest);
-        }
-        let registry = Arc::clone(&self.control_plane.registry);
-        let (features, scope) = (self.features.clone(), self.scope.clone());
-        let built = move || registry.snapshot_for((!has_all).then_some(features), scope);
-        let built = tokio::task::spawn_blocking(built);
-        let built = built.await.map_err(|error| error::task(&error))?;
-        let built = built.map_err(|error| error::registry(&error, error::Naming::Batch))?;
-        // Never the whole one in its place.
-        built.ok_or_else(|| Status::unavailable("there is no snapshot; connect again"))
     }
 
     /// Hands over a credential, or looks again where it changed while it was looked for.
@@ -386,42 +307,12 @@ impl Session {
         }
         let issuer_keys = self.control_plane.issuer_keys.clone();
         lookups.spawn(async move {
-            let known = issuer_keys.knows(&answer.identity_provider, &answer.key_id);
-            answer.is_known = known.await;
+            let (provider, key_id) = (&answer.identity_provider, &answer.key_id);
+            let found = issuer_keys.find(provider, key_id, KEY_ANSWER_WITHIN).await;
+            answer.is_known = found.is_ok();
             answer
         });
         Ok(())
-    }
-
-    /// Appends without holding up the stream; the log keeps the order.
-    fn append(&self, batch: node::EntryBatch, highest: Arc<watch::Sender<u64>>) {
-        let entries = batch
-            .entries
-            .into_iter()
-            .map(|entry| (entry.sequence, entry.entry));
-        let batch = Batch {
-            source: self.source.clone(),
-            entries: entries.collect(),
-        };
-        let (ledger, instances) = (
-            Arc::clone(&self.control_plane.ledger),
-            Arc::clone(&self.control_plane.instances),
-        );
-        let source = self.source.clone();
-        // Queued before this returns, so that batches stay in the order they came in.
-        let pending = ledger.enqueue(batch);
-        tokio::spawn(async move {
-            if let Ok(sequence) = pending.await {
-                highest.send_if_modified(|highest| {
-                    let is_higher = sequence > *highest;
-                    *highest = sequence.max(*highest);
-                    is_higher
-                });
-                instances.heard(&source, |instance| {
-                    instance.acked_sequence = instance.acked_sequence.max(sequence);
-                });
-            }
-        });
     }
 
     async fn finish(&self, acked: u64) {
@@ -475,21 +366,6 @@ impl ControlPlane {
 async fn until(flag: &mut watch::Receiver<bool>) {
     // Whoever could raise it being gone is as good as raised.
     drop(flag.wait_for(|raised| *raised).await);
-}
-
-/// Acknowledges the highest durable sequence, once for as many batches as became durable together.
-async fn acknowledge(mut highest: watch::Receiver<u64>, out: Out) {
-    while highest.changed().await.is_ok() {
-        let sequence = *highest.borrow_and_update();
-        let ack = connect_response::Message::EntriesAck(node::EntriesAck { sequence });
-        if out
-            .send(Ok(ConnectResponse { message: Some(ack) }))
-            .await
-            .is_err()
-        {
-            return;
-        }
-    }
 }
 
 async fn first_message(incoming: &mut Streaming<ConnectRequest>) -> Result<node::Hello, Status> {

@@ -1,5 +1,6 @@
 //! What rules would do, and why they did what they did.
 
+mod explain;
 mod replay;
 
 use std::sync::Arc;
@@ -12,11 +13,11 @@ use chancery_proto::{
         ListCallersResponse, ReplayDecisionsRequest, SimulateCallRequest, SimulateCallResponse,
         policy_service_server::PolicyService,
     },
-    audit::v1::{Decision, RecordFilter},
+    audit::v1::RecordFilter,
 };
-use prost_types::Timestamp;
 use tonic::{Request, Response, Status};
 
+use self::explain::explain;
 use super::{
     ControlPlane,
     admission::Admitted,
@@ -24,10 +25,10 @@ use super::{
 };
 use crate::{
     access::Role,
-    ledger::{Filter, decision::Decided},
+    ledger::Filter,
     registry::{Registry, RegistryError, candidate, now},
     resource::Resource,
-    simulate::{self, Call, Recall, Simulated, Simulator, Unreachable},
+    simulate::{self, Call, Simulated, Simulator, Unreachable},
 };
 
 #[tonic::async_trait]
@@ -337,73 +338,5 @@ fn explanation(simulated: Simulated) -> Explanation {
         snapshot_epoch: decision.snapshot_epoch,
         snapshot_version: decision.snapshot_version,
         findings: decision.findings,
-    }
-}
-
-/// Judges a recorded decision again: by the rules that it was made by, or by a candidate's.
-fn explain(
-    registry: &Registry,
-    decided: Decided,
-    candidate: Option<Candidate>,
-) -> Result<ExplainDecisionResponse, Status> {
-    let Decided {
-        decision,
-        time,
-        outcome,
-    } = decided;
-    let rules = match candidate {
-        Some(candidate) => Ok(simulator(registry, Some(candidate))?),
-        None => rules_of(registry, &decision)?,
-    };
-    let explained = rules.and_then(|rules| judged_again(&rules, &decision, &time));
-    let (explanation, unexplained) = match explained {
-        Ok(explanation) => (Some(explanation), String::new()),
-        Err(why) => (None, why),
-    };
-    Ok(ExplainDecisionResponse {
-        explanation,
-        decision: Some(decision),
-        time: Some(time),
-        outcome,
-        unexplained,
-    })
-}
-
-/// The rules that a decision was made by, or why they cannot be had.
-fn rules_of(registry: &Registry, decision: &Decision) -> Result<Result<Simulator, String>, Status> {
-    let (epoch, version) = (decision.snapshot_epoch, decision.snapshot_version);
-    let snapshot = registry.snapshot(version);
-    let snapshot = snapshot.map_err(|error| error::registry(&error, Naming::Batch))?;
-    let Some(snapshot) = snapshot.filter(|snapshot| snapshot.epoch == epoch) else {
-        return Ok(Err(format!("snapshot {epoch}.{version} is not kept here")));
-    };
-    let simulator = Simulator::of_snapshot(&snapshot);
-    Ok(simulator.map_err(|error| format!("its snapshot does not compile here: {error}")))
-}
-
-fn judged_again(
-    rules: &Simulator,
-    decision: &Decision,
-    time: &Timestamp,
-) -> Result<Explanation, String> {
-    match simulate::recall(rules, decision, simulate::unix_time(time)) {
-        Recall::Whole(mut call) => {
-            call.is_explained = true;
-            let simulated = rules.judge(&call).map_err(|error| error.to_string())?;
-            Ok(explanation(simulated))
-        }
-        Recall::Partial(mut partial) => {
-            partial.known.is_explained = true;
-            let simulated = rules.judge(&partial.known);
-            let simulated = simulated.map_err(|error| error.to_string())?;
-            if partial.suffices_for(&simulated.decision) {
-                Ok(explanation(simulated))
-            } else {
-                Err(partial.why.to_owned())
-            }
-        }
-        Recall::Unknown(why) => Err(why.to_owned()),
-        Recall::Sent(_) => Err("it is about what the server sent by itself".to_owned()),
-        Recall::PassedOver => Err("it was not rules that decided".to_owned()),
     }
 }

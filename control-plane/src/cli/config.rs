@@ -78,7 +78,7 @@ fn field_name(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::NodeScope;
+    use crate::{access::NodeScope, config::KeysFrom};
 
     const RIGHT: &str = "\
 dataDir: /var/lib/chancery
@@ -106,6 +106,24 @@ nodes:
         assert!(config.nodes[0].organizations.covers("organizations/acme"));
         assert_ne!(config.nodes[0].organizations, NodeScope::Everything);
         assert_eq!(config.tokens.unwrap().rules.user_claim, "$.sub");
+    }
+
+    #[test]
+    fn keys_come_from_a_file_or_from_the_issuer() {
+        let keys = |line: &str| {
+            let text = RIGHT.replace("  jwksFile: jwks.json\n", line);
+            of_text("chancery.yaml", &text)
+                .unwrap()
+                .tokens
+                .unwrap()
+                .keys
+        };
+        let file = keys("  jwksFile: jwks.json\n");
+        assert_eq!(file, KeysFrom::File("jwks.json".into()));
+        let url = "https://idp.example.com/keys";
+        let at = keys(&format!("  jwksUrl: {url}\n"));
+        assert_eq!(at, KeysFrom::Url(url.to_owned()));
+        assert_eq!(keys(""), KeysFrom::Discovery);
     }
 
     #[test]
@@ -150,6 +168,21 @@ nodes:
                 "[ES256]",
                 "[HS256]",
                 "chancery.yaml:12:16: oidc.algorithms[0]: found `HS256`",
+            ),
+            (
+                "jwksFile: jwks.json",
+                "jwksFile: jwks.json\n  jwksUrl: https://idp.example.com/keys",
+                "chancery.yaml:12:12: oidc.jwksUrl: found `jwksFile` beside it, expected one of both",
+            ),
+            (
+                "jwksFile: jwks.json",
+                "jwksUrl: http://idp.example.com/keys",
+                "chancery.yaml:11:12: oidc.jwksUrl: found `http://idp.example.com/keys`, expected an `https` URL",
+            ),
+            (
+                "issuer: https://idp.example.com\n  audience: chancery\n  jwksFile: jwks.json",
+                "issuer: idp.example.com\n  audience: chancery",
+                "chancery.yaml:9:11: oidc.issuer: found `idp.example.com`, expected an `https` URL",
             ),
         ] {
             let problems = of_text("chancery.yaml", &RIGHT.replace(right, wrong)).unwrap_err();

@@ -5,32 +5,29 @@ use std::{
     sync::{MutexGuard, PoisonError},
 };
 
-use super::{Doing, ITSELF, Registry, RegistryError, Resources};
+use super::{Doing, Registry, RegistryError, Resources, publish::ITSELF};
 use crate::{
+    issuer_keys::KeyHolder,
     resource::{PolicyPart, Resource},
     snapshot::KeySets,
     store::{IssuerKeySet, KeySource, Publication, Transaction},
 };
 
-impl Registry {
-    /// Whose keys are not written down and have to be read from the issuer.
-    pub fn key_sources(&self) -> Vec<KeySource> {
+impl KeyHolder for Registry {
+    type Error = RegistryError;
+
+    fn key_sources(&self) -> Vec<KeySource> {
         self.current().values().filter_map(key_source).collect()
     }
 
-    /// The keys that were last read from there, if any.
-    pub fn key_set(&self, source: &KeySource) -> Option<IssuerKeySet> {
+    fn key_set(&self, source: &KeySource) -> Option<IssuerKeySet> {
         let sets = self.issuer_keys();
         let found = sets.get(&source.identity_provider)?;
         (found.source == *source).then(|| found.clone())
     }
 
-    /// Keeps keys, and publishes them where they differ from those before. Whether they do. Blocks
-    /// on the store.
-    ///
-    /// # Errors
-    /// Where no snapshot can be made of them; nothing is changed then.
-    pub fn put_key_set(&self, set: IssuerKeySet) -> Result<bool, RegistryError> {
+    /// Publishes them where they differ.
+    fn put_key_set(&self, set: IssuerKeySet) -> Result<bool, RegistryError> {
         // Held to the end, as by every change.
         let resources = self
             .resources
@@ -67,11 +64,7 @@ impl Registry {
         Ok(true)
     }
 
-    /// Forgets the keys of providers that are gone, or come from elsewhere now.
-    ///
-    /// # Errors
-    /// Where the store does not.
-    pub fn forget_stray_keys(&self) -> Result<(), RegistryError> {
+    fn forget_stray_keys(&self) -> Result<(), RegistryError> {
         let wanted = self.key_sources();
         let stray: Vec<_> = self
             .issuer_keys()
@@ -85,7 +78,9 @@ impl Registry {
         }
         Ok(())
     }
+}
 
+impl Registry {
     /// The keys that belong into a snapshot of these resources.
     pub(super) fn key_sets_of(&self, resources: &Resources) -> KeySets {
         wanted(resources, &self.issuer_keys())

@@ -26,11 +26,15 @@ use chancery_proto::{
 use tokio::net::TcpListener;
 use tonic::service::RoutesBuilder;
 
-use super::{Mode, ServeError, io_error};
+use super::{Mode, ServeError, error::io_error};
 use crate::{
-    access::{Authenticator, Member, NodePolicy, authenticator::TokenKeys},
+    access::{
+        Authenticator, Member, NodePolicy,
+        token_keys::{TokenKeys, TokenSource},
+    },
     api::ControlPlane,
     config::{Config, ListenerConfig},
+    egress::Egress,
     tls::Tls,
 };
 
@@ -44,6 +48,8 @@ const WARNING: &str = "\
 #[derive(Debug)]
 pub(super) struct House {
     pub(super) doors: Vec<Door>,
+    /// Who issues administrators' tokens.
+    pub(super) tokens: Option<TokenSource>,
     pub(super) administrators: Vec<Member>,
     pub(super) nodes: NodePolicy,
 }
@@ -54,7 +60,6 @@ pub(super) struct Door {
     listen: SocketAddr,
     purpose: Purpose,
     pub(super) tls: Option<Arc<Tls>>,
-    pub(super) authenticator: Arc<Authenticator>,
 }
 
 /// Whom a listener is for.
@@ -70,7 +75,7 @@ enum Purpose {
 
 impl House {
     /// Reads everything that the configuration names.
-    pub(super) fn build(mode: Mode) -> Result<Self, ServeError> {
+    pub(super) fn build(mode: Mode, egress: &Egress) -> Result<Self, ServeError> {
         let config = match mode {
             Mode::InsecureDevelopment { listen } => return Self::in_development(listen),
             Mode::Configured(config) => *config,
@@ -87,12 +92,13 @@ impl House {
             administrators,
             nodes,
         } = config;
-        let tokens = tokens.map(TokenKeys::open).transpose()?;
+        let tokens = tokens.map(|tokens| TokenSource::check(tokens, egress));
         Ok(Self {
             doors: vec![
-                Door::open(admin, Purpose::Administrators, tokens)?,
-                Door::open(node, Purpose::Nodes, None)?,
+                Door::open(admin, Purpose::Administrators)?,
+                Door::open(node, Purpose::Nodes)?,
             ],
+            tokens: tokens.transpose()?,
             administrators,
             nodes: NodePolicy::Nodes(nodes),
         })
@@ -108,8 +114,8 @@ impl House {
                 listen,
                 purpose: Purpose::Everyone,
                 tls: None,
-                authenticator: Arc::new(Authenticator::Development),
             }],
+            tokens: None,
             administrators: Vec::new(),
             nodes: NodePolicy::Anything,
         })
@@ -117,17 +123,21 @@ impl House {
 }
 
 impl Door {
-    fn open(
-        config: ListenerConfig,
-        purpose: Purpose,
-        tokens: Option<TokenKeys>,
-    ) -> Result<Self, ServeError> {
+    fn open(config: ListenerConfig, purpose: Purpose) -> Result<Self, ServeError> {
         Ok(Self {
             listen: config.listen,
             purpose,
             tls: Some(Arc::new(Tls::open(config.tls)?)),
-            authenticator: Arc::new(Authenticator::Proofs(tokens)),
         })
+    }
+
+    /// What proves who comes in. Tokens are administrators'.
+    pub(super) fn authenticator(&self, tokens: Option<&Arc<TokenKeys>>) -> Authenticator {
+        match self.purpose {
+            Purpose::Everyone => Authenticator::Development,
+            Purpose::Administrators => Authenticator::Proofs(tokens.cloned()),
+            Purpose::Nodes => Authenticator::Proofs(None),
+        }
     }
 
     /// Binds it and says where it is.
@@ -184,7 +194,7 @@ impl Door {
         Ok(())
     }
 
-    /// Reads its files again, if they have changed. What is wrong with them is logged, and
+    /// Reads its certificate again, if it has changed. What is wrong with it is logged, and
     /// everything stays as it was.
     pub(super) fn reload(&self) {
         match self.tls.as_ref().map(|tls| tls.reload()) {
@@ -192,16 +202,6 @@ impl Door {
             Some(Ok(true)) => tracing::info!(listen = %self.listen, "a certificate was replaced"),
             Some(Err(error)) => {
                 tracing::error!(%error, "a certificate is not replaced; the one before serves on");
-            }
-        }
-        let Authenticator::Proofs(Some(tokens)) = &*self.authenticator else {
-            return;
-        };
-        match tokens.reload() {
-            Ok(false) => {}
-            Ok(true) => tracing::info!("the keys of administrators' tokens were replaced"),
-            Err(error) => {
-                tracing::error!(%error, "keys are not replaced; those before count on");
             }
         }
     }

@@ -18,10 +18,13 @@ CREATE TABLE issuer_keys (
 ) STRICT;
 ";
 
+/// Stands for the provider of administrators, which is no resource: it is in the configuration.
+pub const ADMINISTRATORS: &str = "administrators";
+
 /// Where an identity provider's keys come from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeySource {
-    /// `organizations/{organization}/identityProviders/{identity_provider}`.
+    /// `organizations/{organization}/identityProviders/{identity_provider}`, or [`ADMINISTRATORS`].
     pub identity_provider: String,
     /// The issuer, whose metadata says where its keys are.
     pub issuer: String,

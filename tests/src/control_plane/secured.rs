@@ -35,6 +35,7 @@ pub struct Secured {
     /// Who issues administrators' tokens.
     pub issuer: IdentityProvider,
     folder: TempDir,
+    configuration: Value,
 }
 
 /// The audience of administrators' tokens.
@@ -44,9 +45,14 @@ impl Secured {
     /// Starts one with an empty store on free ports. Nodes are those that `nodes` of the
     /// configuration says.
     pub async fn start(nodes: Value) -> Result<Self, ControlPlaneError> {
+        Self::start_with(Pki::new()?, json!({ "nodes": nodes })).await
+    }
+
+    /// The same with certificates that there are already, and with these values in the place of those
+    /// of its configuration. It trusts whom the administrators' CA has signed.
+    pub async fn start_with(pki: Pki, changed: Value) -> Result<Self, ControlPlaneError> {
         let program = artifacts::control_plane()?;
         let folder = tempfile::Builder::new().prefix("chancery-").tempdir()?;
-        let pki = Pki::new()?;
         let issuer = IdentityProvider::generate("https://idp.test", AUDIENCE)?;
         let at = |name: &str| folder.path().join(name);
         fs::write(at("jwks.json"), issuer.jwks().to_string())?;
@@ -62,7 +68,7 @@ impl Secured {
                 },
             })
         };
-        let config = json!({
+        let mut configuration = json!({
             "dataDir": at("data"),
             "storeKey": at("store-key"),
             "signingKeys": [at("signing.pem")],
@@ -75,9 +81,9 @@ impl Secured {
                 "claims": { "user": "$.sub" },
             },
             "administrators": [format!("certificate:{ROOT}")],
-            "nodes": nodes,
         });
-        fs::write(at("chancery.yaml"), config.to_string())?;
+        change(&mut configuration, changed);
+        fs::write(at("chancery.yaml"), configuration.to_string())?;
         let made = Command::new(&program)
             .args(["keys", "new"])
             .arg(at("store-key"))
@@ -89,17 +95,7 @@ impl Secured {
                 message: String::from_utf8_lossy(&made.stderr).into_owned(),
             });
         }
-        let mut command = Command::new(&program);
-        command
-            .args(["serve", "--config"])
-            .arg(at("chancery.yaml"))
-            .env("NO_COLOR", "1");
-        let mut process = Process::start("the control plane", command, &at("log"))?;
-        let what = "the control plane to listen for administrators and nodes";
-        let announced = process
-            .until(what, async |process| announced(&process.log()))
-            .await?;
-        let (admin, node) = announced?;
+        let (process, (admin, node)) = run(&program, folder.path(), &pki).await?;
         Ok(Self {
             process,
             program,
@@ -108,7 +104,21 @@ impl Secured {
             pki,
             issuer,
             folder,
+            configuration,
         })
+    }
+
+    /// Ends it as a shutdown does, and starts it with these values in the place of those before.
+    pub async fn restart(&mut self, changed: Value) -> Result<(), ControlPlaneError> {
+        self.process.stop();
+        change(&mut self.configuration, changed);
+        let configuration = self.configuration.to_string();
+        fs::write(self.folder().join("chancery.yaml"), configuration)?;
+        // Where it listened before is said there.
+        fs::remove_file(self.folder().join("log"))?;
+        let run = run(&self.program, self.folder.path(), &self.pki);
+        (self.process, (self.admin, self.node)) = run.await?;
+        Ok(())
     }
 
     /// Where administrators call.
@@ -174,6 +184,32 @@ impl Secured {
             .env("NO_COLOR", "1");
         command
     }
+}
+
+fn change(configuration: &mut Value, changed: Value) {
+    if let (Value::Object(configuration), Value::Object(changed)) = (configuration, changed) {
+        configuration.extend(changed);
+    }
+}
+
+/// Runs what the folder configures, and says where administrators and nodes call.
+async fn run(
+    program: &Path,
+    folder: &Path,
+    pki: &Pki,
+) -> Result<(Process, (SocketAddr, SocketAddr)), ControlPlaneError> {
+    let mut command = Command::new(program);
+    command
+        .args(["serve", "--config"])
+        .arg(folder.join("chancery.yaml"))
+        .env("SSL_CERT_FILE", pki.ca(Authority::Admins))
+        .env("NO_COLOR", "1");
+    let mut process = Process::start("the control plane", command, &folder.join("log"))?;
+    let what = "the control plane to listen for administrators and nodes";
+    let announced = process
+        .until(what, async |process| announced(&process.log()))
+        .await?;
+    Ok((process, announced?))
 }
 
 /// Both addresses, once both are announced.

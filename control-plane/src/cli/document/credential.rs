@@ -2,10 +2,13 @@
 //!
 //! A document says where a secret is, never what it is: documents are kept in repositories.
 
+mod token_request;
+
 use chancery_proto::admin::v1::{self as admin, credential::Kind as Message};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::token_request::{ClientCredentials, TokenExchange};
 use super::{
     ApiVersion, Metadata, Unreadable, document,
     time::{Length, Moment},
@@ -79,51 +82,6 @@ pub(crate) struct SecretSource {
 fn one_source(schema: &mut schemars::Schema) {
     let sources = ["file", "env"].map(|source| serde_json::json!({"required": [source]}));
     schema.insert("oneOf".to_owned(), sources.to_vec().into());
-}
-
-/// OAuth client credentials.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ClientCredentials {
-    /// The token endpoint.
-    #[schemars(length(min = 1))]
-    token_uri: String,
-    /// The client.
-    #[schemars(length(min = 1))]
-    client_id: String,
-    /// Where the client's secret is; the stored one stays where left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    client_secret: Option<SecretSource>,
-    /// The scopes to ask for.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    scopes: Vec<String>,
-    /// The `resource` to ask for (RFC 8707).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    resource: Option<String>,
-}
-
-/// Token exchange.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct TokenExchange {
-    /// The token endpoint.
-    #[schemars(length(min = 1))]
-    token_uri: String,
-    /// The client that exchanges.
-    #[schemars(length(min = 1))]
-    client_id: String,
-    /// Where the client's secret is; the stored one stays where left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    client_secret: Option<SecretSource>,
-    /// The `audience` to ask for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    audience: Option<String>,
-    /// The `resource` to ask for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    resource: Option<String>,
-    /// The scopes to ask for.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    scopes: Vec<String>,
 }
 
 /// A signed assertion of the principal.
@@ -230,46 +188,6 @@ pub(super) fn set_secret(message: &mut admin::Credential, secret: String) {
     }
 }
 
-impl ClientCredentials {
-    fn into_message(self) -> Message {
-        let Self {
-            token_uri,
-            client_id,
-            client_secret: _,
-            scopes,
-            resource,
-        } = self;
-        Message::ClientCredentials(admin::ClientCredentials {
-            token_uri,
-            client_id,
-            client_secret: String::new(),
-            scopes,
-            resource: resource.unwrap_or_default(),
-        })
-    }
-}
-
-impl TokenExchange {
-    fn into_message(self) -> Message {
-        let Self {
-            token_uri,
-            client_id,
-            client_secret: _,
-            audience,
-            resource,
-            scopes,
-        } = self;
-        Message::TokenExchange(admin::TokenExchange {
-            token_uri,
-            client_id,
-            client_secret: String::new(),
-            audience: audience.unwrap_or_default(),
-            resource: resource.unwrap_or_default(),
-            scopes,
-        })
-    }
-}
-
 impl Assertion {
     fn into_message(self) -> Message {
         let Self { audience, lifetime } = self;
@@ -349,46 +267,6 @@ impl TryFrom<admin::Credential> for CredentialDocument {
                 },
             },
         })
-    }
-}
-
-impl From<admin::ClientCredentials> for ClientCredentials {
-    fn from(message: admin::ClientCredentials) -> Self {
-        let admin::ClientCredentials {
-            token_uri,
-            client_id,
-            client_secret: _,
-            scopes,
-            resource,
-        } = message;
-        Self {
-            token_uri,
-            client_id,
-            client_secret: None,
-            scopes,
-            resource: unless_empty(resource),
-        }
-    }
-}
-
-impl From<admin::TokenExchange> for TokenExchange {
-    fn from(message: admin::TokenExchange) -> Self {
-        let admin::TokenExchange {
-            token_uri,
-            client_id,
-            client_secret: _,
-            audience,
-            resource,
-            scopes,
-        } = message;
-        Self {
-            token_uri,
-            client_id,
-            client_secret: None,
-            audience: unless_empty(audience),
-            resource: unless_empty(resource),
-            scopes,
-        }
     }
 }
 

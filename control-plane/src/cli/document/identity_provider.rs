@@ -1,10 +1,17 @@
 //! `kind: IdentityProvider`.
 
+mod claims;
+mod leeway;
+
 use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 use prost_types::Duration;
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 
+use self::{
+    claims::{ClaimPath, Claims},
+    leeway::Leeway,
+};
 use super::{ApiVersion, Metadata, Unreadable, document, is_false, unknown, unless_empty};
 use crate::cli::name::{Kind, Scope};
 
@@ -124,95 +131,6 @@ impl JsonSchema for Jwks {
     }
 }
 
-/// Where a principal's fields are, each a JSONPath (RFC 9535).
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-struct Claims {
-    /// To the user id.
-    user: ClaimPath,
-    /// To the groups.
-    groups: ClaimPath,
-    /// To the roles; principals have none where left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    roles: Option<ClaimPath>,
-    /// To the team; principals have none where left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    team: Option<ClaimPath>,
-    /// To the agent that acts; the `sub` of the outermost `act` (RFC 8693) where left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<ClaimPath>,
-    /// To the OAuth client; `client_id` (RFC 9068), else `azp`, where left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client: Option<ClaimPath>,
-    /// Cut from the beginning of every group that begins with it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group_prefix: Option<String>,
-}
-
-/// A JSONPath.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(inline, title = "a JSONPath that begins with $", extend("pattern" = r"^\$"))]
-struct ClaimPath(String);
-
-impl Claims {
-    const USER: &'static str = "$.sub";
-    const GROUPS: &'static str = "$.groups";
-
-    fn into_message(self) -> policy::ClaimMapping {
-        let Self {
-            user,
-            groups,
-            roles,
-            team,
-            agent,
-            client,
-            group_prefix,
-        } = self;
-        let text = |path: Option<ClaimPath>| path.map(|path| path.0).unwrap_or_default();
-        policy::ClaimMapping {
-            user: user.0,
-            groups: groups.0,
-            roles: text(roles),
-            team: text(team),
-            agent: text(agent),
-            client: text(client),
-            group_prefix: group_prefix.unwrap_or_default(),
-        }
-    }
-}
-
-impl From<policy::ClaimMapping> for Claims {
-    fn from(message: policy::ClaimMapping) -> Self {
-        let policy::ClaimMapping {
-            user,
-            groups,
-            roles,
-            team,
-            agent,
-            client,
-            group_prefix,
-        } = message;
-        let given = |path: String, otherwise: &str| {
-            ClaimPath(unless_empty(path).unwrap_or_else(|| otherwise.to_owned()))
-        };
-        Self {
-            user: given(user, Self::USER),
-            groups: given(groups, Self::GROUPS),
-            roles: unless_empty(roles).map(ClaimPath),
-            team: unless_empty(team).map(ClaimPath),
-            agent: unless_empty(agent).map(ClaimPath),
-            client: unless_empty(client).map(ClaimPath),
-            group_prefix: unless_empty(group_prefix),
-        }
-    }
-}
-
-impl Default for Claims {
-    fn default() -> Self {
-        policy::ClaimMapping::default().into()
-    }
-}
-
 impl Source {
     fn to_message(self) -> policy::IdentitySource {
         match self {
@@ -252,56 +170,6 @@ impl Algorithm {
                 Err(unknown(provider, "algorithms", number))
             }
         }
-    }
-}
-
-/// Whole seconds.
-#[derive(Clone, Copy, Debug)]
-struct Leeway(i64);
-
-impl Leeway {
-    const PATTERN: &'static str = "^(300|[12]?[0-9]?[0-9])s$";
-}
-
-impl Default for Leeway {
-    fn default() -> Self {
-        Self(60)
-    }
-}
-
-impl Serialize for Leeway {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}s", self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Leeway {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let seconds = text
-            .strip_suffix('s')
-            .and_then(|seconds| seconds.parse().ok());
-        seconds
-            .map(Self)
-            .ok_or_else(|| serde::de::Error::custom("not a number of seconds"))
-    }
-}
-
-impl JsonSchema for Leeway {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Leeway".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        json_schema!({
-            "type": "string",
-            "title": "whole seconds from `0s` to `300s`",
-            "pattern": Self::PATTERN,
-        })
     }
 }
 

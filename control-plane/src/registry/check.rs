@@ -1,0 +1,84 @@
+//! Whether changed resources may be stored: their values, what they name, and who may publish them.
+
+use chancery_proto::admin::v1::Warning;
+
+use super::{Done, RegistryError, Resources, now, reference};
+use crate::{
+    access::Place,
+    lint,
+    resource::{Kind, Resource},
+};
+
+/// Checks every value of the changed resources, and every reference of all.
+pub(super) fn check(
+    candidate: &Resources,
+    changed: &[(Kind, String)],
+) -> Result<(), RegistryError> {
+    let mut problems = Vec::new();
+    for (position, key) in changed.iter().enumerate() {
+        let Some(resource) = candidate.get(key) else {
+            continue;
+        };
+        let found = match resource.to_policy() {
+            Err(error) => vec![error],
+            Ok(_) => reference::check(candidate, resource),
+        };
+        problems.extend(found.into_iter().map(|invalid| (position, invalid)));
+    }
+    if !problems.is_empty() {
+        return Err(RegistryError::Invalid(problems));
+    }
+    for key in changed.iter().filter(|key| !candidate.contains_key(key)) {
+        let (kind, name) = key;
+        if let Some(by) = reference::named_by(candidate, *kind, name) {
+            return Err(RegistryError::InUse {
+                name: name.clone(),
+                by: by.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Checks that no rule is dead, or becomes so.
+pub(super) fn lint(
+    before: &Resources,
+    after: &Resources,
+    names: &[(Kind, String)],
+    done: &[Done],
+) -> Result<Vec<Warning>, RegistryError> {
+    let before: Vec<_> = before.values().collect();
+    let after: Vec<_> = after.values().collect();
+    let wished: Vec<_> = names
+        .iter()
+        .zip(done)
+        .map(|((kind, name), done)| (*kind, &**name, !matches!(done, Done::Unchanged(_))))
+        .collect();
+    let lint = lint::check(&lint::Change {
+        before: &before,
+        after: &after,
+        wished: &wished,
+        now_seconds: now().seconds,
+    });
+    if lint.errors.is_empty() {
+        Ok(lint.warnings)
+    } else {
+        Err(RegistryError::Invalid(lint.errors))
+    }
+}
+
+/// An organization of these resources whose changes need a second person. It is asked as it was, so
+/// that it cannot be turned off with the change that it would have been in the way of. A credential
+/// may have a secret, which no proposal keeps: it is its operator's to change.
+pub(super) fn second_person(stored: &Resources, changed: &[(Kind, String)]) -> Option<String> {
+    let wants = |(kind, name): &(Kind, String)| {
+        let place = Place::of(name).filter(|_| *kind != Kind::Credential)?;
+        let name = format!("organizations/{}", place.organization);
+        let stored = stored.get(&(Kind::Organization, name.clone()));
+        let Some(Resource::Organization(organization)) = stored else {
+            return None;
+        };
+        organization.second_person.then_some(name)
+    };
+    changed.iter().find_map(wants)
+}

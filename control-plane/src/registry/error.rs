@@ -1,0 +1,75 @@
+//! Why the registry did not do what it was asked.
+
+use chancery_engine::wire::Invalid;
+
+use crate::{secrets::SecretsError, snapshot::BuildError, store::StoreError};
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// Values that are wrong: the position of the wish, and what is wrong.
+    #[error("{}", .0.iter().map(|(_, invalid)| invalid.to_string()).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<(usize, Invalid)>),
+    /// No such resource.
+    #[error("there is no `{name}`")]
+    NotFound {
+        /// Its name.
+        name: String,
+    },
+    /// The name is taken.
+    #[error("`{name}` exists already")]
+    AlreadyExists {
+        /// Its name.
+        name: String,
+    },
+    /// Somebody else changed it.
+    #[error("`{name}` has etag {found}, not {given}: it was changed in between; read it again")]
+    Conflict {
+        /// Its name.
+        name: String,
+        /// The stored etag.
+        found: String,
+        /// The given one.
+        given: String,
+    },
+    /// Something else still needs it.
+    #[error("`{name}` is named by `{by}`; change that first")]
+    InUse {
+        /// Its name.
+        name: String,
+        /// What names it.
+        by: String,
+    },
+    /// No such version.
+    #[error("there is no version {version} whose resources are kept{}", newest.map_or_else(String::new, |it| format!("; the newest is {it}")))]
+    UnknownVersion {
+        /// Which.
+        version: u64,
+        /// The newest there is.
+        newest: Option<u64>,
+    },
+    /// What an old version was built from is not right any more.
+    #[error("version {version} no longer fits: {problems}")]
+    Unfit {
+        /// Which.
+        version: u64,
+        /// What is wrong, resource by resource.
+        problems: String,
+    },
+    /// Only somebody else than who wishes it may publish it.
+    #[error("what changes in `{organization}` is published by a second person")]
+    SecondPerson {
+        /// The organization's name.
+        organization: String,
+    },
+    /// The resources are right one by one and wrong together.
+    #[error("no snapshot can be made of this: {0}")]
+    Build(#[from] BuildError),
+    /// The sealed part of the store.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,120 @@
+//! What is in the data folder, opened: the store, the record, and the keys that belong to them.
+
+use std::{
+    fs::{self, File, TryLockError},
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::sync::watch;
+
+use super::{ServeError, door::House};
+use crate::{
+    api::{ControlPlane, authentication::Attempts},
+    credential::Broker,
+    egress::Egress,
+    instances::Instances,
+    issuer_keys::IssuerKeys,
+    ledger::Ledger,
+    outbox::Outbox,
+    registry::{Registry, now},
+    secrets::{Secrets, key_file::KeyFile, key_service::KeyService},
+    signing::{Signer, SigningKey},
+    store::Store,
+};
+
+/// Makes sure of being the only one; the lock ends with the process, however it ends.
+pub(super) fn lock(data_dir: &Path) -> Result<File, ServeError> {
+    let path = data_dir.join("lock");
+    let io = |error| ServeError::Io {
+        what: data_dir.display().to_string(),
+        error,
+    };
+    // It will hold keys and what was said: nobody else's business.
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(data_dir).map_err(io)?;
+    let file = File::create(&path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(ServeError::InUse {
+            path: data_dir.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(io(error)),
+    }
+}
+
+/// What signs snapshots; in development, unless keys are given, a key of the data folder's own.
+pub(super) fn signer(files: &[PathBuf], development: Option<&Path>) -> Result<Signer, ServeError> {
+    let keys = match (files, development) {
+        ([], None) => return Err(ServeError::NoSigningKey),
+        ([], Some(data_dir)) => vec![SigningKey::read_or_make(&data_dir.join("signing.pem"))?],
+        (files, _) => files
+            .iter()
+            .map(|file| SigningKey::read(file))
+            .collect::<Result<_, _>>()?,
+    };
+    for key in &keys {
+        tracing::info!(trust_key = %key.trust_key(), "snapshots are signed; filters can trust this key");
+    }
+    Ok(Signer::new(keys)?)
+}
+
+/// The store keys. A development mode without any has its own, in the data folder.
+pub(super) fn store_keys(
+    file: Option<&Path>,
+    is_development: bool,
+    data_dir: &Path,
+) -> Result<Arc<dyn KeyService>, ServeError> {
+    let keys = match file {
+        Some(file) => KeyFile::open(file)?,
+        None if is_development => {
+            let path = data_dir.join("store.key");
+            if path.exists() {
+                KeyFile::open(&path)?
+            } else {
+                KeyFile::create(&path, now().seconds.unsigned_abs())?
+            }
+        }
+        None => return Err(ServeError::NoStoreKey),
+    };
+    Ok(Arc::new(keys))
+}
+
+/// Opens the store, or makes it.
+pub(super) fn store(data_dir: &Path) -> Result<Arc<Store>, ServeError> {
+    let store = Store::open(&data_dir.join("store.sqlite"), now().seconds.unsigned_abs())?;
+    Ok(Arc::new(store))
+}
+
+/// Opens everything that is in the data folder beside the store. The log ends, flushed, with the last that holds it.
+pub(super) fn open(
+    (data_dir, store): (&Path, Arc<Store>),
+    (keys, signer): (Arc<dyn KeyService>, Signer),
+    (egress, assertion_issuer): (Egress, String),
+    house: &House,
+    draining: watch::Receiver<bool>,
+) -> Result<ControlPlane, ServeError> {
+    let secrets = Secrets::open(Arc::clone(&store), keys)?;
+    let ledger = Arc::new(Ledger::open(&data_dir.join("ledger"))?);
+    let outbox = Outbox::open(Arc::clone(&store), Arc::clone(&ledger))?;
+    let registry = Arc::new(Registry::open(store, secrets.clone(), signer)?);
+    registry.renew_for(&house.nodes)?;
+    let broker = Broker::new(Arc::clone(&registry), egress.clone(), assertion_issuer);
+    let published = registry.published();
+    Ok(ControlPlane {
+        issuer_keys: IssuerKeys::start(Arc::clone(&registry), published, egress),
+        broker: Arc::new(broker),
+        registry,
+        secrets,
+        outbox: Arc::new(outbox),
+        rewrap: Arc::default(),
+        attempts: Arc::new(Attempts::new(Arc::clone(&ledger))),
+        ledger,
+        instances: Arc::new(Instances::default()),
+        administrators: house.administrators.as_slice().into(),
+        nodes: Arc::new(house.nodes.clone()),
+        draining,
+    })
+}
