@@ -4,6 +4,8 @@
 //! `Continue` from any of them would release the whole request.
 
 mod opening;
+mod request;
+mod response;
 
 use std::{
     cell::RefCell,
@@ -11,30 +13,19 @@ use std::{
 };
 
 use chancery_engine::{
-    credential::Answer,
     decide::Verdict,
     entry::{Direction, Event},
-    exchange::{
-        BodyStep, CredentialStep, Exchange, HeaderEdit, Headers, Judged, ResponseHead, ResponseStep,
-    },
+    exchange::Exchange,
     id::Time,
-    quota,
     reason::Reason,
     refusal::Reply,
-    token::WantedKey,
 };
 use proxy_wasm::{
     traits::{Context, HttpContext},
-    types::{Action, BufferType},
+    types::Action,
 };
 
-use crate::{
-    config::Config,
-    hold::{self, Awaited},
-    host, instance,
-    metric::metrics,
-    shelves::SharedData,
-};
+use crate::{config::Config, hold, host, instance, metric};
 
 /// An HTTP context. What it does may also be done for it, when an answer comes that it waits for.
 pub(crate) struct Http(Rc<RefCell<Request>>);
@@ -138,149 +129,19 @@ impl Request {
             let Event::Decision(decision) = &entry.event else {
                 continue;
             };
-            let (word, metric) = match decision.verdict {
-                Verdict::Allow => ("allow", metrics().allowed),
-                Verdict::Deny(reason) => (reason.as_str(), metrics().refused),
-            };
-            host::increment(metric);
-            if decision.verdict == Verdict::Deny(Reason::QuotaExceeded) {
-                host::increment(metrics().over_quota);
-            }
+            metric::count(decision);
             // The access log has one line for the request; what streams back has entries only.
             if decision.direction == Direction::ToServer {
+                let word = match decision.verdict {
+                    Verdict::Allow => "allow",
+                    Verdict::Deny(reason) => reason.as_str(),
+                };
                 host::set_decision_property(&format!("{word} {id}"));
             }
         }
         if !entries.is_empty() {
             instance::with(|instance| instance.record(entries));
         }
-    }
-
-    /// Holds the request for a key, where that is worth it; else it is judged without.
-    fn await_key(&mut self, key: WantedKey) -> Action {
-        self.may_wait = false;
-        let own = self.context_id;
-        let until = instance::with(|instance| instance.want_key(&key, own, host::now()));
-        let Some(Some(until)) = until else {
-            return self.open();
-        };
-        self.phase = Phase::AwaitAnswer;
-        hold::wait(own, Weak::clone(&self.this), Awaited::Key(key), until);
-        Action::Pause
-    }
-
-    /// Holds what is allowed until there is a credential for the server.
-    fn await_credential(&mut self, edits: &[HeaderEdit]) -> Action {
-        host::edit_request_headers(edits);
-        let own = self.context_id;
-        let need = self.exchange.as_ref().and_then(Exchange::need);
-        let now = host::now();
-        let known = instance::with(|instance| instance.need(need?, own, now)).flatten();
-        if let Some(answer) = known {
-            return self.go_on(answer);
-        }
-        self.phase = Phase::AwaitCredential;
-        hold::wait(own, Weak::clone(&self.this), Awaited::Credential, now);
-        Action::Pause
-    }
-
-    /// Goes on with a credential, or says that there is none.
-    fn go_on(&mut self, answer: Answer) -> Action {
-        self.release();
-        let Some(exchange) = &mut self.exchange else {
-            return Action::Pause;
-        };
-        match exchange.credential(answer) {
-            CredentialStep::Forward(edit) => self.forward(&[edit]),
-            CredentialStep::Reply(reply) => self.reply(&reply),
-        }
-    }
-
-    /// Goes on after a wait, whatever came of it. Called in the name of this request's context.
-    pub(crate) fn resume(&mut self, answer: Option<Answer>) {
-        let mut action = match (self.phase, answer) {
-            (Phase::AwaitAnswer, _) => self.open(),
-            (Phase::AwaitCredential, Some(answer)) => self.go_on(answer),
-            (_, _) => return,
-        };
-        if self.phase == Phase::HoldRequest && self.extent == Extent::Whole {
-            action = self.judge_held();
-        }
-        if action == Action::Continue {
-            host::resume_request();
-        }
-    }
-
-    /// Judges the request by all that is held of it.
-    fn judge_held(&mut self) -> Action {
-        let size = self.held_bytes;
-        self.release();
-        self.judge_request(size)
-    }
-
-    fn forward(&mut self, edits: &[HeaderEdit]) -> Action {
-        host::edit_request_headers(edits);
-        self.phase = Phase::Forwarded;
-        self.flush();
-        Action::Continue
-    }
-
-    /// Judges the request once all of it is there.
-    fn judge_request(&mut self, size: usize) -> Action {
-        let Some(body) = host::body(BufferType::HttpRequestBody, size) else {
-            return self.fail(Reason::Misconfigured);
-        };
-        let Some(exchange) = &mut self.exchange else {
-            return Action::Pause;
-        };
-        let mut step = exchange.body(&body);
-        while let BodyStep::Spend(charges) = &step {
-            step = exchange.spent(quota::spend(charges, &mut SharedData, host::now()));
-        }
-        let (headers, rewritten, waits) = match step {
-            BodyStep::Reply(reply) => return self.reply(&reply),
-            // The loop above leaves none; held is the safe side of being wrong.
-            BodyStep::Spend(_) => return Action::Pause,
-            BodyStep::Forward { headers, body } => (headers, body, false),
-            BodyStep::AwaitCredential { headers, body } => (headers, body, true),
-        };
-        if let Some(rewritten) = rewritten {
-            host::remove_request_header("content-length");
-            if !host::replace_body(BufferType::HttpRequestBody, size, rewritten.as_bytes()) {
-                return self.fail(Reason::Misconfigured);
-            }
-        }
-        if !waits {
-            return self.forward(&headers);
-        }
-        // It is held on, and counts on.
-        match self.hold(size, usize::MAX, Reason::BodyTooLarge) {
-            Ok(()) => self.await_credential(&headers),
-            Err(reason) => self.fail(reason),
-        }
-    }
-
-    /// Judges the response once all of it is there.
-    fn judge_response(&mut self, size: usize) -> Action {
-        let Some(body) = host::body(BufferType::HttpResponseBody, size) else {
-            return self.fail(Reason::UnreadableResponse);
-        };
-        let Some(exchange) = &mut self.exchange else {
-            return Action::Pause;
-        };
-        match exchange.response_body(&body, host::now()) {
-            Judged::Unchanged => {}
-            Judged::Reply(reply) => return self.reply(&reply),
-            Judged::Rewritten(rewritten) => {
-                host::remove_response_header("content-length");
-                if !host::replace_body(BufferType::HttpResponseBody, size, rewritten.as_bytes()) {
-                    return self.fail(Reason::UnreadableResponse);
-                }
-            }
-        }
-        self.phase = Phase::Forwarded;
-        self.flush();
-        Action::Continue
     }
 
     /// Books what is held of a body; the reason to refuse where it is too much.
@@ -303,169 +164,6 @@ impl Request {
     fn release(&mut self) {
         let held = std::mem::take(&mut self.held_bytes);
         instance::with(|instance| instance.release(held));
-    }
-
-    fn stream(&mut self, size: usize, ends: bool) -> Action {
-        let Some(chunk) = host::body(BufferType::HttpResponseBody, size) else {
-            return Action::Pause;
-        };
-        let Some(exchange) = &mut self.exchange else {
-            return Action::Pause;
-        };
-        let delivered = exchange.response_chunk(&chunk, ends, host::now());
-        let waiting = exchange.held_bytes();
-        self.release();
-        if let Err(reason) = self.hold(waiting, usize::MAX, Reason::ResponseTooLarge) {
-            // The head is gone, so there is no answering any more.
-            if let Some(exchange) = &mut self.exchange {
-                drop(exchange.fail(reason, host::now()));
-            }
-            self.flush();
-            host::end_response();
-            return Action::Pause;
-        }
-        if delivered != chunk && !host::replace_body(BufferType::HttpResponseBody, size, &delivered)
-        {
-            return Action::Pause;
-        }
-        self.flush();
-        Action::Continue
-    }
-}
-
-/// The callbacks.
-impl Request {
-    fn request_headers(&mut self, ends: bool) -> Action {
-        self.begun = host::now();
-        if ends {
-            self.extent = Extent::HeadAlone;
-        }
-        self.open()
-    }
-
-    fn request_body(&mut self, size: usize, ends: bool) -> Action {
-        match self.phase {
-            Phase::Replied | Phase::AwaitCredential => return Action::Pause,
-            Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => {
-                return Action::Continue;
-            }
-            Phase::HoldRequest | Phase::AwaitAnswer if ends => self.extent = Extent::Whole,
-            Phase::HoldRequest | Phase::AwaitAnswer => {}
-        }
-        let max_bytes = self
-            .config
-            .as_ref()
-            .map_or(0, |config| config.limits.max_body_bytes);
-        match self.hold(size, max_bytes, Reason::BodyTooLarge) {
-            Err(reason) => self.fail(reason),
-            Ok(()) if ends && self.phase == Phase::HoldRequest => {
-                self.release();
-                self.judge_request(size)
-            }
-            Ok(()) => Action::Pause,
-        }
-    }
-
-    fn request_trailers(&mut self) -> Action {
-        match self.phase {
-            Phase::Replied | Phase::AwaitCredential => Action::Pause,
-            Phase::AwaitAnswer => {
-                self.extent = Extent::Whole;
-                Action::Pause
-            }
-            Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => Action::Continue,
-            // The body came without an end of its own: all that was buffered is all there is.
-            Phase::HoldRequest => self.judge_held(),
-        }
-    }
-
-    fn response_headers(&mut self, ends: bool) -> Action {
-        match self.phase {
-            // Our own answer, or one before we have judged, which is the proxy's own.
-            Phase::Replied | Phase::HoldRequest | Phase::AwaitAnswer | Phase::AwaitCredential => {
-                return Action::Continue;
-            }
-            Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => {}
-        }
-        let Some(exchange) = &mut self.exchange else {
-            return Action::Continue;
-        };
-        let headers = host::response_headers();
-        let status = headers.iter().find(|(name, _)| name == ":status");
-        let status = status.and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok());
-        let head = ResponseHead {
-            status: status.unwrap_or(502),
-            headers: Headers::new(&headers),
-            ends,
-        };
-        if let (401, Some((need, credential))) = (head.status, exchange.used()) {
-            instance::with(|instance| instance.refused(need, credential));
-        }
-        match exchange.response_head(&head, host::now()) {
-            ResponseStep::Pass(edits) => {
-                host::edit_response_headers(&edits);
-                self.flush();
-                Action::Continue
-            }
-            ResponseStep::Hold(edits) => {
-                host::edit_response_headers(&edits);
-                self.phase = Phase::HoldResponse;
-                Action::Pause
-            }
-            ResponseStep::Stream(edits) => {
-                host::edit_response_headers(&edits);
-                self.phase = Phase::StreamResponse;
-                host::remove_response_header("content-length");
-                Action::Continue
-            }
-            ResponseStep::Reply(reply) => self.reply(&reply),
-        }
-    }
-
-    fn response_body(&mut self, size: usize, ends: bool) -> Action {
-        match self.phase {
-            Phase::Replied
-            | Phase::Forwarded
-            | Phase::HoldRequest
-            | Phase::AwaitAnswer
-            | Phase::AwaitCredential => Action::Continue,
-            Phase::StreamResponse => self.stream(size, ends),
-            Phase::HoldResponse => {
-                let config = self.config.as_ref();
-                let max_bytes = config.map_or(0, |config| config.limits.max_response_bytes);
-                match self.hold(size, max_bytes, Reason::ResponseTooLarge) {
-                    Err(reason) => self.fail(reason),
-                    Ok(()) if ends => {
-                        self.release();
-                        self.judge_response(size)
-                    }
-                    Ok(()) => Action::Pause,
-                }
-            }
-        }
-    }
-
-    fn response_trailers(&mut self) -> Action {
-        match self.phase {
-            Phase::Replied
-            | Phase::Forwarded
-            | Phase::HoldRequest
-            | Phase::AwaitAnswer
-            | Phase::AwaitCredential => Action::Continue,
-            Phase::StreamResponse => {
-                // What still waits for the end of its event has no place left to go.
-                if let Some(exchange) = &mut self.exchange {
-                    drop(exchange.response_chunk(&[], true, host::now()));
-                }
-                self.flush();
-                Action::Continue
-            }
-            Phase::HoldResponse => {
-                let size = self.held_bytes;
-                self.release();
-                self.judge_response(size)
-            }
-        }
     }
 
     fn log(&mut self) {

@@ -2,17 +2,23 @@
 
 use std::cell::RefCell;
 
+use chancery_engine::{decide::Verdict, entry::DecisionEvent, reason::Reason};
+
 use crate::host;
 
 /// Ids of this VM's metrics.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Metrics {
     /// Requests and messages that went on.
-    pub(crate) allowed: Option<u32>,
+    allowed: Option<u32>,
+    /// Of these, those that rules in shadow would have refused.
+    shadow_refused: Option<u32>,
     /// Requests and messages that were refused.
-    pub(crate) refused: Option<u32>,
-    /// Of these, calls that a quota refused.
-    pub(crate) over_quota: Option<u32>,
+    refused: Option<u32>,
+    /// Of these, those that rules in shadow would have allowed.
+    shadow_allowed: Option<u32>,
+    /// Of those refused, calls that a quota refused.
+    over_quota: Option<u32>,
     /// Version of the snapshot in force; 0 for none.
     pub(crate) snapshot_version: Option<u32>,
     /// When the snapshot in force was applied, in seconds since the Unix epoch.
@@ -36,11 +42,29 @@ pub(crate) fn metrics() -> Metrics {
     METRICS.with_borrow_mut(|metrics| *metrics.get_or_insert_with(Metrics::define))
 }
 
+/// Counts a decision.
+pub(crate) fn count(decision: &DecisionEvent) {
+    let metrics = metrics();
+    let (decided, otherwise) = match decision.verdict {
+        Verdict::Allow => (metrics.allowed, metrics.shadow_refused),
+        Verdict::Deny(_) => (metrics.refused, metrics.shadow_allowed),
+    };
+    host::increment(decided);
+    if !decision.shadow_rules.is_empty() {
+        host::increment(otherwise);
+    }
+    if decision.verdict == Verdict::Deny(Reason::QuotaExceeded) {
+        host::increment(metrics.over_quota);
+    }
+}
+
 impl Metrics {
     fn define() -> Self {
         Self {
             allowed: host::define_counter("chancery.decisions.allowed"),
+            shadow_refused: host::define_counter("chancery.decisions.shadow_refused"),
             refused: host::define_counter("chancery.decisions.refused"),
+            shadow_allowed: host::define_counter("chancery.decisions.shadow_allowed"),
             over_quota: host::define_counter("chancery.decisions.over_quota"),
             snapshot_version: host::define_gauge("chancery.snapshot.version"),
             snapshot_applied_seconds: host::define_gauge("chancery.snapshot.applied_seconds"),

@@ -10,7 +10,7 @@ use chancery_proto::audit::v1::{RecordFilter, entry::Event};
 use chancery_tests::{
     artifacts,
     client::{self, Era, Sdk},
-    control_plane::ControlPlane,
+    control_plane::{ControlPlane, ControlPlaneError},
     envoy::{Envoy, EnvoyOptions, Filter, Upstream},
     identity::IdentityProvider,
     mcp_server::McpServer,
@@ -254,6 +254,57 @@ async fn a_rule_change_is_enforced_by_every_instance_without_a_restart() {
     assert_ne!(body["error"]["data"]["reason"], "denied_by_rule");
     let called = stack.server.received().called_tools();
     assert_eq!(called, ["get_note", "get_note"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_in_shadow_lets_calls_through_and_is_counted() {
+    let stack = start(1, false).await;
+    let freeze = |tool: &str, effect: &str| {
+        json!({
+            "apiVersion": "chancery.dev/v1", "kind": "Rule",
+            "metadata": {"name": format!("{effect}-{tool}").replace('_', "-")},
+            "spec": {
+                "effect": effect, "mode": "shadow", "subjects": {"anyone": true},
+                "servers": ["notes"], "tools": [tool],
+            },
+        })
+    };
+    let rules = [freeze("get_note", "deny"), freeze("delete_note", "allow")];
+    stack.control_plane.apply(&rules).await.unwrap();
+    let converged = stack.control_plane.converged(stack.instances).await;
+    converged.unwrap();
+    let token = stack.alice();
+    stack.call("get_note", &token).await;
+    assert_eq!(stack.server.received().called_tools(), ["get_note"]);
+    for _ in 0..2 {
+        let (_, body) = stack.call("delete_note", &token).await;
+        assert_eq!(body["error"]["data"]["reason"], "no_matching_rule");
+    }
+    let expected = "\
+RULE                    WOULD REFUSE  WOULD ALLOW
+rule/allow-delete-note  0             2
+rule/deny-get-note      1             0
+";
+    wait::until("the table to have them", wait::PATIENCE, async || {
+        let counted = ["audit", "shadow", "--since", "1h"];
+        let counted = stack.control_plane.succeed(&counted).await?;
+        let columns = counted.lines().map(|line| {
+            let (columns, _last) = line.rsplit_once("  ").unwrap_or_default();
+            format!("{}\n", columns.trim_end())
+        });
+        Ok::<_, ControlPlaneError>((columns.collect::<String>() == expected).then_some(()))
+    })
+    .await
+    .unwrap();
+    for (name, expected) in [("shadow_refused", 1), ("shadow_allowed", 2), ("refused", 2)] {
+        let name = format!("wasmcustom.chancery.decisions.{name}");
+        wait::until(&name, wait::PATIENCE, async || {
+            let found = stack.envoy.stat(&name).await.unwrap();
+            Ok::<_, wait::TimedOut>((found == Some(expected)).then_some(()))
+        })
+        .await
+        .unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! `chancery audit`.
 
 mod line;
+mod shadow;
 
 use std::time::SystemTime;
 
@@ -10,7 +11,7 @@ use chancery_proto::audit::v1::{
 };
 use clap::ValueEnum;
 
-use self::line::Lines;
+use self::{line::Lines, shadow::Tally};
 use super::{
     Context,
     connect::{Channel, Connection, MAX_ANSWER_BYTES},
@@ -63,6 +64,19 @@ Examples:
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u32,
     },
+    /// Count what each rule in shadow would have decided otherwise
+    #[command(after_help = "\
+Examples:
+  chancery audit shadow --since 7d
+  chancery audit search --shadow --since 7d")]
+    Shadow {
+        /// Not older: a time, or how long ago, such as 15m, 1h, 7d
+        #[arg(long, value_name = "TIME", value_parser = When::parse)]
+        since: Option<When>,
+        /// Older: a time, or how long ago
+        #[arg(long, value_name = "TIME", value_parser = When::parse)]
+        until: Option<When>,
+    },
 }
 
 /// Which records. All that is given must match.
@@ -86,6 +100,9 @@ pub(crate) struct FilterArgs {
     /// A decision id, 32 hexadecimal digits: the decision and its outcome
     #[arg(long, value_name = "ID", value_parser = explain::decision_id)]
     decision: Option<String>,
+    /// Only what rules in shadow would have decided otherwise
+    #[arg(long)]
+    shadow: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -114,6 +131,7 @@ impl FilterArgs {
             decision_id: given(&self.decision),
             start_time: None,
             end_time: None,
+            shadow: self.shadow,
         }
     }
 }
@@ -161,6 +179,18 @@ pub(crate) async fn run(
             let records = search(&connection, filter, *limit).await?;
             Writer::new(format).write_all(&records, console)?;
         }
+        AuditCommand::Shadow { since, until } => {
+            let now = SystemTime::now();
+            let filter = RecordFilter {
+                start_time: since.as_ref().map(|when| when.resolve(now)),
+                end_time: until.as_ref().map(|when| when.resolve(now)),
+                shadow: true,
+                ..RecordFilter::default()
+            };
+            let mut tally = Tally::default();
+            search_each(&connection, filter, u32::MAX, |found| tally.add(&found)).await?;
+            tally.write(format, console)?;
+        }
     }
     Ok(Exit::Success)
 }
@@ -174,11 +204,22 @@ async fn search(
     filter: RecordFilter,
     limit: u32,
 ) -> Result<Vec<PositionedRecord>, Failure> {
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut client = client(connection);
     let mut found = Vec::new();
+    search_each(connection, filter, limit, |record| found.push(record)).await?;
+    Ok(found)
+}
+
+/// Hands over records that are found, newest first; no more than one page is held.
+async fn search_each(
+    connection: &Connection,
+    filter: RecordFilter,
+    limit: u32,
+    mut each: impl FnMut(PositionedRecord),
+) -> Result<(), Failure> {
+    let mut wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut client = client(connection);
     let mut page_token = String::new();
-    while found.len() < wanted {
+    while wanted > 0 {
         let request = SearchRecordsRequest {
             filter: Some(filter.clone()),
             page_size: i32::try_from(limit.min(MAX_PAGE_SIZE)).unwrap_or(i32::MAX),
@@ -187,14 +228,15 @@ async fn search(
         let page = connection
             .answer("search the record", client.search_records(request))
             .await?;
-        found.extend(page.records);
+        let found = page.records.into_iter().take(wanted);
+        wanted -= found.len();
+        found.for_each(&mut each);
         if page.next_page_token.is_empty() || page.next_page_token == page_token {
             break;
         }
         page_token = page.next_page_token;
     }
-    found.truncate(wanted);
-    Ok(found)
+    Ok(())
 }
 
 /// Shows records as they come, until interrupted.

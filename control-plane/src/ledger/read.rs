@@ -89,9 +89,10 @@ impl Filter {
         };
         let names = match event {
             Some(Event::Decision(decision)) => &decision.server,
+            Some(Event::Outcome(outcome)) => &outcome.server,
             Some(Event::Drift(drift)) => &drift.server,
             Some(Event::AdminChange(change)) => &change.resource,
-            Some(Event::Outcome(_) | Event::Gap(_)) | None => return false,
+            Some(Event::Gap(_)) | None => return false,
         };
         let mut names = names.split(' ').peekable();
         names.peek().is_some() && names.all(|name| grants.allow_at(Role::Auditor, name))
@@ -104,28 +105,39 @@ impl Filter {
             capability,
             method,
             verdict,
-            ..
+            shadow,
+            decision_id: _,
+            start_time: _,
+            end_time: _,
         } = &self.wanted;
-        let is_any = [user, server, capability, method]
-            .into_iter()
-            .all(String::is_empty);
-        if is_any && *verdict == i32::from(Verdict::Unspecified) {
-            return true;
-        }
-        let Some(Event::Decision(decision)) = event else {
-            return false;
-        };
-        let principal = decision
-            .principal
-            .as_ref()
-            .and_then(|principal| principal.user.as_ref());
+        let any_verdict = i32::from(Verdict::Unspecified);
         let is = |wanted: &String, found: &str| wanted.is_empty() || wanted == found;
-        let server_id = decision.server.rsplit('/').next().unwrap_or_default();
-        is(user, principal.map_or("", |user| &user.value))
-            && (is(server, &decision.server) || is(server, server_id))
-            && is(capability, &decision.capability)
-            && is(method, &decision.method)
-            && (*verdict == i32::from(Verdict::Unspecified) || *verdict == decision.verdict)
+        let at = |found: &str| {
+            let id = found.rsplit('/').next().unwrap_or_default();
+            is(server, found) || is(server, id)
+        };
+        let asks_of_decisions = [user, capability, method]
+            .into_iter()
+            .any(|wanted| !wanted.is_empty())
+            || *verdict != any_verdict
+            || *shadow;
+        match event {
+            Some(Event::Decision(decision)) => {
+                let principal = decision.principal.as_ref();
+                let found = principal.and_then(|principal| principal.user.as_ref());
+                is(user, found.map_or("", |user| &user.value))
+                    && at(&decision.server)
+                    && is(capability, &decision.capability)
+                    && is(method, &decision.method)
+                    && (*verdict == any_verdict || *verdict == decision.verdict)
+                    && !(*shadow && decision.shadow_rules.is_empty())
+            }
+            Some(Event::Outcome(outcome)) => !asks_of_decisions && at(&outcome.server),
+            Some(Event::Drift(drift)) => !asks_of_decisions && at(&drift.server),
+            Some(Event::AdminChange(_) | Event::Gap(_)) | None => {
+                !asks_of_decisions && server.is_empty()
+            }
+        }
     }
 }
 

@@ -78,3 +78,56 @@ async fn pages_from_the_newest_on() {
     }
     assert_eq!(found, [5, 4, 3, 2, 1]);
 }
+
+fn event(event: entry::Event) -> Record {
+    record(&own(), 1, entry(event))
+}
+
+#[test]
+fn an_auditor_finds_outcomes_where_they_find_decisions() {
+    use chancery_proto::audit::v1::{Decision, Outcome, RecordFilter};
+
+    use crate::access::{Caller, Grants};
+
+    let binding = chancery_proto::admin::v1::Binding {
+        name: "organizations/a/bindings/b".to_owned(),
+        members: vec!["certificate:x".to_owned()],
+        roles: vec![chancery_proto::admin::v1::AdminRole::Auditor.into()],
+        workspace: "w".to_owned(),
+        ..Default::default()
+    };
+    let caller = Caller {
+        certificate: vec!["x".to_owned()],
+        ..Caller::default()
+    };
+    let grants = Grants::of(&caller, &[], &[binding]);
+    let finds = |filter: RecordFilter, server: &str| {
+        let filter = Filter::new(filter).unwrap().for_reader(grants.clone());
+        let server = server.to_owned();
+        let decision = Decision {
+            server: server.clone(),
+            ..Decision::default()
+        };
+        let outcome = Outcome {
+            server,
+            ..Outcome::default()
+        };
+        let found = filter.admits(&event(entry::Event::Outcome(outcome)));
+        let decisions = filter.admits(&event(entry::Event::Decision(decision)));
+        assert_eq!(found, decisions, "a decision and its outcome");
+        found
+    };
+    let all = RecordFilter::default;
+    assert!(finds(all(), "organizations/a/workspaces/w/servers/notes"));
+    assert!(!finds(all(), "organizations/a/workspaces/v/servers/notes"));
+    assert!(!finds(all(), "organizations/b/workspaces/w/servers/notes"));
+    assert!(!finds(all(), ""), "of an instance that did not say where");
+    for (wanted, found) in [("notes", true), ("vault", false)] {
+        let filter = RecordFilter {
+            server: wanted.to_owned(),
+            ..RecordFilter::default()
+        };
+        let server = "organizations/a/workspaces/w/servers/notes";
+        assert_eq!(finds(filter, server), found, "{wanted}");
+    }
+}

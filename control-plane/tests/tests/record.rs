@@ -266,6 +266,48 @@ fn rules_in_shadow_are_counted_and_change_nothing() {
 }
 
 #[test]
+fn what_rules_in_shadow_would_have_changed_is_counted_from_the_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy");
+    fs::create_dir_all(&policy).unwrap();
+    let frozen = FROZEN.replace("effect: deny", "mode: shadow, effect: deny");
+    let ops = OPS.replace("effect: allow", "mode: shadow, effect: allow");
+    for (name, text) in [
+        ("github", GITHUB),
+        ("dev", DEV),
+        ("frozen", &frozen),
+        ("ops", &ops),
+    ] {
+        fs::write(policy.join(format!("{name}.yaml")), text).unwrap();
+    }
+    let mut past = Past::new(&policy);
+    for user in ["ann@example.com", "ann@example.com", "eve@example.com"] {
+        past.record(past.decide(user, "dev", "create_issue", "{}"));
+    }
+    // As many alike.
+    let delete = past.decide("otto@example.com", "ops", "delete_repo", "{}");
+    past.record(Decision { count: 3, ..delete });
+    past.write(folder.path());
+    let site = Site::start_in(folder);
+    let counted = site.run(&["audit", "shadow"]);
+    let table = "\
+RULE             WOULD REFUSE  WOULD ALLOW  LAST
+rule/frozen      2             0            2026-09-21T14:13:20Z
+rule/ops-delete  0             3            2026-09-21T14:13:20Z
+";
+    check(&counted, 0, table, "");
+    let later = site.run(&["audit", "shadow", "--since", "2026-09-21T14:13:21Z"]);
+    check(&later, 0, "RULE  WOULD REFUSE  WOULD ALLOW  LAST\n", "");
+    let json = site.run(&["audit", "shadow", "-o", "json"]);
+    let first = json.out.lines().next().unwrap();
+    let first: serde_json::Value = serde_json::from_str(first).unwrap();
+    assert_eq!(first["rule"], "organizations/default/rules/frozen");
+    assert_eq!(first["wouldRefuse"], 2);
+    let examples = site.run(&["audit", "search", "--shadow", "-o", "json"]);
+    assert_eq!(examples.out.lines().count(), 3, "{}", examples.out);
+}
+
+#[test]
 fn a_decision_is_explained_and_judged_by_other_rules() {
     let site = site_with_past(1);
     let id = "00000000000000000000000000000001";

@@ -8,9 +8,11 @@ mod test;
 mod url;
 
 pub use normalise::Normalisation;
-pub use path::{ArgumentPath, PathError};
+pub use path::ArgumentPath;
 pub use scalar::{Scalar, ScalarError};
 pub use test::{Bounds, Pattern, PatternError, Scalars, Test, TestError};
+
+pub use crate::json_path::PathError;
 
 pub(crate) use path::Arguments;
 

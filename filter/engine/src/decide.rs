@@ -41,6 +41,11 @@ pub struct Judgement<'p> {
 }
 
 impl Judgement<'_> {
+    /// Whether it would be allowed, were the rules in shadow enforced too.
+    pub fn would_allow(&self) -> bool {
+        (self.verdict == Verdict::Allow) == self.shadow_rules.is_empty()
+    }
+
     /// Of what no offer covers, whatever the rules say.
     fn not_offered() -> Self {
         Self {

@@ -223,6 +223,8 @@ pub fn bounded(text: &str) -> &str {
 /// A judged exchange ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutcomeEvent {
+    /// The server's resource name, as in the decision.
+    pub server: Box<str>,
     /// How.
     pub status: OutcomeStatus,
     /// The HTTP status the client saw; 0 where it saw none.

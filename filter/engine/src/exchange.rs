@@ -372,6 +372,7 @@ impl Exchange {
     /// Records the one outcome of what was forwarded.
     fn end(&mut self, status: OutcomeStatus, now: Time, ending: Ending) {
         let event = OutcomeEvent {
+            server: self.server_name.clone(),
             status,
             http_status: ending.http_status,
             rpc_code: ending.rpc_code,

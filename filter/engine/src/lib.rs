@@ -18,6 +18,7 @@ pub mod glob;
 pub mod id;
 mod index;
 pub mod json;
+mod json_path;
 pub mod limits;
 pub mod message;
 pub mod offer;

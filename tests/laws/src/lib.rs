@@ -9,6 +9,8 @@
 )]
 
 mod answer;
+mod claims;
+mod condition;
 mod drive;
 mod exchange;
 mod json;
@@ -22,6 +24,8 @@ mod token;
 mod tree;
 
 pub use answer::answer;
+pub use claims::claims;
+pub use condition::condition;
 pub use exchange::exchange;
 pub use json::json;
 pub use request::request;
@@ -34,8 +38,10 @@ pub use token::token;
 pub type Law = fn(&[u8]);
 
 /// Every law by the name of its fuzz target and of the folder with its seeds.
-pub const LAWS: [(&str, Law); 8] = [
+pub const LAWS: [(&str, Law); 10] = [
     ("answer", answer),
+    ("claims", claims),
+    ("condition", condition),
     ("exchange", exchange),
     ("json", json),
     ("request", request),

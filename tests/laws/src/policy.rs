@@ -4,11 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use chancery_engine::{
     circumstances::Circumstances,
+    decide::Judgement,
     id::Time,
     policy::{Policy, ServerIndex},
     principal::Principal,
+    redact::Detectors,
     rule::{Act, Target},
-    snapshot::compile,
+    snapshot::{InvalidSnapshot, compile},
 };
 use chancery_proto::policy::v1 as pb;
 use prost::Message as _;
@@ -26,6 +28,13 @@ pub(crate) const AUDIENCE: &str = "https://mcp.test";
 /// The organization of all of it.
 pub(crate) const ORGANIZATION: &str = "organizations/o";
 
+/// Where its calls come from, and when.
+const CIRCUMSTANCES: Circumstances<'_> = Circumstances {
+    workspace: "w",
+    source: None,
+    now: Time::from_unix_ms(0),
+};
+
 /// A policy under which some capabilities may be used by anyone and others by nobody.
 #[expect(clippy::expect_used, reason = "what is written below compiles")]
 pub(crate) fn policy() -> Arc<Policy> {
@@ -37,18 +46,28 @@ pub(crate) fn policy() -> Arc<Policy> {
     }))
 }
 
+/// The server of [`policy`] under other rules.
+pub(crate) fn policy_with(rules: Vec<pb::Rule>) -> Result<Policy, InvalidSnapshot> {
+    let sections = [server(), rule_set(rules)].map(section);
+    compile(&manifest(1, 1, &sections), &sections)
+}
+
+/// What the rules of a policy say of an anonymous call.
+pub(crate) fn judge<'p>(policy: &'p Policy, act: Act<'_>) -> Option<Judgement<'p>> {
+    let index = server_index(policy)?;
+    let rules = policy.rules_for(index, &Principal::anonymous(), &CIRCUMSTANCES);
+    drop(rules.facts(act, Detectors::default()));
+    drop(policy.near_misses(index, &Principal::anonymous(), &CIRCUMSTANCES, act));
+    Some(rules.judge(act))
+}
+
 /// Whether anyone may use this.
 pub(crate) fn allows(target: Target<'_>) -> bool {
     let policy = policy();
     let index = server_index(&policy);
-    let circumstances = Circumstances {
-        workspace: "w",
-        source: None,
-        now: Time::default(),
-    };
     index.is_some_and(|index| {
         policy
-            .rules_for(index, &Principal::anonymous(), &circumstances)
+            .rules_for(index, &Principal::anonymous(), &CIRCUMSTANCES)
             .allow(Act::using(target))
     })
 }
@@ -95,19 +114,22 @@ fn server() -> pb::section::Content {
     })
 }
 
+/// A rule about anyone at the server, and so far about everything there.
+pub(crate) fn rule(id: &str, effect: pb::Effect) -> pb::Rule {
+    pb::Rule {
+        name: format!("{ORGANIZATION}/rules/{id}"),
+        effect: effect.into(),
+        subjects: Some(pb::Subjects {
+            anyone: true,
+            ..pb::Subjects::default()
+        }),
+        servers: vec!["s".to_owned()],
+        ..pb::Rule::default()
+    }
+}
+
 fn rules() -> pb::section::Content {
     let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
-    let anyone = pb::Subjects {
-        anyone: true,
-        ..pb::Subjects::default()
-    };
-    let rule = |name: &str, effect: pb::Effect| pb::Rule {
-        name: format!("{ORGANIZATION}/rules/{name}"),
-        effect: effect.into(),
-        subjects: Some(anyone.clone()),
-        servers: texts(&["s"]),
-        ..pb::Rule::default()
-    };
     let redaction = pb::Redaction {
         detectors: texts(&["email", "payment_card", "aws_access_key", "github_token"]),
         arguments: true,
@@ -133,6 +155,10 @@ fn rules() -> pb::section::Content {
             ..rule("deny", pb::Effect::Deny)
         },
     ];
+    rule_set(rules)
+}
+
+fn rule_set(rules: Vec<pb::Rule>) -> pb::section::Content {
     pb::section::Content::RuleSet(pb::RuleSet {
         name: String::new(),
         rules,

@@ -150,6 +150,18 @@ async fn an_envoy_shows_its_certificate_and_enforces_what_it_serves() {
     let (node, decision) = wait::until(what, wait::PATIENCE, decided).await.unwrap();
     let seen = (&*node, decision.verdict());
     assert_eq!(seen, ("envoy-1", Verdict::Allow), "{decision:?}");
+    // The auditor of one organization sees what came of it.
+    let ended = async || {
+        let records = records(auditor.clone()).await.into_iter();
+        let mut outcomes = records.filter_map(|(_, entry)| match entry.event? {
+            Event::Outcome(outcome) => Some(outcome.server),
+            Event::Decision(_) | Event::Drift(_) | Event::AdminChange(_) | Event::Gap(_) => None,
+        });
+        Ok::<_, TimedOut>(outcomes.next())
+    };
+    let what = "an outcome to be recorded";
+    let server = wait::until(what, wait::PATIENCE, ended).await.unwrap();
+    assert_eq!(server, "organizations/a/workspaces/default/servers/notes");
 }
 
 /// What a node gets up to the answer to a question about an organization's identity provider.

@@ -5,12 +5,11 @@ use std::cell::OnceCell;
 use serde_json_path::{JsonPath, PathElement};
 
 use super::decimal::Decimal;
-use crate::json::{Kind, Value};
+use crate::{
+    json::{Kind, Value},
+    json_path::{self, PathError},
+};
 
-/// Longest path in bytes.
-const MAX_PATH_BYTES: usize = 256;
-/// Most selectors beside others in brackets: each may name every value once more.
-const MAX_COMMAS: usize = 4;
 /// Most values and keys in arguments that are queried by more than a singular path.
 const MAX_QUERIED_NODES: usize = 10_000;
 
@@ -36,34 +35,16 @@ enum Step {
     Index(i64),
 }
 
-/// Text that is no path.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum PathError {
-    /// Longer than the limit of 256 bytes.
-    #[error("is longer than {MAX_PATH_BYTES} bytes")]
-    TooLong,
-    /// Not RFC 9535.
-    #[error("is no JSONPath: {0}")]
-    Syntax(String),
-    /// One whose evaluation could take long.
-    #[error("has {0}, which could take long to evaluate")]
-    Costly(&'static str),
-}
-
 impl ArgumentPath {
     /// Reads a path.
     ///
     /// # Errors
     /// Where it is none, or could take more than linear time.
     pub fn parse(text: &str) -> Result<Self, PathError> {
-        if text.len() > MAX_PATH_BYTES {
-            return Err(PathError::TooLong);
-        }
-        let query = JsonPath::parse(text).map_err(|error| PathError::Syntax(error.to_string()))?;
+        let query = json_path::parse(text)?;
         let way = if let Some(steps) = singular(text) {
             Way::Singular(steps.into())
         } else {
-            check_cost(text)?;
             Way::Query(Box::new(query))
         };
         Ok(Self {
@@ -135,43 +116,6 @@ fn singular(text: &str) -> Option<Vec<Step>> {
         }
     }
     Some(steps)
-}
-
-/// Each of these could multiply what is looked at.
-fn check_cost(text: &str) -> Result<(), PathError> {
-    let bare = without_strings(text);
-    let count = |pattern: &str| bare.matches(pattern).count();
-    if count("..") > 1 {
-        return Err(PathError::Costly("more than one `..`"));
-    }
-    if count(",") > MAX_COMMAS {
-        return Err(PathError::Costly("more than 4 commas"));
-    }
-    if count("$") > 1 {
-        return Err(PathError::Costly("`$` within a filter"));
-    }
-    if count("?") > 1 {
-        return Err(PathError::Costly("more than one filter"));
-    }
-    Ok(())
-}
-
-/// A path with its quoted strings left out.
-fn without_strings(text: &str) -> String {
-    let mut quote = None;
-    let mut is_escaped = false;
-    let is_bare = |character: &char| {
-        let was_inside = quote.is_some();
-        match quote {
-            Some(_) if is_escaped => is_escaped = false,
-            Some(_) if *character == '\\' => is_escaped = true,
-            Some(end) if *character == end => quote = None,
-            None if *character == '\'' || *character == '"' => quote = Some(*character),
-            Some(_) | None => {}
-        }
-        !was_inside
-    };
-    text.chars().filter(is_bare).collect()
 }
 
 /// Why the values of a path are not known.
@@ -279,6 +223,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::json_path::MAX_PATH_BYTES;
     use crate::{json::Document, limits::Limits};
 
     fn find(path: &str, text: &str) -> Vec<String> {
@@ -330,7 +275,10 @@ mod tests {
     fn refuses_what_is_no_path_or_costs_too_much() {
         for path in ["", "repo", "$.", "$[", "$.a b", "$['a", "@.a", "$.length()"] {
             let error = ArgumentPath::parse(path).unwrap_err();
-            assert!(matches!(error, PathError::Syntax(_)), "{path}: {error}");
+            assert!(
+                matches!(error, PathError::Syntax(_) | PathError::Unclosed),
+                "{path}: {error}"
+            );
         }
         for path in [
             "$..a..b",

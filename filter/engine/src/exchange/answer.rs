@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     decide::Verdict,
-    entry::{Capability, Content, Direction, OutcomeStatus},
+    entry::{Content, Direction, OutcomeStatus},
     json::{Document, Edits, Kind, Value},
     limits::Limits,
     message::{Answer, Body, Call, Era, Message, Method, Sender, is_ambiguous_input},
@@ -119,9 +119,11 @@ impl Exchange {
                 .filter(|method| self.asked.answerable.contains(method))
                 .filter(|_| !is_ambiguous_input(input))
                 .ok_or(Reason::UnreadableResponse)?;
-            let verdict = place.rules.judge(Act::on_server(Some(method))).verdict;
+            let judgement = place.rules.judge(Act::on_server(Some(method)));
+            let verdict = judgement.verdict;
             let subject = Subject {
                 method: method.as_str(),
+                shadow_rules: judgement.shadow_rules.into_iter().map(Box::from).collect(),
                 size_bytes: input.raw().len(),
                 ..Subject::default()
             };
@@ -150,12 +152,8 @@ impl Exchange {
             ..Subject::default()
         };
         let mut edits = Edits::default();
-        let verdict = self.allow_sent(place, call, rpc_id.is_some(), &mut edits);
-        let method = match verdict {
-            Ok((method, capability)) => {
-                subject.capability = capability;
-                method
-            }
+        let method = match self.allow_sent(place, call, &mut subject, &mut edits) {
+            Ok(method) => method,
             Err(reason) => {
                 self.decide(Verdict::Deny(reason), Direction::ToClient, subject);
                 return Err(Withheld::Dropped);
@@ -184,9 +182,10 @@ impl Exchange {
         &self,
         place: &Place<'_>,
         call: &Call<'_>,
-        is_request: bool,
+        subject: &mut Subject<'_>,
         edits: &mut Edits,
-    ) -> Result<(Method, Option<Capability>), Reason> {
+    ) -> Result<Method, Reason> {
+        let is_request = subject.rpc_id.is_some();
         let method = call.method.filter(|method| match method.sender() {
             Sender::Server | Sender::Both => true,
             Sender::Client => false,
@@ -194,22 +193,23 @@ impl Exchange {
         // The stateless era has no requests from the server.
         let method = method.filter(|_| !(is_request && self.asked.era == Era::Stateless));
         let method = method.ok_or(Reason::UnknownMethod)?;
-        let capability = if method == Method::ResourceUpdated {
-            capability_of(call, method, &self.context.limits)
-                .map_err(|malformed| malformed.reason)?
-        } else {
-            None
-        };
-        let act = match &capability {
+        if method == Method::ResourceUpdated {
+            subject.capability = capability_of(call, method, &self.context.limits)
+                .map_err(|malformed| malformed.reason)?;
+        }
+        let act = match &subject.capability {
             Some(capability) => Act::using(capability.target()),
             None => Act::on_server(Some(method)),
         };
-        match place.rules.judge(act).verdict {
-            Verdict::Allow => {}
-            Verdict::Deny(reason) => return Err(reason),
+        let judgement = place.rules.judge(act);
+        let shadow_rules = judgement.shadow_rules.into_iter().map(Box::from).collect();
+        if let Verdict::Deny(reason) = judgement.verdict {
+            subject.shadow_rules = shadow_rules;
+            return Err(reason);
         }
         self.seal_sent(place.server, call, edits)?;
-        Ok((method, capability))
+        subject.shadow_rules = shadow_rules;
+        Ok(method)
     }
 
     pub(super) fn keep_result(&self, message: &Message<'_>) -> Option<Content> {

@@ -150,6 +150,8 @@ impl Exchange {
         let mut decision = pending.decision;
         decision.verdict = Verdict::Deny(reason);
         decision.upstream_identity = None;
+        // No rule would have changed that.
+        decision.shadow_rules.clear();
         self.record(Event::Decision(decision), self.context.now);
     }
 

@@ -228,7 +228,14 @@ impl Exchange {
 
     /// Refuses acts that need more scopes than the principal's token has. Only a user who logs in
     /// can get any, so whoever comes without a token is asked for one.
-    fn refuse_scopes(&mut self, server: &Server, acts: &[Act<'_>], subject: Subject<'_>) -> Reply {
+    fn refuse_scopes(
+        &mut self,
+        server: &Server,
+        acts: &[Act<'_>],
+        mut subject: Subject<'_>,
+    ) -> Reply {
+        // No rule would have changed that.
+        subject.shadow_rules.clear();
         let missing = scope::missing(&server.scopes, &self.principal, acts).join(" ");
         let is_anonymous = !self.principal.is_authenticated();
         let (reason, status, error, detail) = if is_anonymous {

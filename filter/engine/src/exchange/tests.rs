@@ -15,6 +15,7 @@ use crate::{
 
 mod dispatch;
 mod offers;
+mod shadow;
 mod spend;
 
 /// A server `s` of workspace `w`, which anybody may call, with what a test adds.

@@ -61,15 +61,20 @@ impl Exchange {
             asked = asked.saturating_add(1);
             masks.extend(judgement.masks);
             reads_arguments |= judgement.reads_arguments;
-            add(&mut subject.shadow_rules, &judgement.shadow_rules);
             match judgement.verdict {
                 Verdict::Allow => {
+                    add(&mut subject.shadow_rules, &judgement.shadow_rules);
                     add(&mut subject.rules, &judgement.rules);
                     self.asked.redaction.extend(Some(&judgement.redaction));
                 }
                 Verdict::Deny(reason) => {
                     subject.rules.clear();
                     add(&mut subject.rules, &judgement.rules);
+                    subject.shadow_rules = if judgement.would_allow() {
+                        would_open(&place.rules, acts)
+                    } else {
+                        Vec::new()
+                    };
                     denied = Some((reason, *act));
                     break;
                 }
@@ -132,6 +137,22 @@ impl Exchange {
             }
         }
     }
+}
+
+/// The rules in shadow that would have allowed acts of which one is refused; none where they would
+/// not have allowed every one.
+fn would_open(rules: &RulesFor<'_>, acts: &[Act<'_>]) -> Vec<Box<str>> {
+    let mut names = Vec::new();
+    for act in acts {
+        let judgement = rules.judge(*act);
+        if !judgement.would_allow() {
+            return Vec::new();
+        }
+        if judgement.verdict != Verdict::Allow {
+            add(&mut names, &judgement.shadow_rules);
+        }
+    }
+    names
 }
 
 fn add(names: &mut Vec<Box<str>>, more: &[&str]) {

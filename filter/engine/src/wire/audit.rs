@@ -159,6 +159,7 @@ fn kind_and_name(capability: Option<Capability>) -> (pb::CapabilityKind, Box<str
 
 fn outcome_event(event: OutcomeEvent) -> pb::Outcome {
     let OutcomeEvent {
+        server,
         status,
         http_status,
         rpc_code,
@@ -195,6 +196,7 @@ fn outcome_event(event: OutcomeEvent) -> pb::Outcome {
         }),
         size_bytes: count(size_bytes),
         reason: reason.map_or("", crate::reason::Reason::as_str).to_owned(),
+        server: server.into(),
     }
 }
 
