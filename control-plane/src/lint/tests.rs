@@ -150,6 +150,96 @@ fn an_argument_must_be_declared_unless_the_schema_is_open() {
     }
 }
 
+/// Whether a condition on `$.repo` that asks for a text fits an input schema; what it says if not.
+fn check_repo(schema: &str) -> Vec<String> {
+    let rule = Rule {
+        when: when("$.repo", glob("acme/*")),
+        ..rule("r", &["github"], &["create_issue"])
+    };
+    check_last(&[server("github", &[("create_issue", schema)])], &[rule])
+}
+
+#[test]
+fn all_that_a_schema_combines_declares_its_values() {
+    let text = r#"{"repo": {"type": "string"}}"#;
+    for keywords in [
+        r#""additionalProperties": true, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]"#,
+        r#""properties": {"a": {}}, "unevaluatedProperties": true"#,
+        r#""unevaluatedProperties": {"type": "string"}, "properties": {"a": {}}"#,
+        &format!(r#""allOf": [{{"properties": {text}}}], "anyOf": [{{"required": ["a"]}}]"#),
+        &format!(r#""properties": {{"a": {{}}}}, "oneOf": [{{"properties": {text}}}, {{}}]"#),
+        &format!(
+            r#""unevaluatedProperties": {{"type": "integer"}}, "anyOf": [{{"properties": {text}}}]"#
+        ),
+        &format!(r#""if": {{"properties": {{"a": {{}}}}}}, "then": {{"properties": {text}}}"#),
+        &format!(r#""if": {{}}, "then": {{"required": ["a"]}}, "else": {{"properties": {text}}}"#),
+        &format!(r#""if": {{"properties": {text}}}, "then": {{"required": ["a"]}}"#),
+        &format!(r#""dependentSchemas": {{"a": {{"properties": {text}}}}}"#),
+        &format!(r#""dependencies": {{"a": {{"properties": {text}}}, "b": ["a"]}}"#),
+        &format!(
+            r##""$ref": "#/$defs/a", "$defs": {{"a": {{"required": ["a"]}}}}, "properties": {text}"##
+        ),
+        // A branch that declares it, and one that does not.
+        &format!(
+            r#""anyOf": [{{"properties": {{"repo": {{"type": "integer"}}}}}}, {{"properties": {text}}}]"#
+        ),
+        // One that declares it otherwise, and one where it is the schema's own.
+        &format!(
+            r#""properties": {text}, "anyOf": [{{"properties": {{"repo": {{"const": "x"}}}}}},
+               {{"properties": {{"a": {{}}}}}}]"#
+        ),
+    ] {
+        let schema = format!(r#"{{"type": "object", {keywords}}}"#);
+        assert_eq!(check_repo(&schema), [""; 0], "{schema}");
+    }
+    assert_eq!(check_repo(r#"{"anyOf": [{"required": ["a"]}]}"#), [""; 0]);
+    // More than is looked at.
+    let endless = r##"{"allOf": [{"$ref": "#"}, {"$ref": "#"}, {"$ref": "#"}]}"##;
+    assert_eq!(check_repo(endless), [""; 0]);
+}
+
+#[test]
+fn what_no_part_of_a_schema_declares_is_refused() {
+    let number = r#"{"repo": {"type": "integer"}}"#;
+    let is_number = "!when[0].glob: found a test of texts, expected a test that fits `$.repo`, \
+                     which is a number (in `github/create_issue`)";
+    let known = "!when[0].argument: found `$.repo`, expected a property that the schema has under \
+                 `$`: `a`, `b` (in `github/create_issue`)";
+    for (keywords, expected) in [
+        (
+            format!(r#""properties": {number}, "anyOf": [{{"required": ["a"]}}]"#),
+            is_number,
+        ),
+        (
+            format!(r#""anyOf": [{{"properties": {number}}}, {{"properties": {{"a": {{}}}}}}]"#),
+            is_number,
+        ),
+        (
+            format!(r#""if": {{}}, "then": {{"properties": {number}}}"#),
+            is_number,
+        ),
+        (
+            r#""properties": {"a": {}}, "anyOf": [{"properties": {"b": {}}}, {"required": ["a"]}]"#
+                .to_owned(),
+            "!when[0].argument: found `$.repo`, expected a property that the schema has under \
+             `$`: `a` (in `github/create_issue`)",
+        ),
+        (
+            r#""properties": {"a": {}}, "allOf": [{"properties": {"b": {}}}]"#.to_owned(),
+            known,
+        ),
+        (
+            r#""unevaluatedProperties": false, "if": {"properties": {"a": {}}},
+               "then": {"properties": {"b": {}}}"#
+                .to_owned(),
+            known,
+        ),
+    ] {
+        let schema = format!(r#"{{"type": "object", {keywords}}}"#);
+        assert_eq!(check_repo(&schema), [expected], "{schema}");
+    }
+}
+
 #[test]
 fn a_test_must_be_one_that_a_value_can_pass() {
     let number = || {
