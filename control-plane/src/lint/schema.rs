@@ -1,14 +1,16 @@
 //! What a tool's input schema (JSON Schema, 2020-12 and before) says of a condition on an argument.
 
+mod said;
 mod value;
 
-use std::{cell::Cell, collections::BTreeSet};
+use std::cell::Cell;
 
 use chancery_proto::policy::v1::Condition;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::{most_like, path::Step};
+use self::said::{Said, Undeclared};
+use super::path::Step;
 
 /// References and combinations that are deeper than this are not followed.
 const MAX_DEPTH: usize = 32;
@@ -45,116 +47,48 @@ pub(super) fn check(schema: &Value, steps: &[Step], condition: &Condition) -> Re
     }
 }
 
-/// What a schema says of a condition.
-enum Said<'s> {
-    Nothing,
-    /// It declares the value, or is open for any, and the condition fits.
-    Fits,
-    /// It declares other values, and not this one.
-    Undeclared(Undeclared<'s>),
-    /// The condition does not fit what it declares.
-    Misfits(Misfit),
-}
-
-/// A member that a schema does not declare.
-struct Undeclared<'s> {
-    /// The path to the object.
-    at: String,
-    name: &'s str,
-    /// The members that it declares.
-    known: BTreeSet<&'s str>,
-    /// What one says that does declare it, where a value need not fit that one.
-    misfit: Option<Misfit>,
-}
-
-impl Said<'_> {
-    /// What two schemas say that a value must both fit: one of them is enough to declare it.
-    fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Misfits(misfit), _) | (_, Self::Misfits(misfit)) => Self::Misfits(misfit),
-            (Self::Fits, _) | (_, Self::Fits) => Self::Fits,
-            (Self::Undeclared(one), Self::Undeclared(other)) => Self::Undeclared(one.and(other)),
-            (Self::Undeclared(one), Self::Nothing) | (Self::Nothing, Self::Undeclared(one)) => {
-                Self::Undeclared(one)
-            }
-            (Self::Nothing, Self::Nothing) => Self::Nothing,
-        }
-    }
-
-    /// What two schemas say of which a value must fit one.
-    fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Fits, _) | (_, Self::Fits) => Self::Fits,
-            (Self::Nothing, _) | (_, Self::Nothing) => Self::Nothing,
-            (Self::Undeclared(one), Self::Undeclared(other)) => Self::Undeclared(one.and(other)),
-            (Self::Undeclared(one), Self::Misfits(misfit))
-            | (Self::Misfits(misfit), Self::Undeclared(one)) => {
-                Self::Undeclared(one.unless(misfit))
-            }
-            (Self::Misfits(first), Self::Misfits(_)) => Self::Misfits(first),
-        }
-    }
-
-    /// What two schemas say of which a value need not fit the other: that may declare it.
-    fn or_declared_by(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Nothing | Self::Undeclared(_), Self::Fits) => Self::Fits,
-            (Self::Undeclared(one), Self::Undeclared(other)) => Self::Undeclared(one.and(other)),
-            (Self::Undeclared(one), Self::Misfits(misfit)) => Self::Undeclared(one.unless(misfit)),
-            (said, _) => said,
-        }
-    }
-
-    /// What is declared without a word may be anything.
-    fn declared(self) -> Self {
-        match self {
-            Self::Nothing => Self::Fits,
-            said @ (Self::Fits | Self::Undeclared(_) | Self::Misfits(_)) => said,
-        }
-    }
-}
-
-impl Undeclared<'_> {
-    /// What two schemas say together: of one object, or what the one says that goes further.
-    fn and(mut self, mut other: Self) -> Self {
-        let misfit = self.misfit.take().or(other.misfit.take());
-        let mut both = if self.at == other.at {
-            self.known.append(&mut other.known);
-            self
-        } else if self.at.len() > other.at.len() {
-            self
-        } else {
-            other
+/// Whether arguments that fit a schema have a value at the end of these steps.
+pub(super) fn requires(schema: &Value, steps: &[Step]) -> bool {
+    let mut parts = conjuncts(schema, schema);
+    for (depth, step) in steps.iter().enumerate() {
+        let Step::Member(name) = step else {
+            return false;
         };
-        both.misfit = misfit;
-        both
+        // Arguments are an object, whatever the schema says.
+        let is_object = depth == 0
+            || parts.iter().any(|part| {
+                let types = part.get("type");
+                types.and_then(Value::as_str) == Some("object")
+            });
+        let names = |part: &&Value| {
+            let required = part.get("required").and_then(Value::as_array);
+            required.is_some_and(|required| required.iter().any(|one| one == &**name))
+        };
+        if !is_object || !parts.iter().any(|part| names(&part)) {
+            return false;
+        }
+        parts = parts
+            .iter()
+            .filter_map(|part| part.get("properties")?.get(name))
+            .flat_map(|property| conjuncts(schema, property))
+            .collect();
     }
-
-    /// The same, beside a schema that a condition does not fit. That there is no step to the value
-    /// is no more than that it is not declared.
-    fn unless(mut self, misfit: Misfit) -> Self {
-        let says_more = misfit.field != "argument";
-        self.misfit = self.misfit.or(says_more.then_some(misfit));
-        self
-    }
+    true
 }
 
-impl From<Undeclared<'_>> for Misfit {
-    fn from(undeclared: Undeclared<'_>) -> Self {
-        let Undeclared {
-            at,
-            name,
-            known,
-            misfit: more,
-        } = undeclared;
-        more.unwrap_or_else(|| {
-            let expected = match most_like(name, known) {
-                none if none.is_empty() => nothing(&at),
-                known => format!("a property that the schema has under `{at}`: {known}"),
-            };
-            misfit("argument", format!("`{at}.{name}`"), expected)
-        })
+/// A schema and those that its values must fit besides.
+fn conjuncts<'s>(root: &'s Value, schema: &'s Value) -> Vec<&'s Value> {
+    let mut parts = vec![schema];
+    let mut seen = 0;
+    while let Some(part) = parts.get(seen).filter(|_| seen < MAX_DEPTH) {
+        let reference = part.get("$ref").and_then(Value::as_str);
+        let target = reference.and_then(|reference| root.pointer(reference.strip_prefix('#')?));
+        let all = part.get("allOf").and_then(Value::as_array);
+        let more: Vec<_> = all.into_iter().flatten().chain(target).collect();
+        parts.extend(more);
+        seen += 1;
     }
+    parts
 }
 
 /// A place in a schema.

@@ -1,12 +1,12 @@
 //! What a schema says of the value itself.
 
 use chancery_engine::glob::Glob;
-use chancery_proto::policy::v1::{Condition, Values, condition::Test};
+use chancery_proto::policy::v1::{Condition, Quantifier, Values, condition::Test};
 use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::{Misfit, kinds, listed, misfit, type_of, types};
-use crate::lint::{most_like, some};
+use crate::lint::{interval::Interval, most_like, some};
 
 /// Whether a value that fits the schema can pass a condition.
 pub(super) fn check(
@@ -36,12 +36,22 @@ pub(super) fn check(
             })
         }
         Test::Cidr(_) => text(condition, "cidr", schema, at, |_| true),
-        Test::Number(_) => {
-            let found = types(schema).filter(|types| !types.contains(&"number"));
-            found.map_or(Ok(()), |types| {
+        Test::Number(bounds) => {
+            if let Some(types) = types(schema).filter(|types| !types.contains(&"number")) {
                 let expected = format!("`{at}` is {}", kinds(&types));
-                Err(misfit("number", "bounds of a number", expected))
-            })
+                return Err(misfit("number", "bounds of a number", expected));
+            }
+            let (asked, declared) = (Interval::of_bounds(bounds), Interval::of_schema(schema));
+            let is_asked_for = condition.quantifier() != Quantifier::None;
+            if is_asked_for && !asked.is_empty() && asked.and(declared).is_empty() {
+                let expected = format!("bounds that `{at}` can be within: {}", limits(schema));
+                return Err(misfit(
+                    "number",
+                    "bounds beyond those of the schema",
+                    expected,
+                ));
+            }
+            Ok(())
         }
         Test::Exists(_) => Ok(()),
     }
@@ -98,6 +108,16 @@ fn one_of(schema: &Map<String, Value>, values: &[&String], at: &str) -> Result<(
             let expected = format!("a value that `{at}` can have, which is {}", kinds(&types));
             return Err(misfit("", format!("`{json}`"), expected));
         }
+        if let Some(number) = value.as_f64() {
+            if is_integral(schema) && number.fract() != 0.0 {
+                let expected = format!("a value that `{at}` can have, which is an integer");
+                return Err(misfit("", format!("`{json}`"), expected));
+            }
+            if !Interval::of_schema(schema).contains(number) {
+                let expected = format!("a value that `{at}` can have: {}", limits(schema));
+                return Err(misfit("", format!("`{json}`"), expected));
+            }
+        }
         let is_same = |listed: &&Value| match (listed.as_f64(), value.as_f64()) {
             (Some(listed), Some(value)) => listed.total_cmp(&value).is_eq(),
             _ => **listed == value,
@@ -112,4 +132,23 @@ fn one_of(schema: &Map<String, Value>, values: &[&String], at: &str) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Whether numbers must be integers.
+fn is_integral(schema: &Map<String, Value>) -> bool {
+    let named: Vec<_> = match schema.get("type") {
+        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+        one => one.and_then(Value::as_str).into_iter().collect(),
+    };
+    named.contains(&"integer") && !named.contains(&"number")
+}
+
+/// The limits of numbers, as the schema has them.
+fn limits(schema: &Map<String, Value>) -> String {
+    let keywords = ["minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"];
+    let limits = keywords.into_iter().filter_map(|keyword| {
+        let limit = schema.get(keyword)?;
+        Some(format!("`{keyword}` is {limit}"))
+    });
+    limits.collect::<Vec<_>>().join(", ")
 }
