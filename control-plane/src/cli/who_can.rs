@@ -57,7 +57,12 @@ pub(crate) async fn run(
         Format::Json => console.json(&rendered()?)?,
         Format::Yaml => console.yaml(&rendered()?, true)?,
         Format::Table | Format::Name if response.callers.is_empty() => {
-            console.line("nobody: no rule allows it")?;
+            let why = if response.not_offered {
+                "it is not offered to any workspace whose calls reach the server"
+            } else {
+                "no rule allows it"
+            };
+            console.line(format_args!("nobody: {why}"))?;
         }
         Format::Table | Format::Name => {
             let allowed = response
