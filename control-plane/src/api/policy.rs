@@ -205,9 +205,9 @@ impl ControlPlane {
 
 /// Whether a caller may learn of a rule. One of an organization is about all who call its servers;
 /// one of a workspace is for who has the role there.
-fn shows(grants: &Grants, role: Role, rule: &str) -> bool {
-    let of_workspace = Place::of(rule).is_some_and(|place| place.workspace.is_some());
-    !of_workspace || grants.allow_at(role, rule)
+fn shows(grants: &Grants, role: Role, name: &str) -> bool {
+    let of_workspace = Place::of(name).is_some_and(|place| place.workspace.is_some());
+    !of_workspace || grants.allow_at(role, name)
 }
 
 /// Keeps the near misses that may be shown.

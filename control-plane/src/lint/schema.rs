@@ -64,7 +64,7 @@ pub(super) fn requires(schema: &Value, steps: &[Step]) -> bool {
             let required = part.get("required").and_then(Value::as_array);
             required.is_some_and(|required| required.iter().any(|one| one == &**name))
         };
-        if !is_object || !parts.iter().any(|part| names(&part)) {
+        if !is_object || !parts.iter().any(names) {
             return false;
         }
         parts = parts

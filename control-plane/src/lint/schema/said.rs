@@ -77,7 +77,7 @@ impl Said<'_> {
 impl Undeclared<'_> {
     /// What two schemas say together: of one object, or what the one says that goes further.
     pub(super) fn and(mut self, mut other: Self) -> Self {
-        let misfit = self.misfit.take().or(other.misfit.take());
+        let misfit = self.misfit.take().or_else(|| other.misfit.take());
         let mut both = if self.at == other.at {
             self.known.append(&mut other.known);
             self
@@ -94,7 +94,7 @@ impl Undeclared<'_> {
     /// is no more than that it is not declared.
     pub(super) fn unless(mut self, misfit: Misfit) -> Self {
         let says_more = misfit.field != "argument";
-        self.misfit = self.misfit.or(says_more.then_some(misfit));
+        self.misfit = self.misfit.or_else(|| says_more.then_some(misfit));
         self
     }
 }
