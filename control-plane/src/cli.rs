@@ -46,6 +46,7 @@ mod time;
 mod violation;
 mod visible;
 mod warning;
+mod which;
 mod who_can;
 mod yaml;
 

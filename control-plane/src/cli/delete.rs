@@ -10,9 +10,10 @@ use super::{
     connect::Connection,
     console::{Console, Tone},
     exit::{Exit, Failure},
-    name::{Name, Which, WhichParser},
+    name::Name,
     proposals, stored,
     visible::visible,
+    which::{Which, WhichParser},
 };
 
 /// Delete resources

@@ -10,10 +10,11 @@ use super::{
     console::Console,
     document::{Document, Unreadable},
     exit::{Exit, Failure},
-    name::{Name, Which, WhichParser},
+    name::Name,
     output::Format,
     stored,
     table::{self, Cell},
+    which::{Which, WhichParser},
 };
 
 /// Show resources as they are stored
