@@ -36,7 +36,7 @@ pub use self::{
 use self::{
     check::{check, lint, second_person},
     tailored::Tailored,
-    wish::{check_etag, fulfil, refuse_repeats},
+    wish::{check_etag, check_shape, fulfil},
 };
 use crate::{
     access::{NodeScope, Place},
@@ -95,6 +95,9 @@ pub struct Registry {
     store: Arc<Store>,
     secrets: Secrets,
     signer: Signer,
+    /// Held for as long as a change takes; what is there is read without it.
+    changing: Mutex<()>,
+    /// Held to read or replace them, with the issuers' keys and what is published of both.
     resources: Mutex<Arc<Resources>>,
     /// By identity provider. Locked after the resources, where both are.
     issuer_keys: Mutex<BTreeMap<String, IssuerKeySet>>,
@@ -129,6 +132,7 @@ impl Registry {
             store,
             secrets,
             signer,
+            changing: Mutex::new(()),
             resources: Mutex::new(Arc::new(keyed)),
             issuer_keys,
             published: watch::Sender::new(published),
@@ -211,6 +215,11 @@ impl Registry {
         Ok(self.store.snapshot(version)?)
     }
 
+    /// Changes are made one after another.
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Arc<Resources>> {
         // They are replaced as a whole, so a panic leaves them as they were.
         self.resources
@@ -233,6 +242,8 @@ impl Registry {
         by: &By,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
+        // What needs nothing of what is stored: nobody waits for it.
+        check_shape(&wishes)?;
         self.change_by(|_| Ok(wishes), DeadRules::Refused, by, validate_only)
     }
 
@@ -244,12 +255,12 @@ impl Registry {
         by: &By,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
-        // Held to the end: changes are made one after another.
-        let mut resources = self.lock();
+        // Held to the end. What changes nothing keeps nobody waiting.
+        let _turn = (!validate_only).then(|| self.changing());
+        let resources = self.current();
         let mut candidate = Resources::clone(&resources);
         let mut wishes = wishes(&resources)?;
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
-        refuse_repeats(&names)?;
         let sealed = secret::seal(&self.secrets, &candidate, &mut wishes)?;
         let mut done = Vec::with_capacity(wishes.len());
         for wish in wishes {
@@ -299,9 +310,12 @@ impl Registry {
             .flat_map(|(done, key)| credential::useless(done, key))
             .collect();
         self.store.commit(&transaction)?;
-        self.expire_changed(&resources, &candidate, done());
-        *resources = Arc::new(candidate);
+        let candidate = Arc::new(candidate);
+        let mut current = self.lock();
+        *current = Arc::clone(&candidate);
         changed.snapshot = Some(self.publish(snapshot));
+        drop(current);
+        self.expire_changed(&resources, &candidate, changed.done.iter().zip(&names));
         Ok(changed)
     }
 }
@@ -316,3 +330,6 @@ pub fn now() -> prost_types::Timestamp {
         nanos: i32::try_from(elapsed.subsec_nanos()).unwrap_or(0),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,6 +79,9 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
                 (naming.field(*position, &invalid.field), invalid.clone())
             }))
         }
+        RegistryError::TooMany { .. } => {
+            status(Code::InvalidArgument, "TOO_MANY_CHANGES", message, details)
+        }
         RegistryError::NotFound { name } => {
             details.set_resource_info("resource", name, "", "there is none of this name");
             status(Code::NotFound, "NOT_FOUND", message, details)

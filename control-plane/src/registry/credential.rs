@@ -1,7 +1,7 @@
 //! Credentials: their secrets go their own way to where they are sealed, and what was had with one
 //! ends when it changes.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chancery_engine::secret::Secret;
 use chancery_proto::admin::v1 as admin;
@@ -69,7 +69,8 @@ impl Registry {
         (etag, overlap_seconds): (&str, u64),
         by: &By,
     ) -> Result<admin::Credential, RegistryError> {
-        let mut resources = self.lock();
+        let _turn = self.changing();
+        let resources = self.current();
         let key = (Kind::Credential, name.to_owned());
         let not_found = || RegistryError::NotFound {
             name: name.to_owned(),
@@ -109,8 +110,9 @@ impl Registry {
             ..Transaction::default()
         })?;
         let until_seconds = now_seconds.saturating_add(overlap_seconds);
+        let candidate = Arc::new(candidate);
+        *self.lock() = Arc::clone(&candidate);
         self.expire(&resources, &candidate, name, until_seconds);
-        *resources = candidate.into();
         changed.as_credential().cloned().ok_or_else(not_found)
     }
 
