@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{secrets::key_file::KeyFile, signing::SigningKey};
 
-pub(super) fn by(author: &str) -> By {
+pub(crate) fn by(author: &str) -> By {
     By {
         author: author.to_owned(),
         method: "ApplyResources",
@@ -19,7 +19,7 @@ pub(super) fn by(author: &str) -> By {
     }
 }
 
-pub(super) fn open(folder: &Path) -> Registry {
+pub(crate) fn open(folder: &Path) -> Registry {
     let store = Arc::new(Store::open(&folder.join("store.sqlite"), 7).unwrap());
     let path = folder.join("store.key");
     let store_key = KeyFile::open(&path).or_else(|_none| KeyFile::create(&path, 0));
@@ -28,12 +28,12 @@ pub(super) fn open(folder: &Path) -> Registry {
     Registry::open(store, secrets, signer).unwrap()
 }
 
-pub(super) fn start() -> (Registry, TempDir) {
+pub(crate) fn start() -> (Registry, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     (open(folder.path()), folder)
 }
 
-pub(super) fn server(id: &str) -> Resource {
+pub(crate) fn server(id: &str) -> Resource {
     Resource::Server(admin::Server {
         name: format!("organizations/o/workspaces/w/servers/{id}"),
         endpoints: vec![Endpoint {
@@ -45,7 +45,7 @@ pub(super) fn server(id: &str) -> Resource {
     })
 }
 
-pub(super) fn rule(id: &str, tool: &str) -> Resource {
+pub(crate) fn rule(id: &str, tool: &str) -> Resource {
     Resource::Rule(admin::Rule {
         name: format!("organizations/o/rules/{id}"),
         effect: Effect::Allow.into(),
@@ -59,9 +59,19 @@ pub(super) fn rule(id: &str, tool: &str) -> Resource {
     })
 }
 
-pub(super) fn apply(registry: &Registry, resources: impl IntoIterator<Item = Resource>) -> u64 {
+pub(crate) fn apply(registry: &Registry, resources: impl IntoIterator<Item = Resource>) -> u64 {
     let wishes = resources.into_iter().map(Wish::Apply).collect();
     let changed = registry.change(wishes, &by("ada"), false).unwrap();
+    changed.snapshot.unwrap().version
+}
+
+pub(crate) fn delete(registry: &Registry, resource: &Resource) -> u64 {
+    let wish = Wish::Delete {
+        kind: resource.kind(),
+        name: resource.name().to_owned(),
+        etag: String::new(),
+    };
+    let changed = registry.change(vec![wish], &by("ada"), false).unwrap();
     changed.snapshot.unwrap().version
 }
 

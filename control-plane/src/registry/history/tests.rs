@@ -1,15 +1,5 @@
 use super::*;
-use crate::registry::tests::{apply, by, open, rule, server, start};
-
-fn delete(registry: &Registry, resource: &Resource) -> u64 {
-    let wish = Wish::Delete {
-        kind: resource.kind(),
-        name: resource.name().to_owned(),
-        etag: String::new(),
-    };
-    let changed = registry.change(vec![wish], &by("ada"), false).unwrap();
-    changed.snapshot.unwrap().version
-}
+use crate::registry::tests::{apply, by, delete, open, rule, server, start};
 
 fn bare(resources: &[Resource]) -> Vec<Resource> {
     let mut bare: Vec<_> = resources.iter().map(Resource::bare).collect();
