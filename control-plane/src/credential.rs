@@ -47,6 +47,8 @@ pub enum Lack {
     NoSecret,
     /// It needs a principal or their token, and there is none.
     NoSubject,
+    /// The principal is of another organization than the server.
+    ForeignPrincipal,
     /// The token endpoint is not a place to ask.
     ForbiddenPlace,
     /// The token endpoint does not answer.
@@ -67,6 +69,7 @@ impl Lack {
             Self::Expired => "expired",
             Self::NoSecret => "no_secret",
             Self::NoSubject => "no_subject",
+            Self::ForeignPrincipal => "foreign_principal",
             Self::ForbiddenPlace => "forbidden_token_endpoint",
             Self::Unreachable => "token_endpoint_unreachable",
             Self::Refused => "token_endpoint_refused",

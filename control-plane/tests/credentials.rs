@@ -161,6 +161,15 @@ impl Stage {
         })
     }
 
+    async fn ask_for(&self, principal: Principal) -> CredentialAnswer {
+        let request = CredentialRequest {
+            server: SERVER.to_owned(),
+            principal: Some(principal),
+            ..CredentialRequest::default()
+        };
+        self.broker.answer(request).await
+    }
+
     async fn ask(&self, subject_token: &str, refused: &[u8]) -> CredentialAnswer {
         let request = CredentialRequest {
             request_id: 7,
@@ -367,6 +376,22 @@ async fn an_assertion_says_for_whom_and_is_signed_by_a_published_key() {
         claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(),
         300
     );
+
+    // The organization is the server's, whatever a node says.
+    let stranger = Principal {
+        organization: Some(Attribute {
+            value: "other".to_owned(),
+            ..Attribute::default()
+        }),
+        ..alice()
+    };
+    assert_eq!(stage.ask_for(stranger).await.error, "foreign_principal");
+    let unsaid = Principal {
+        organization: None,
+        ..alice()
+    };
+    let answer = stage.ask_for(unsaid).await.header_value;
+    assert_eq!(part(answer.strip_prefix("Bearer ").unwrap(), 1)["org"], "o");
 
     // With an overlap the next key is published, and the one before goes on signing.
     stage.rotate(None, 3_600);

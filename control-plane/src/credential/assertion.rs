@@ -13,7 +13,10 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::{Had, Lack};
-use crate::secrets::{Place, Purpose, Sealed, Secrets, SecretsError, key_service::KeyError};
+use crate::{
+    access::Place as AccessPlace,
+    secrets::{Place, Purpose, Sealed, Secrets, SecretsError, key_service::KeyError},
+};
 
 /// How long an assertion is valid where nothing is said.
 const DEFAULT_LIFETIME_SECONDS: u64 = 5 * 60;
@@ -135,6 +138,13 @@ pub(super) fn sign(
         principal,
         now_seconds,
     } = *subject;
+    let organization = AccessPlace::of(server).ok_or(Lack::NoCredential)?;
+    let organization = organization.organization;
+    // The node says who calls, and none may speak for another organization's.
+    let is_stranger = |theirs: &str| theirs != organization;
+    if said(principal.organization.as_ref()).is_some_and(is_stranger) {
+        return Err(Lack::ForeignPrincipal);
+    }
     // A key that is not due yet signs where there is no other.
     let due = keys.iter().find(|key| key.from_seconds <= now_seconds);
     let key = due.or_else(|| keys.last()).ok_or(Lack::NoSecret)?;
@@ -161,7 +171,7 @@ pub(super) fn sign(
     let further = [
         ("agent", agent),
         ("client_id", said(principal.client.as_ref())),
-        ("org", said(principal.organization.as_ref())),
+        ("org", Some(organization)),
         ("workspace", said(principal.workspace.as_ref())),
         ("sub_iss", said(principal.issuer.as_ref())),
     ];
