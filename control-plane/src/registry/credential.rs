@@ -45,13 +45,20 @@ impl Registry {
         &self.secrets
     }
 
-    /// The credential that a server is called with.
+    /// The credential that a server is called with. None where the servers of two workspaces have the
+    /// id that it names: which of them it is for, nobody can tell.
     pub fn credential_of(&self, server: &str) -> Option<admin::Credential> {
         let resources = self.current();
         let server = resources.get(&(Kind::Server, server.to_owned()))?;
-        let beside = resources
-            .values()
-            .filter(|resource| resource.organization() == server.organization());
+        let beside = || {
+            let all = resources.values();
+            all.filter(|resource| resource.organization() == server.organization())
+        };
+        let is_server = |it: &&Resource| it.kind() == Kind::Server && it.id() == server.id();
+        if beside().filter(is_server).count() != 1 {
+            return None;
+        }
+        let beside = beside();
         let mut credentials = beside.filter_map(Resource::as_credential);
         let found = credentials.find(|it| it.servers.iter().any(|id| id == server.id()));
         found.cloned()

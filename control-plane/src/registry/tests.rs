@@ -130,3 +130,126 @@ fn a_change_keeps_nobody_waiting_who_reads() {
     let wish = Wish::Apply(rule("s", "x"));
     assert!(registry.change(vec![wish], &by("ada"), true).is_ok());
 }
+
+/// What is wrong with the last of these, once the others are stored.
+fn problems(resources: Vec<Resource>) -> Vec<String> {
+    let (registry, _folder) = start();
+    let mut resources = resources;
+    let last = resources.pop().unwrap();
+    apply(&registry, resources);
+    let RegistryError::Invalid(problems) = refused(&registry, vec![last]) else {
+        panic!()
+    };
+    problems.iter().map(|(_, it)| it.to_string()).collect()
+}
+
+fn server_of(place: &str, path: &str) -> Resource {
+    Resource::Server(admin::Server {
+        name: format!("organizations/{place}/servers/github"),
+        endpoints: vec![Endpoint {
+            path: path.to_owned(),
+            cluster: "c".to_owned(),
+            ..Endpoint::default()
+        }],
+        ..admin::Server::default()
+    })
+}
+
+fn assertion(organization: &str, audience: &str) -> Resource {
+    Resource::Credential(admin::Credential {
+        name: format!("organizations/{organization}/credentials/c"),
+        servers: vec!["github".to_owned()],
+        kind: Some(admin::credential::Kind::Assertion(admin::Assertion {
+            audience: audience.to_owned(),
+            lifetime: None,
+        })),
+        ..admin::Credential::default()
+    })
+}
+
+#[test]
+fn a_credential_is_for_one_server_alone() {
+    let (own, others) = (
+        server_of("o/workspaces/default", "/a"),
+        server_of("o/workspaces/w2", "/b"),
+    );
+    let credential = assertion("o", "https://github.test");
+    for order in [
+        vec![own.clone(), others.clone(), credential.clone()],
+        vec![own.clone(), credential.clone(), others.clone()],
+    ] {
+        let problems = problems(order);
+        let [problem] = &*problems else {
+            panic!("{problems:?}")
+        };
+        assert!(problem.contains(own.name()), "{problem}");
+    }
+    // Where both are stored already, as by an older control plane, neither has it.
+    let (registry, _folder) = start();
+    apply(&registry, [own.clone(), credential]);
+    assert!(registry.credential_of(own.name()).is_some());
+    let mut resources = Resources::clone(&registry.current());
+    resources.insert((Kind::Server, others.name().to_owned()), others.clone());
+    *registry.lock() = Arc::new(resources);
+    assert!(registry.credential_of(own.name()).is_none());
+    assert!(registry.credential_of(others.name()).is_none());
+}
+
+#[test]
+fn an_assertions_audience_is_one_organizations() {
+    let resources = |audience: &str| {
+        vec![
+            server_of("o/workspaces/w", "/a"),
+            server_of("p/workspaces/w", "/b"),
+            assertion("o", "https://github.test"),
+            assertion("p", audience),
+        ]
+    };
+    let problems = problems(resources("https://github.test"));
+    let [problem] = &*problems else {
+        panic!("{problems:?}")
+    };
+    assert!(problem.contains("assertion.audience"), "{problem}");
+    let (registry, _folder) = start();
+    apply(&registry, resources("https://other.test"));
+}
+
+#[test]
+fn another_organizations_resources_are_not_named() {
+    let provider = |organization: &str| {
+        Resource::IdentityProvider(admin::IdentityProvider {
+            name: format!("organizations/{organization}/identityProviders/secret-idp"),
+            issuer: "https://idp.test".to_owned(),
+            audiences: vec!["https://mcp.test".to_owned()],
+            jwks_uri: "https://idp.test/keys".to_owned(),
+            ..admin::IdentityProvider::default()
+        })
+    };
+    let server = |organization| server_of(&format!("{organization}/workspaces/w"), "/mcp");
+    for (theirs, own, expected) in [
+        (server("o"), server("p"), 1),
+        (provider("o"), provider("p"), 2),
+        (
+            assertion("o", "https://a.test"),
+            assertion("p", "https://a.test"),
+            1,
+        ),
+    ] {
+        let servers = [
+            server_of("o/workspaces/x", "/o"),
+            server_of("p/workspaces/x", "/p"),
+        ];
+        let needed = (theirs.kind() == Kind::Credential).then_some(servers);
+        let mut resources: Vec<_> = needed.into_iter().flatten().collect();
+        resources.extend([theirs, own]);
+        let problems = problems(resources);
+        assert_eq!(problems.len(), expected, "{problems:?}");
+        for problem in problems {
+            assert!(!problem.contains("organizations/o"), "{problem}");
+            assert!(
+                problem.contains("taken in another organization"),
+                "{problem}"
+            );
+        }
+    }
+}
