@@ -241,13 +241,13 @@ impl Registry {
     ) -> Result<Changed, RegistryError> {
         // What needs nothing of what is stored: nobody waits for it.
         check_shape(&wishes)?;
-        self.change_by(|_| Ok(wishes), DeadRules::Refused, by, validate_only)
+        self.change_by(|_| wishes, DeadRules::Refused, by, validate_only)
     }
 
     /// Makes the changes that follow from what is stored.
     fn change_by(
         &self,
-        wishes: impl FnOnce(&Resources) -> Result<Vec<Wish>, RegistryError>,
+        wishes: impl FnOnce(&Resources) -> Vec<Wish>,
         dead_rules: DeadRules,
         by: &By,
         validate_only: bool,
@@ -256,7 +256,7 @@ impl Registry {
         let _turn = (!validate_only).then(|| self.changing());
         let resources = self.current();
         let mut candidate = Resources::clone(&resources);
-        let mut wishes = wishes(&resources)?;
+        let mut wishes = wishes(&resources);
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
         let sealed = secret::seal(&self.secrets, &candidate, &mut wishes)?;
         let mut done = Vec::with_capacity(wishes.len());

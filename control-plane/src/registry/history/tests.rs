@@ -1,3 +1,5 @@
+use chancery_proto::admin::v1 as admin;
+
 use super::*;
 use crate::registry::tests::{apply, by, delete, open, rule, server, start};
 
@@ -156,4 +158,40 @@ fn a_version_costs_what_changed() {
     // The manifest names 51 sections, and one rule is 100 bytes.
     let each = (size() - before) / versions;
     assert!(each < 3_000, "{each} bytes");
+}
+
+#[test]
+fn a_rollback_leaves_credentials_as_they_are() {
+    let credential = |token_uri: &str| {
+        let kind = admin::credential::Kind::ClientCredentials(admin::ClientCredentials {
+            token_uri: token_uri.to_owned(),
+            client_id: "gateway".to_owned(),
+            client_secret: format!("for {token_uri}"),
+            ..admin::ClientCredentials::default()
+        });
+        Resource::Credential(admin::Credential {
+            name: "organizations/o/credentials/c".to_owned(),
+            servers: vec!["a".to_owned()],
+            kind: Some(kind),
+            ..admin::Credential::default()
+        })
+    };
+    let (registry, _folder) = start();
+    let old = apply(
+        &registry,
+        [server("a"), rule("r", "x"), credential("https://old.test")],
+    );
+    apply(&registry, [rule("r", "y"), credential("https://new.test")]);
+    let now = registry
+        .find(Kind::Credential, credential("").name())
+        .unwrap();
+    let done = registry.roll_back(old, &by("bob"), false).unwrap();
+    assert_eq!(done.names, [rule("r", "x").name()]);
+    let then = registry.find(Kind::Credential, credential("").name());
+    assert_eq!(then.unwrap(), now);
+    // One that is gone stays so.
+    delete(&registry, &now);
+    apply(&registry, [rule("r", "y")]);
+    registry.roll_back(old, &by("bob"), false).unwrap();
+    assert!(registry.list(Kind::Credential).is_empty());
 }
