@@ -104,6 +104,9 @@ pub struct Registry {
     published: watch::Sender<Option<Arc<Snapshot>>>,
     /// The newest snapshot as nodes get it that do not get all of it.
     tailored: Mutex<Tailored>,
+    /// The ids of all organizations that ever had a resource: the record is also of those that have
+    /// none any more.
+    organizations: Mutex<BTreeSet<String>>,
     /// Proposals are decided about one after another.
     deciding: Mutex<()>,
     expiries: broadcast::Sender<Expiry>,
@@ -125,6 +128,7 @@ impl Registry {
         let sets = sets.filter(|set| set.source.identity_provider != ADMINISTRATORS);
         let sets = sets.map(|set| (set.source.identity_provider.clone(), set));
         let issuer_keys = Mutex::new(sets.collect());
+        let organizations = store.organizations()?;
         let published = store.newest_snapshot()?;
         // By the keys of today, not those of when it was published.
         let published = published.map(|newest| Arc::new(newest.signed(&signer)));
@@ -137,6 +141,7 @@ impl Registry {
             issuer_keys,
             published: watch::Sender::new(published),
             tailored: Mutex::default(),
+            organizations: Mutex::new(organizations),
             deciding: Mutex::new(()),
             expiries: credential::expiries(),
         };
@@ -200,11 +205,16 @@ impl Registry {
         bindings
     }
 
-    /// The ids of all organizations that have a resource.
+    /// The ids of all organizations that have a resource, or once had one. Who may do something in
+    /// every one of them may do so in all that the record and old snapshots are about.
     pub fn organizations(&self) -> BTreeSet<String> {
-        let resources = self.current();
-        let places = resources.values().filter_map(|r| Place::of(r.name()));
-        places.map(|place| place.organization.to_owned()).collect()
+        self.seen_organizations().clone()
+    }
+
+    fn seen_organizations(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.organizations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The first half of every version that is published here.
@@ -307,6 +317,9 @@ impl Registry {
             .flat_map(|(done, key)| credential::useless(done, key))
             .collect();
         self.store.commit(&transaction)?;
+        let places = names.iter().filter_map(|(_, name)| Place::of(name));
+        let organizations = places.map(|place| place.organization.to_owned());
+        self.seen_organizations().extend(organizations);
         let candidate = Arc::new(candidate);
         let mut current = self.lock();
         *current = Arc::clone(&candidate);

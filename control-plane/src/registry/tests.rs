@@ -253,3 +253,17 @@ fn another_organizations_resources_are_not_named() {
         }
     }
 }
+
+#[test]
+fn an_organization_stays_one_when_its_last_resource_is_gone() {
+    let (registry, folder) = start();
+    let theirs = server_of("p/workspaces/w", "/p");
+    apply(&registry, [server("a"), theirs.clone()]);
+    let unseen = vec![Wish::Apply(server_of("q/workspaces/w", "/q"))];
+    registry.change(unseen, &by("ada"), true).unwrap();
+    delete(&registry, &theirs);
+    let both = BTreeSet::from(["o".to_owned(), "p".to_owned()]);
+    assert_eq!(registry.organizations(), both);
+    drop(registry);
+    assert_eq!(open(folder.path()).organizations(), both);
+}
