@@ -63,22 +63,31 @@ impl Key {
     }
 }
 
-/// A credential's keys, the newest first; a first one is made where there is none. Blocks.
+/// A credential's keys, the newest first. Blocks.
+///
+/// # Errors
+/// Where they cannot be read.
+pub(crate) fn keys(secrets: &Secrets, credential: &str) -> Result<Vec<Key>, SecretsError> {
+    let kept = secrets.read(Purpose::Assertion, credential)?;
+    Ok(kept.iter().filter_map(Key::read).collect())
+}
+
+/// A credential's keys to sign with; a first one is made where there is none. Blocks.
 ///
 /// # Errors
 /// Where they can be neither read nor made.
-pub(crate) fn keys(
+pub(crate) fn signing_keys(
     secrets: &Secrets,
     credential: &str,
     now_seconds: u64,
 ) -> Result<Vec<Key>, SecretsError> {
-    let mut kept = secrets.read(Purpose::Assertion, credential)?;
-    if kept.is_empty() {
-        let place = place(credential, now_seconds);
-        secrets.add(place, &new_seed()?, 0, KEYS_KEPT)?;
-        kept = secrets.read(Purpose::Assertion, credential)?;
+    let kept = keys(secrets, credential)?;
+    if !kept.is_empty() {
+        return Ok(kept);
     }
-    Ok(kept.iter().filter_map(Key::read).collect())
+    let place = place(credential, now_seconds);
+    secrets.add(place, &new_seed()?, 0, KEYS_KEPT)?;
+    keys(secrets, credential)
 }
 
 /// Makes another key. With an overlap it is published at once and signs after that, so that whoever
