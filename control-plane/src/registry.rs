@@ -30,7 +30,7 @@ pub use self::{
     by::By,
     credential::Expiry,
     error::RegistryError,
-    history::{Difference, RolledBack},
+    history::{Difference, ROLLBACK, RolledBack},
     wish::{Done, Wish},
 };
 use self::{
@@ -252,6 +252,20 @@ impl Registry {
         // What needs nothing of what is stored: nobody waits for it.
         check_shape(&wishes)?;
         self.change_by(|_| wishes, DeadRules::Refused, by, validate_only)
+    }
+
+    /// Makes changes as the RPC asks that they came from first.
+    fn change_for(
+        &self,
+        method: &str,
+        wishes: Vec<Wish>,
+        by: &By,
+        validate_only: bool,
+    ) -> Result<Changed, RegistryError> {
+        if method == ROLLBACK {
+            return self.change_by(|_| wishes, DeadRules::Let, by, validate_only);
+        }
+        self.change(wishes, by, validate_only)
     }
 
     /// Makes the changes that follow from what is stored.

@@ -8,6 +8,9 @@ use crate::{
     store::Published,
 };
 
+/// The RPC of a rollback, also where a second person publishes it.
+pub const ROLLBACK: &str = "RollbackSnapshot";
+
 /// How one resource differs between two versions; equal ones are none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {

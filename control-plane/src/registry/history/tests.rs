@@ -195,3 +195,43 @@ fn a_rollback_leaves_credentials_as_they_are() {
     registry.roll_back(old, &by("bob"), false).unwrap();
     assert!(registry.list(Kind::Credential).is_empty());
 }
+
+#[test]
+fn a_second_person_publishes_what_a_rollback_alone_would() {
+    let (registry, folder) = start();
+    let Resource::Server(mut known) = server("a") else {
+        panic!()
+    };
+    known.tools.push(admin::ToolDefinition {
+        name: "x".to_owned(),
+        definition: r#"{"name":"x"}"#.to_owned(),
+    });
+    let old = apply(&registry, [Resource::Server(known), rule("r", "x")]);
+    delete(&registry, &rule("r", "x"));
+    drop(registry);
+    // As if an older control plane had taken a rule about a tool that is not there.
+    let connection = rusqlite::Connection::open(folder.path().join("store.sqlite")).unwrap();
+    let changed = "UPDATE resource_versions SET content = ?1 WHERE kind = 'rules'";
+    let content = rule("r", "z").encode();
+    assert_eq!(connection.execute(changed, [content]).unwrap(), 1);
+    let registry = open(folder.path());
+    assert!(
+        registry
+            .change(vec![Wish::Apply(rule("r", "z"))], &by("bob"), true)
+            .is_err()
+    );
+    assert!(registry.roll_back(old, &by("bob"), true).is_ok());
+    let wishes = registry.wishes_of(old).unwrap();
+    let rollback = By {
+        method: ROLLBACK,
+        ..by("bob")
+    };
+    let authors = vec!["bob".to_owned()];
+    let proposed = registry.propose(wishes, "organizations/o", authors, &rollback);
+    let (_, proposal) = proposed.unwrap();
+    let deciders = vec!["ada".to_owned()];
+    registry
+        .approve(&proposal.name, "", deciders, by("ada"))
+        .unwrap();
+    assert_eq!(registry.list(Kind::Rule).len(), 1);
+}
