@@ -158,7 +158,9 @@ pub fn bearer<'h>(header: &'h [u8], limits: &Limits) -> Result<&'h str, TokenErr
         .and_then(|text| text.split_once(' '));
     let (scheme, token) = text.ok_or(TokenError::Scheme)?;
     let token = token.trim_matches(' ');
-    if !scheme.eq_ignore_ascii_case("bearer") || token.contains([' ', ',', '\t']) {
+    if !scheme.eq_ignore_ascii_case("bearer")
+        || memchr::memchr3(b' ', b',', b'\t', token.as_bytes()).is_some()
+    {
         return Err(TokenError::Scheme);
     }
     if token.len() > limits.max_token_bytes {

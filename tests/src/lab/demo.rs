@@ -1,6 +1,7 @@
 //! `chancery-lab demo`: a tour with a real client, then a stack to play with.
 
 mod answer;
+mod question;
 mod record;
 mod report;
 mod scene;
@@ -100,10 +101,10 @@ fn invite(console: &mut Console, scene: &Scene) -> Result<(), LabError> {
         ),
         format!("curl -s {} {CURL_OPTIONS}", scene.url),
         format!(
-            "{program} get rules                   # what is allowed\n\
-             {program} delete rules freeze-notes   # let notes be written again\n\
-             {program} nodes                       # who enforces it\n\
-             {program} audit tail                  # watch what is decided"
+            "{program} get rules                      # what is allowed\n\
+             {program} delete rules freeze-releases   # let them be written again\n\
+             {program} nodes                          # who enforces it\n\
+             {program} audit tail                     # watch what is decided"
         ),
     ] {
         console.line("");

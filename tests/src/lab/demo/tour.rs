@@ -12,6 +12,7 @@ use serde_json::json;
 use super::{
     super::LabError,
     answer::{call, customers, said, surfaced, tool_names},
+    question,
     record::{EXPECTED, holds},
     report::Report,
     scene::Scene,
@@ -27,6 +28,9 @@ use crate::{
 
 const IN_TIME: Duration = Duration::from_secs(1);
 
+/// The rule that is tried, and then added.
+pub(super) const CHANGE: &str = "tests/demo/change.yaml";
+
 /// A step of the tour.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
@@ -35,12 +39,13 @@ pub(super) enum Step {
     Refused,
     BadTokens,
     Redacted,
+    Question,
     Change,
     Record,
 }
 
 /// All steps, with their titles and what there is to know before.
-pub(super) const STEPS: [(&str, &str, Step); 7] = [
+pub(super) const STEPS: [(&str, &str, Step); 8] = [
     (
         "Alice lists the tools",
         "She is in `team` and `support`. What no rule could ever allow her is not shown to her.",
@@ -67,8 +72,13 @@ pub(super) const STEPS: [(&str, &str, Step); 7] = [
         Step::Redacted,
     ),
     (
-        "A rule is added while Alice works",
-        "`chancery apply -f tests/demo/change.yaml`: nobody writes notes for now.",
+        "A rule is tried before it is there",
+        "tests/demo/change.yaml would freeze notes about releases: on what, and what would have been different?",
+        Step::Question,
+    ),
+    (
+        "The rule is added while Alice works",
+        "`chancery apply -f tests/demo/change.yaml`",
         Step::Change,
     ),
     (
@@ -90,6 +100,7 @@ impl Step {
             Self::Refused => refused(scene, report).await,
             Self::BadTokens => bad_tokens(scene, report).await,
             Self::Redacted => redacted(scene, report).await,
+            Self::Question => question::ask(scene, report).await,
             Self::Change => change(scene, report).await,
             Self::Record => record(scene, report).await,
         }
@@ -221,44 +232,42 @@ async fn redacted(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabE
 
 async fn change(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabError> {
     let version = published(scene).await?;
-    let before = call(scene, "create_note", json!({ "id": "a", "text": "first" })).await?;
-    report.fact("before", &format!("create_note: {}", said(&before)));
-
-    let control_plane = &scene.stack.control_plane;
-    let mut client = InstanceServiceClient::new(control_plane.connect().await?);
-    let start = Instant::now();
-    let path = artifacts::root().join("tests/demo/change.yaml");
-    let applied = control_plane.apply_path(&path).await?;
-    let returned = start.elapsed();
-    let instances = wait::until_closely(
-        "all instances to enforce the rule",
-        wait::PATIENCE,
-        async || {
-            let response = client
-                .list_instances(ListInstancesRequest::default())
-                .await?
-                .into_inner();
-            let is_newer = response
-                .published
-                .as_ref()
-                .is_some_and(|now| now.version > version);
-            let live = response
-                .instances
-                .iter()
-                .filter(|instance| instance.live)
-                .count();
-            Ok::<_, ControlPlaneError>((is_newer && response.converged).then_some(live))
-        },
+    let before = call(
+        scene,
+        "create_note",
+        json!({ "id": "release-3", "text": "third" }),
     )
     .await?;
+    report.fact(
+        "before",
+        &format!("create_note release-3: {}", said(&before)),
+    );
+
+    let start = Instant::now();
+    let path = artifacts::root().join(CHANGE);
+    let applied = scene.stack.control_plane.apply_path(&path).await?;
+    let returned = start.elapsed();
+    let instances = enforcing(scene, version).await?;
     let enforced = start.elapsed();
 
     report.fact("apply", &applied);
-    let after = call(scene, "create_note", json!({ "id": "b", "text": "second" })).await?;
-    report.fact("after", &format!("create_note: {}", said(&after)));
+    let after = call(
+        scene,
+        "create_note",
+        json!({ "id": "release-4", "text": "fourth" }),
+    )
+    .await?;
+    report.fact("after", &format!("create_note release-4: {}", said(&after)));
+    let other = call(
+        scene,
+        "create_note",
+        json!({ "id": "shopping", "text": "milk" }),
+    )
+    .await?;
+    report.fact("", &format!("create_note shopping: {}", said(&other)));
     report.check(
-        before.is_ok() && after.is_err(),
-        "what was allowed is refused, in the same session",
+        before.is_ok() && after.is_err() && other.is_ok(),
+        "what was allowed is refused, in the same session, and other notes are written",
     );
     report.check(
         enforced < IN_TIME,
@@ -273,6 +282,26 @@ async fn change(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabErr
         "Envoy is still the process it was",
     );
     Ok(())
+}
+
+/// How many instances there are, once all enforce something newer.
+async fn enforcing(scene: &Scene, version: u64) -> Result<usize, LabError> {
+    let channel = scene.stack.control_plane.connect().await?;
+    let mut client = InstanceServiceClient::new(channel);
+    let instances = wait::until_closely(
+        "all instances to enforce the rule",
+        wait::PATIENCE,
+        async || {
+            let request = ListInstancesRequest::default();
+            let response = client.list_instances(request).await?.into_inner();
+            let published = response.published.as_ref();
+            let is_newer = published.is_some_and(|now| now.version > version);
+            let live = response.instances.iter().filter(|instance| instance.live);
+            let live = live.count();
+            Ok::<_, ControlPlaneError>((is_newer && response.converged).then_some(live))
+        },
+    );
+    Ok(instances.await?)
 }
 
 async fn record(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabError> {
