@@ -2,7 +2,7 @@
 
 mod index;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chancery_engine::wire::Invalid;
 use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
@@ -93,11 +93,7 @@ impl Check<'_> {
             if is_literal && !known.is_some_and(|known| known.contains_key(&**glob)) {
                 let ids = known.into_iter().flat_map(|known| known.keys().copied());
                 let ids: Vec<_> = ids.take(MAX_LISTED).collect();
-                let expected = one_of(
-                    "registered server",
-                    &ids,
-                    known.map_or(0, |known| known.len()),
-                );
+                let expected = one_of("registered server", &ids, known.map_or(0, BTreeMap::len));
                 self.say(format!("servers[{index}]"), format!("`{glob}`"), expected);
             }
         }
@@ -111,7 +107,7 @@ impl Check<'_> {
             if !known.is_some_and(|known| known.contains(&**role)) {
                 let ids = known.into_iter().flat_map(|known| known.iter().copied());
                 let ids: Vec<_> = ids.take(MAX_LISTED).collect();
-                let expected = one_of("role", &ids, known.map_or(0, |known| known.len()));
+                let expected = one_of("role", &ids, known.map_or(0, BTreeSet::len));
                 let field = format!("subjects.roles[{index}]");
                 self.say(field, format!("`{role}`"), expected);
             }

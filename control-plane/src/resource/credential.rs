@@ -285,6 +285,7 @@ mod tests {
         })
     }
 
+    type Making = fn(String) -> Kind;
     type Change = fn(&mut admin::Credential);
 
     fn of_client(credential: &mut admin::Credential) -> &mut admin::ClientCredentials {
@@ -303,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_kept_secret_is_sent_nowhere_else() {
-        let changes: [(fn(String) -> Kind, &str, Change); 7] = [
+        let cases: [(Making, &str, Change); 7] = [
             (client, "servers", |it| it.servers.push("c".to_owned())),
             (client, "token_uri", |it| {
                 of_client(it).token_uri = "https://evil.test".to_owned();
@@ -313,7 +314,7 @@ mod tests {
                 of_exchange(it).token_uri.push('x');
             }),
             (exchange, "audience", |it| {
-                of_exchange(it).audience.push('x')
+                of_exchange(it).audience.push('x');
             }),
             (header, "servers", |it| {
                 it.servers = vec!["a".to_owned(), "c".to_owned()];
@@ -324,7 +325,7 @@ mod tests {
                 }
             }),
         ];
-        for (kind, field, change) in changes {
+        for (kind, field, change) in cases {
             let stored = credential("", kind);
             let mut changed = credential("", kind);
             change(&mut changed);
@@ -341,12 +342,12 @@ mod tests {
 
     #[test]
     fn what_sends_it_to_nobody_new_keeps_it() {
-        let changes: [(fn(String) -> Kind, Change); 3] = [
+        let cases: [(Making, Change); 3] = [
             (client, |it| it.servers.truncate(1)),
             (client, |it| of_client(it).scopes.push("notes".to_owned())),
             (header, |it| it.description.push('x')),
         ];
-        for (kind, change) in changes {
+        for (kind, change) in cases {
             let stored = credential("", kind);
             let mut changed = credential("", kind);
             change(&mut changed);
