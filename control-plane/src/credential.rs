@@ -47,6 +47,8 @@ pub enum Lack {
     NoSecret,
     /// It needs a principal or their token, and there is none.
     NoSubject,
+    /// The principal is of another organization than the server.
+    ForeignPrincipal,
     /// The token endpoint is not a place to ask.
     ForbiddenPlace,
     /// The token endpoint does not answer.
@@ -67,6 +69,7 @@ impl Lack {
             Self::Expired => "expired",
             Self::NoSecret => "no_secret",
             Self::NoSubject => "no_subject",
+            Self::ForeignPrincipal => "foreign_principal",
             Self::ForbiddenPlace => "forbidden_token_endpoint",
             Self::Unreachable => "token_endpoint_unreachable",
             Self::Refused => "token_endpoint_refused",
@@ -166,7 +169,7 @@ impl Broker {
             Kind::Assertion(kind) => {
                 let now_seconds = now().seconds.unsigned_abs();
                 let (secrets, name) = (self.registry.secrets().clone(), credential.name.clone());
-                let read = move || assertion::keys(&secrets, &name, now_seconds);
+                let read = move || assertion::signing_keys(&secrets, &name, now_seconds);
                 let keys = known(tokio::task::spawn_blocking(read).await)?;
                 let subject = assertion::Subject {
                     issuer: &self.issuer,
@@ -216,14 +219,17 @@ impl Broker {
             .filter(|credential| matches!(credential.kind, Some(Kind::Assertion(_))));
         let names: Vec<_> = assertions.map(|it| it.name.clone()).collect();
         let secrets = self.registry.secrets().clone();
-        let now_seconds = now().seconds.unsigned_abs();
-        let read = move || {
-            let each = names.iter();
-            each.map(|name| assertion::keys(&secrets, name, now_seconds))
-                .collect::<Result<Vec<_>, _>>()
+        // One that cannot be read takes nothing from the others.
+        let of_credential = move |name: String| match assertion::keys(&secrets, &name) {
+            Ok(keys) => keys,
+            Err(error) => {
+                tracing::error!(credential = name, %error, "its public keys are not published");
+                Vec::new()
+            }
         };
-        let keys = known(tokio::task::spawn_blocking(read).await).unwrap_or_default();
-        let keys: Vec<_> = keys.iter().flatten().map(assertion::Key::jwk).collect();
+        let read = move || Ok(names.into_iter().flat_map(of_credential).collect());
+        let keys: Vec<_> = known(tokio::task::spawn_blocking(read).await).unwrap_or_default();
+        let keys: Vec<_> = keys.iter().map(assertion::Key::jwk).collect();
         json!({ "keys": keys })
     }
 }

@@ -30,13 +30,13 @@ pub use self::{
     by::By,
     credential::Expiry,
     error::RegistryError,
-    history::{Difference, RolledBack},
+    history::{Difference, ROLLBACK, RolledBack},
     wish::{Done, Wish},
 };
 use self::{
     check::{check, lint, second_person},
     tailored::Tailored,
-    wish::{check_etag, fulfil, refuse_repeats},
+    wish::{check_etag, check_shape, fulfil},
 };
 use crate::{
     access::{NodeScope, Place},
@@ -97,12 +97,18 @@ pub struct Registry {
     store: Arc<Store>,
     secrets: Secrets,
     signer: Signer,
+    /// Held for as long as a change takes; what is there is read without it.
+    changing: Mutex<()>,
+    /// Held to read or replace them, with the issuers' keys and what is published of both.
     resources: Mutex<Arc<Resources>>,
     /// By identity provider. Locked after the resources, where both are.
     issuer_keys: Mutex<BTreeMap<String, IssuerKeySet>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
     /// The newest snapshot as nodes get it that do not get all of it.
     tailored: Mutex<Tailored>,
+    /// The ids of all organizations that ever had a resource: the record is also of those that have
+    /// none any more.
+    organizations: Mutex<BTreeSet<String>>,
     /// Proposals are decided about one after another.
     deciding: Mutex<()>,
     expiries: broadcast::Sender<Expiry>,
@@ -124,6 +130,7 @@ impl Registry {
         let sets = sets.filter(|set| set.source.identity_provider != ADMINISTRATORS);
         let sets = sets.map(|set| (set.source.identity_provider.clone(), set));
         let issuer_keys = Mutex::new(sets.collect());
+        let organizations = store.organizations()?;
         let published = store.newest_snapshot()?;
         // By the keys of today, not those of when it was published.
         let published = published.map(|newest| Arc::new(newest.signed(&signer)));
@@ -131,10 +138,12 @@ impl Registry {
             store,
             secrets,
             signer,
+            changing: Mutex::new(()),
             resources: Mutex::new(Arc::new(keyed)),
             issuer_keys,
             published: watch::Sender::new(published),
             tailored: Mutex::default(),
+            organizations: Mutex::new(organizations),
             deciding: Mutex::new(()),
             expiries: credential::expiries(),
         };
@@ -198,19 +207,26 @@ impl Registry {
         bindings
     }
 
-    /// The ids of all organizations that have a resource.
+    /// The ids of all organizations that have a resource, or once had one. Who may do something in
+    /// every one of them may do so in all that the record and old snapshots are about.
     pub fn organizations(&self) -> BTreeSet<String> {
-        let resources = self.current();
-        let places = resources.values().filter_map(|r| Place::of(r.name()));
-        places.map(|place| place.organization.to_owned()).collect()
+        self.seen_organizations().clone()
     }
 
-    /// A snapshot that was published by this store. Blocks on the store.
-    ///
-    /// # Errors
-    /// Where it cannot be read.
-    pub fn snapshot(&self, version: u64) -> Result<Option<Snapshot>, RegistryError> {
-        Ok(self.store.snapshot(version)?)
+    fn seen_organizations(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.organizations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first half of every version that is published here.
+    pub fn epoch(&self) -> u64 {
+        self.store.epoch()
+    }
+
+    /// Changes are made one after another.
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Arc<Resources>> {
@@ -235,23 +251,39 @@ impl Registry {
         by: &By,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
-        self.change_by(|_| Ok(wishes), DeadRules::Refused, by, validate_only)
+        // What needs nothing of what is stored: nobody waits for it.
+        check_shape(&wishes)?;
+        self.change_by(|_| wishes, DeadRules::Refused, by, validate_only)
+    }
+
+    /// Makes changes as the RPC asks that they came from first.
+    fn change_for(
+        &self,
+        method: &str,
+        wishes: Vec<Wish>,
+        by: &By,
+        validate_only: bool,
+    ) -> Result<Changed, RegistryError> {
+        if method == ROLLBACK {
+            return self.change_by(|_| wishes, DeadRules::Let, by, validate_only);
+        }
+        self.change(wishes, by, validate_only)
     }
 
     /// Makes the changes that follow from what is stored.
     fn change_by(
         &self,
-        wishes: impl FnOnce(&Resources) -> Result<Vec<Wish>, RegistryError>,
+        wishes: impl FnOnce(&Resources) -> Vec<Wish>,
         dead_rules: DeadRules,
         by: &By,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
-        // Held to the end: changes are made one after another.
-        let mut resources = self.lock();
+        // Held to the end. What changes nothing keeps nobody waiting.
+        let _turn = (!validate_only).then(|| self.changing());
+        let resources = self.current();
         let mut candidate = Resources::clone(&resources);
-        let mut wishes = wishes(&resources)?;
+        let mut wishes = wishes(&resources);
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
-        refuse_repeats(&names)?;
         let sealed = secret::seal(&self.secrets, &candidate, &mut wishes)?;
         let mut done = Vec::with_capacity(wishes.len());
         for wish in wishes {
@@ -302,9 +334,15 @@ impl Registry {
             .flat_map(|(done, key)| credential::useless(done, key))
             .collect();
         self.store.commit(&transaction)?;
-        self.expire_changed(&resources, &candidate, done());
-        *resources = Arc::new(candidate);
+        let places = names.iter().filter_map(|(_, name)| Place::of(name));
+        let organizations = places.map(|place| place.organization.to_owned());
+        self.seen_organizations().extend(organizations);
+        let candidate = Arc::new(candidate);
+        let mut current = self.lock();
+        *current = Arc::clone(&candidate);
         changed.snapshot = Some(self.publish(snapshot));
+        drop(current);
+        self.expire_changed(&resources, &candidate, changed.done.iter().zip(&names));
         Ok(changed)
     }
 }
@@ -319,3 +357,6 @@ pub fn now() -> prost_types::Timestamp {
         nanos: i32::try_from(elapsed.subsec_nanos()).unwrap_or(0),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -150,14 +150,17 @@ impl Simulator {
     /// # Errors
     /// Where they come to nothing.
     pub fn of_resources(resources: &[Resource]) -> Result<Self, BuildError> {
+        Self::of_version(resources, (0, 0))
+    }
+
+    /// What the resources of a version that was published came to.
+    ///
+    /// # Errors
+    /// Where they come to nothing any more.
+    pub fn of_version(resources: &[Resource], version: (u64, u64)) -> Result<Self, BuildError> {
         // Principals are given, so nobody's token is verified.
-        let snapshot = snapshot::build(
-            resources,
-            &KeySets::new(),
-            (0, 0),
-            Timestamp::default(),
-            None,
-        )?;
+        let (keys, time) = (KeySets::new(), Timestamp::default());
+        let snapshot = snapshot::build(resources, &keys, version, time, None)?;
         Ok(Self::of_snapshot(&snapshot)?)
     }
 

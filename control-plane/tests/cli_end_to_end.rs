@@ -195,6 +195,22 @@ spec:
     }
 
     #[test]
+    fn of_many_mistakes_the_first_are_shown_and_the_rest_counted() {
+        let site = Site::start();
+        let wrong = POLICY.split("---\n").nth(1).unwrap();
+        let wrong = wrong.replace("[notes]", "[notes, nots]");
+        let documents = (0..100).map(|id| wrong.replace("dev-reads", &format!("dev-{id}")));
+        let documents: Vec<_> = documents.collect();
+        site.write("policy.yaml", &documents.join("---\n"));
+        let done = site.run(&["apply", "-f", "policy.yaml"]);
+        assert_eq!((done.code, &*done.out), (2, ""), "{}", done.err);
+        let found = "spec.servers[1]: found `nots`";
+        let shown = done.err.matches(found).count();
+        assert!((10..100).contains(&shown), "{}", done.err);
+        assert!(done.err.contains(" more, shown once these are mended"));
+    }
+
+    #[test]
     fn what_is_stored_can_be_shown_compared_and_applied_again() {
         let site = Site::start();
         site.write("policy.yaml", POLICY);

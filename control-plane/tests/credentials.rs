@@ -161,6 +161,15 @@ impl Stage {
         })
     }
 
+    async fn ask_for(&self, principal: Principal) -> CredentialAnswer {
+        let request = CredentialRequest {
+            server: SERVER.to_owned(),
+            principal: Some(principal),
+            ..CredentialRequest::default()
+        };
+        self.broker.answer(request).await
+    }
+
     async fn ask(&self, subject_token: &str, refused: &[u8]) -> CredentialAnswer {
         let request = CredentialRequest {
             request_id: 7,
@@ -368,6 +377,22 @@ async fn an_assertion_says_for_whom_and_is_signed_by_a_published_key() {
         300
     );
 
+    // The organization is the server's, whatever a node says.
+    let stranger = Principal {
+        organization: Some(Attribute {
+            value: "other".to_owned(),
+            ..Attribute::default()
+        }),
+        ..alice()
+    };
+    assert_eq!(stage.ask_for(stranger).await.error, "foreign_principal");
+    let unsaid = Principal {
+        organization: None,
+        ..alice()
+    };
+    let answer = stage.ask_for(unsaid).await.header_value;
+    assert_eq!(part(answer.strip_prefix("Bearer ").unwrap(), 1)["org"], "o");
+
     // With an overlap the next key is published, and the one before goes on signing.
     stage.rotate(None, 3_600);
     let second = stage.ask("", &[]).await.header_value;
@@ -456,4 +481,52 @@ async fn a_token_endpoint_inside_is_not_asked() {
     let answer = broker.answer(request).await;
     assert_eq!(answer.error, "forbidden_token_endpoint");
     assert!(stage.asked().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_cannot_be_read_hides_no_other() {
+    let stage = Stage::start().await;
+    let assertion = |name: &str, server: &str| {
+        let kind = credential::Kind::Assertion(admin::Assertion {
+            audience: format!("https://{server}.test"),
+            lifetime: None,
+        });
+        Resource::Credential(admin::Credential {
+            name: name.to_owned(),
+            servers: vec![server.to_owned()],
+            kind: Some(kind),
+            ..admin::Credential::default()
+        })
+    };
+    let other = "organizations/o/workspaces/w/servers/other";
+    stage.apply(Resource::Server(admin::Server {
+        name: other.to_owned(),
+        endpoints: vec![Endpoint {
+            cluster: "other".to_owned(),
+            path: "/other".to_owned(),
+            ..Endpoint::default()
+        }],
+        ..admin::Server::default()
+    }));
+    stage.apply(assertion(NAME, "s"));
+    stage.apply(assertion("organizations/o/credentials/other", "other"));
+    let published = async || {
+        let set = stage.broker.jwk_set().await;
+        set["keys"].as_array().unwrap().len()
+    };
+    assert_eq!(published().await, 0, "nobody makes a key by looking");
+    for server in [SERVER, other] {
+        let request = CredentialRequest {
+            server: server.to_owned(),
+            principal: Some(alice()),
+            ..CredentialRequest::default()
+        };
+        assert_eq!(stage.broker.answer(request).await.error, "");
+    }
+    assert_eq!(published().await, 2);
+    let path = stage.folder.path().join("store.sqlite");
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let spoilt = "UPDATE secrets SET content = x'00' WHERE name = ?1";
+    assert_eq!(connection.execute(spoilt, [NAME]).unwrap(), 1);
+    assert_eq!(published().await, 1);
 }

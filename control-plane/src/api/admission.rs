@@ -1,6 +1,6 @@
 //! What each RPC needs, in one table, and who has it.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use chancery_proto::{admin::v1 as admin, audit::v1 as audit};
 use tonic::{Request, Status};
@@ -9,7 +9,7 @@ use super::{ControlPlane, error};
 use crate::{
     access::{Caller, Grants, Place, Role},
     registry::{By, Wish},
-    resource::Kind,
+    resource::{Kind, Resource},
 };
 
 /// What a request needs of its caller.
@@ -51,6 +51,35 @@ fn writer(kind: Kind) -> Role {
         Kind::IdentityProvider | Kind::Quota | Kind::Role | Kind::Rule | Kind::Server => Author,
         Kind::Binding | Kind::Credential | Kind::Offer | Kind::Organization => Operator,
     }
+}
+
+/// Where a caller lacks the role for a wish, if they do: where the resource is, and for a server also
+/// in the workspaces that its endpoints let calls belong to.
+fn lacking<'w>(grants: &Grants, wish: &'w Wish) -> Option<Cow<'w, str>> {
+    let role = writer(wish.kind());
+    if !grants.allow_at(role, wish.name()) {
+        return Some(wish.name().into());
+    }
+    let (Wish::Apply(Resource::Server(server))
+    | Wish::Create(Resource::Server(server))
+    | Wish::Update(Resource::Server(server))) = wish
+    else {
+        return None;
+    };
+    let organization = Place::of(&server.name)?.organization;
+    let of_endpoints = server.endpoints.iter().flat_map(|endpoint| {
+        let of_audiences = endpoint.audiences.iter();
+        std::iter::once(&endpoint.workspace).chain(of_audiences.map(|it| &it.workspace))
+    });
+    let lacks = |workspace: &&String| {
+        let place = Place {
+            organization,
+            workspace: Some(workspace),
+        };
+        !workspace.is_empty() && !grants.allow(role, place)
+    };
+    let workspace = of_endpoints.into_iter().find(lacks)?;
+    Some(format!("organizations/{organization}/workspaces/{workspace}").into())
 }
 
 macro_rules! rpcs {
@@ -269,8 +298,10 @@ impl ControlPlane {
         method: &'static str,
         wishes: &[Wish],
     ) -> Result<(), Status> {
-        let lacking = |wish: &&Wish| !admitted.grants.allow_at(writer(wish.kind()), wish.name());
-        let refused: Vec<_> = wishes.iter().filter(lacking).collect();
+        let refused: Vec<_> = wishes
+            .iter()
+            .filter_map(|wish| Some((wish, lacking(&admitted.grants, wish)?)))
+            .collect();
         let changes_something = || {
             let mut roles = [Author, Operator].into_iter();
             roles.any(|role| admitted.grants.allow_somewhere(role))
@@ -284,10 +315,10 @@ impl ControlPlane {
         }
         let roles: BTreeSet<_> = refused
             .iter()
-            .map(|wish| writer(wish.kind()).word())
+            .map(|(wish, _)| writer(wish.kind()).word())
             .collect();
         let roles: Vec<_> = roles.into_iter().collect();
-        let names: Vec<_> = refused.iter().map(|wish| wish.name()).collect();
+        let names: Vec<_> = refused.iter().map(|(_, place)| &**place).collect();
         Err(self
             .deny(admitted, method, &roles.join(" and "), &names.join(" "))
             .await)
@@ -312,10 +343,54 @@ impl ControlPlane {
 
 #[cfg(test)]
 mod tests {
-    use chancery_proto::DESCRIPTORS;
+    use chancery_proto::{DESCRIPTORS, policy::v1 as policy};
     use prost_reflect::DescriptorPool;
 
     use super::*;
+
+    #[test]
+    fn an_endpoint_lets_calls_belong_to_no_workspace_that_is_not_its_authors() {
+        let binding = admin::Binding {
+            name: "organizations/o/bindings/b".to_owned(),
+            members: vec!["certificate:spiffe://test/w2".to_owned()],
+            roles: vec![admin::AdminRole::Author.into()],
+            workspace: "w2".to_owned(),
+            ..admin::Binding::default()
+        };
+        let caller = Caller {
+            certificate: vec!["spiffe://test/w2".to_owned()],
+            ..Caller::default()
+        };
+        let grants = Grants::of(&caller, &[], &[binding]);
+        let server = |endpoint: policy::Endpoint| {
+            Wish::Apply(Resource::Server(admin::Server {
+                name: "organizations/o/workspaces/w2/servers/s".to_owned(),
+                endpoints: vec![endpoint],
+                ..admin::Server::default()
+            }))
+        };
+        let in_workspace = |workspace: &str| policy::Endpoint {
+            workspace: workspace.to_owned(),
+            ..policy::Endpoint::default()
+        };
+        let by_audience = policy::Endpoint {
+            audiences: vec![policy::Audience {
+                value: "https://a.test".to_owned(),
+                workspace: "default".to_owned(),
+            }],
+            ..policy::Endpoint::default()
+        };
+        let elsewhere = Some("organizations/o/workspaces/default");
+        for (endpoint, expected) in [
+            (in_workspace(""), None),
+            (in_workspace("w2"), None),
+            (in_workspace("default"), elsewhere),
+            (by_audience, elsewhere),
+        ] {
+            let wish = server(endpoint);
+            assert_eq!(lacking(&grants, &wish).as_deref(), expected);
+        }
+    }
 
     #[test]
     fn every_rpc_is_in_the_table() {

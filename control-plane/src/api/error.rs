@@ -13,10 +13,26 @@ use crate::{
 
 const DOMAIN: &str = "chancery.dev";
 
+/// Most bytes of a message, and of one field or description. All of an error is in HTTP/2 headers,
+/// which clients take 8 to 16 KiB of: the details in base64, and the message beside and in them.
+const MAX_TEXT_BYTES: usize = 768;
+
+/// Most bytes of all violations together.
+const MAX_VIOLATIONS_BYTES: usize = 3 * 1024;
+
 /// An error with its stable reason.
 fn status(code: Code, reason: &str, message: String, mut details: ErrorDetails) -> Status {
     details.set_error_info(reason, DOMAIN, []);
-    Status::with_error_details(code, message, details)
+    Status::with_error_details(code, bounded(message), details)
+}
+
+/// The start of a text that is too long.
+fn bounded(mut text: String) -> String {
+    if text.len() > MAX_TEXT_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
+        text.push('…');
+    }
+    text
 }
 
 /// A field of a request that is wrong.
@@ -30,17 +46,37 @@ pub(super) fn invalid_argument(field: &str, found: &str, expected: &str) -> Stat
 }
 
 fn violations(problems: impl IntoIterator<Item = (String, Invalid)>) -> Status {
-    let violation = |(field, invalid): (String, Invalid)| FieldViolation {
-        field,
-        description: format!("found {}, expected {}", invalid.found, invalid.expected),
-        ..FieldViolation::default()
-    };
-    let violations: Vec<_> = problems.into_iter().map(violation).collect();
-    let summary: Vec<_> = violations
+    let (mut shown, mut more, mut bytes) = (Vec::new(), 0_usize, 0_usize);
+    for (field, invalid) in problems {
+        let description = format!("found {}, expected {}", invalid.found, invalid.expected);
+        let (field, description) = (bounded(field), bounded(description));
+        bytes = bytes.saturating_add(field.len().saturating_add(description.len()));
+        // Once one is left out all after it are, so that what is shown is the start.
+        if bytes > MAX_VIOLATIONS_BYTES && !shown.is_empty() {
+            more = more.saturating_add(1);
+            continue;
+        }
+        shown.push(FieldViolation {
+            field,
+            description,
+            ..FieldViolation::default()
+        });
+    }
+    let mut summary: Vec<_> = shown
         .iter()
         .map(|v| format!("{}: {}", v.field, v.description))
         .collect();
-    let details = ErrorDetails::with_bad_request(violations);
+    if more > 0 {
+        let first = summary.first().map(String::as_str).unwrap_or_default();
+        let others = shown.len().saturating_add(more).saturating_sub(1);
+        summary = vec![format!("{} and {others} more", bounded(first.to_owned()))];
+        shown.push(FieldViolation {
+            field: "further problems".to_owned(),
+            description: format!("and {more} more, shown once these are mended"),
+            ..FieldViolation::default()
+        });
+    }
+    let details = ErrorDetails::with_bad_request(shown);
     status(
         Code::InvalidArgument,
         "INVALID_RESOURCE",
@@ -78,6 +114,9 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
             violations(problems.iter().map(|(position, invalid)| {
                 (naming.field(*position, &invalid.field), invalid.clone())
             }))
+        }
+        RegistryError::TooMany { .. } => {
+            status(Code::InvalidArgument, "TOO_MANY_CHANGES", message, details)
         }
         RegistryError::NotFound { name } => {
             details.set_resource_info("resource", name, "", "there is none of this name");
@@ -223,9 +262,9 @@ pub(super) fn rendering(error: &impl std::fmt::Display) -> Status {
 pub(super) fn permission_denied(message: String, role: &str, place: &str) -> Status {
     let mut details = ErrorDetails::new();
     let metadata = [("role", role), ("place", place)];
-    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), bounded(value.to_owned())));
     details.set_error_info("ROLE_MISSING", DOMAIN, metadata);
-    Status::with_error_details(Code::PermissionDenied, message, details)
+    Status::with_error_details(Code::PermissionDenied, bounded(message), details)
 }
 
 /// A task of ours that did not end as it should.
@@ -236,4 +275,64 @@ pub(super) fn task(error: &tokio::task::JoinError) -> Status {
         error.to_string(),
         ErrorDetails::new(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(problems: impl Iterator<Item = String>) -> Status {
+        let invalid = |(position, found): (usize, String)| {
+            let found = format!("`{found}`");
+            let expected = "the name of a rule, `organizations/{o}/rules/{id}`";
+            let field = format!("field{position}");
+            (position, crate::resource::invalid(field, found, expected))
+        };
+        let problems = problems.enumerate().map(invalid).collect();
+        registry(&RegistryError::Invalid(problems), Naming::Batch)
+    }
+
+    /// As headers: the message may take three bytes for each of its own, the details four for three.
+    fn header_bytes(status: &Status) -> usize {
+        status.message().len() * 3 + status.details().len().div_ceil(3) * 4
+    }
+
+    #[test]
+    fn many_mistakes_fit_into_headers() {
+        let many = of((0..20_000).map(|it| format!("rules/{it}")));
+        assert!(header_bytes(&many) < 8 * 1024, "{}", header_bytes(&many));
+        let violations = many.get_details_bad_request().unwrap().field_violations;
+        let (last, shown) = violations.split_last().unwrap();
+        assert!(shown.len() > 20, "{}", shown.len());
+        let more = 20_000 - shown.len();
+        assert!(last.description.starts_with(&format!("and {more} more")));
+        assert!(many.message().ends_with(" and 19999 more"), "{many}");
+    }
+
+    #[test]
+    fn few_mistakes_are_all_shown() {
+        let few = of((0..3).map(|it| format!("rules/{it}")));
+        let violations = few.get_details_bad_request().unwrap().field_violations;
+        let fields: Vec<_> = violations.iter().map(|it| &*it.field).collect();
+        assert_eq!(
+            fields,
+            [
+                "resources[0].field0",
+                "resources[1].field1",
+                "resources[2].field2"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        let long = of(std::iter::once("ä".repeat(100_000)));
+        assert!(header_bytes(&long) < 8 * 1024, "{}", header_bytes(&long));
+        let denied = permission_denied("ä".repeat(100_000), "viewer", &"ö".repeat(100_000));
+        assert!(
+            header_bytes(&denied) < 8 * 1024,
+            "{}",
+            header_bytes(&denied)
+        );
+    }
 }

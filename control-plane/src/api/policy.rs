@@ -22,7 +22,7 @@ use tonic::{Request, Response, Status};
 use self::explain::explain;
 use super::{
     ControlPlane,
-    admission::Admitted,
+    admission::{Admitted, Guarded as _},
     error::{self, Naming},
 };
 use crate::{
@@ -40,7 +40,9 @@ impl PolicyService for ControlPlane {
         request: Request<SimulateCallRequest>,
     ) -> Result<Response<SimulateCallResponse>, Status> {
         let (admitted, request) = self.admit(request).await?;
-        Self::may_assume(&admitted, request.candidate.as_ref())?;
+        let method = SimulateCallRequest::METHOD;
+        self.may_assume(&admitted, method, request.candidate.as_ref())
+            .await?;
         let registry = Arc::clone(&self.registry);
         blocking(move || {
             let SimulateCallRequest {
@@ -79,7 +81,9 @@ impl PolicyService for ControlPlane {
             decision_id,
             candidate,
         } = message;
-        Self::may_assume(&admitted, candidate.as_ref())?;
+        let method = ExplainDecisionRequest::METHOD;
+        self.may_assume(&admitted, method, candidate.as_ref())
+            .await?;
         let filter = Filter::new(RecordFilter {
             decision_id: decision_id.clone(),
             ..RecordFilter::default()
@@ -113,7 +117,9 @@ impl PolicyService for ControlPlane {
         request: Request<ListCallersRequest>,
     ) -> Result<Response<ListCallersResponse>, Status> {
         let (admitted, message) = self.admit(request).await?;
-        Self::may_assume(&admitted, message.candidate.as_ref())?;
+        let method = ListCallersRequest::METHOD;
+        self.may_assume(&admitted, method, message.candidate.as_ref())
+            .await?;
         let registry = Arc::clone(&self.registry);
         let ListCallersRequest {
             server,
@@ -146,7 +152,9 @@ impl PolicyService for ControlPlane {
         request: Request<ReplayDecisionsRequest>,
     ) -> Result<Response<Self::ReplayDecisionsStream>, Status> {
         let (admitted, message) = self.admit(request).await?;
-        Self::may_assume(&admitted, message.candidate.as_ref())?;
+        let method = ReplayDecisionsRequest::METHOD;
+        self.may_assume(&admitted, method, message.candidate.as_ref())
+            .await?;
         let readable = self.read_filter(None, admitted)?;
         replay::run(self, message, readable)
             .await
@@ -177,8 +185,13 @@ impl PolicyService for ControlPlane {
 
 impl ControlPlane {
     /// Whether the caller may see, or read the record of, whatever a candidate is about: its answer
-    /// says something of what is stored.
-    fn may_assume(admitted: &Admitted, candidate: Option<&Candidate>) -> Result<(), Status> {
+    /// says something of what is stored. Everything else is refused and recorded.
+    async fn may_assume(
+        &self,
+        admitted: &Admitted,
+        method: &'static str,
+        candidate: Option<&Candidate>,
+    ) -> Result<(), Status> {
         let Some(Candidate { resources, removed }) = candidate else {
             return Ok(());
         };
@@ -194,13 +207,7 @@ impl ControlPlane {
         };
         match names.iter().chain(removed).find(|name| !knows(name)) {
             None => Ok(()),
-            Some(name) => {
-                let message = format!(
-                    "{} is neither viewer nor auditor of {name}",
-                    admitted.caller
-                );
-                Err(error::permission_denied(message, Role::Viewer.word(), name))
-            }
+            Some(name) => Err(self.deny(admitted, method, "viewer or auditor", name).await),
         }
     }
 }

@@ -12,19 +12,18 @@ use tonic::{Request, Response, Status};
 
 use super::{
     ControlPlane,
-    admission::Guarded as _,
     error::{self, Naming},
     page,
 };
 use crate::{
     access::Role,
     cli,
-    registry::{By, Difference, Registry, RegistryError, RolledBack},
+    registry::{By, Difference, ROLLBACK, Registry, RegistryError, RolledBack},
     resource::Resource,
     store::Published,
 };
 
-const METHOD: &str = admin::RollbackSnapshotRequest::METHOD;
+const METHOD: &str = ROLLBACK;
 
 impl ControlPlane {
     /// Asks the registry something that it has to read.

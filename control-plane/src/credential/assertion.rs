@@ -13,7 +13,10 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::{Had, Lack};
-use crate::secrets::{Place, Purpose, Sealed, Secrets, SecretsError, key_service::KeyError};
+use crate::{
+    access::Place as AccessPlace,
+    secrets::{Place, Purpose, Sealed, Secrets, SecretsError, key_service::KeyError},
+};
 
 /// How long an assertion is valid where nothing is said.
 const DEFAULT_LIFETIME_SECONDS: u64 = 5 * 60;
@@ -60,22 +63,31 @@ impl Key {
     }
 }
 
-/// A credential's keys, the newest first; a first one is made where there is none. Blocks.
+/// A credential's keys, the newest first. Blocks.
+///
+/// # Errors
+/// Where they cannot be read.
+pub(crate) fn keys(secrets: &Secrets, credential: &str) -> Result<Vec<Key>, SecretsError> {
+    let kept = secrets.read(Purpose::Assertion, credential)?;
+    Ok(kept.iter().filter_map(Key::read).collect())
+}
+
+/// A credential's keys to sign with; a first one is made where there is none. Blocks.
 ///
 /// # Errors
 /// Where they can be neither read nor made.
-pub(crate) fn keys(
+pub(crate) fn signing_keys(
     secrets: &Secrets,
     credential: &str,
     now_seconds: u64,
 ) -> Result<Vec<Key>, SecretsError> {
-    let mut kept = secrets.read(Purpose::Assertion, credential)?;
-    if kept.is_empty() {
-        let place = place(credential, now_seconds);
-        secrets.add(place, &new_seed()?, 0, KEYS_KEPT)?;
-        kept = secrets.read(Purpose::Assertion, credential)?;
+    let kept = keys(secrets, credential)?;
+    if !kept.is_empty() {
+        return Ok(kept);
     }
-    Ok(kept.iter().filter_map(Key::read).collect())
+    let place = place(credential, now_seconds);
+    secrets.add(place, &new_seed()?, 0, KEYS_KEPT)?;
+    keys(secrets, credential)
 }
 
 /// Makes another key. With an overlap it is published at once and signs after that, so that whoever
@@ -135,6 +147,13 @@ pub(super) fn sign(
         principal,
         now_seconds,
     } = *subject;
+    let organization = AccessPlace::of(server).ok_or(Lack::NoCredential)?;
+    let organization = organization.organization;
+    // The node says who calls, and none may speak for another organization's.
+    let is_stranger = |theirs: &str| theirs != organization;
+    if said(principal.organization.as_ref()).is_some_and(is_stranger) {
+        return Err(Lack::ForeignPrincipal);
+    }
     // A key that is not due yet signs where there is no other.
     let due = keys.iter().find(|key| key.from_seconds <= now_seconds);
     let key = due.or_else(|| keys.last()).ok_or(Lack::NoSecret)?;
@@ -161,7 +180,7 @@ pub(super) fn sign(
     let further = [
         ("agent", agent),
         ("client_id", said(principal.client.as_ref())),
-        ("org", said(principal.organization.as_ref())),
+        ("org", Some(organization)),
         ("workspace", said(principal.workspace.as_ref())),
         ("sub_iss", said(principal.issuer.as_ref())),
     ];

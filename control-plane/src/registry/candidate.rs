@@ -1,6 +1,8 @@
 //! What the resources would be, without a change to any.
 
-use super::{Registry, RegistryError, Resources, Wish, check, fulfil, refuse_repeats};
+use std::collections::BTreeMap;
+
+use super::{Registry, RegistryError, Resources, Wish, check, check_shape, fulfil};
 use crate::resource::Resource;
 
 impl Registry {
@@ -37,16 +39,19 @@ fn overlay(
     removed: &[String],
 ) -> Result<Vec<Resource>, RegistryError> {
     let mut wishes: Vec<_> = changed.into_iter().map(Wish::Apply).collect();
+    let kinds = candidate.keys().map(|(kind, name)| (&**name, *kind));
+    let kinds: BTreeMap<_, _> = kinds.collect();
     for name in removed {
-        let key = candidate.keys().find(|(_, known)| known == name);
-        let (kind, name) = key
-            .cloned()
-            .ok_or_else(|| RegistryError::NotFound { name: name.clone() })?;
-        let etag = String::new();
-        wishes.push(Wish::Delete { kind, name, etag });
+        let kind = kinds.get(&**name).copied();
+        let kind = kind.ok_or_else(|| RegistryError::NotFound { name: name.clone() })?;
+        wishes.push(Wish::Delete {
+            kind,
+            name: name.clone(),
+            etag: String::new(),
+        });
     }
+    check_shape(&wishes)?;
     let names: Vec<_> = wishes.iter().map(Wish::key).collect();
-    refuse_repeats(&names)?;
     for wish in wishes {
         fulfil(&mut candidate, wish)?;
     }

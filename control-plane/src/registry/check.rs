@@ -14,6 +14,7 @@ pub(super) fn check(
     candidate: &Resources,
     changed: &[(Kind, String)],
 ) -> Result<(), RegistryError> {
+    let index = reference::Index::new(candidate);
     let mut problems = Vec::new();
     for (position, key) in changed.iter().enumerate() {
         let Some(resource) = candidate.get(key) else {
@@ -21,7 +22,7 @@ pub(super) fn check(
         };
         let found = match resource.to_policy() {
             Err(error) => vec![error],
-            Ok(_) => reference::check(candidate, resource),
+            Ok(_) => reference::check(&index, resource),
         };
         problems.extend(found.into_iter().map(|invalid| (position, invalid)));
     }
@@ -30,7 +31,7 @@ pub(super) fn check(
     }
     for key in changed.iter().filter(|key| !candidate.contains_key(key)) {
         let (kind, name) = key;
-        if let Some(by) = reference::named_by(candidate, *kind, name) {
+        if let Some(by) = index.named_by(*kind, name) {
             return Err(RegistryError::InUse {
                 name: name.clone(),
                 by: by.to_owned(),

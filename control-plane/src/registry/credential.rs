@@ -1,7 +1,7 @@
 //! Credentials: their secrets go their own way to where they are sealed, and what was had with one
 //! ends when it changes.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chancery_engine::secret::Secret;
 use chancery_proto::admin::v1 as admin;
@@ -45,13 +45,20 @@ impl Registry {
         &self.secrets
     }
 
-    /// The credential that a server is called with.
+    /// The credential that a server is called with. None where the servers of two workspaces have the
+    /// id that it names: which of them it is for, nobody can tell.
     pub fn credential_of(&self, server: &str) -> Option<admin::Credential> {
         let resources = self.current();
         let server = resources.get(&(Kind::Server, server.to_owned()))?;
-        let beside = resources
-            .values()
-            .filter(|resource| resource.organization() == server.organization());
+        let beside = || {
+            let all = resources.values();
+            all.filter(|resource| resource.organization() == server.organization())
+        };
+        let is_server = |it: &&Resource| it.kind() == Kind::Server && it.id() == server.id();
+        if beside().filter(is_server).count() != 1 {
+            return None;
+        }
+        let beside = beside();
         let mut credentials = beside.filter_map(Resource::as_credential);
         let found = credentials.find(|it| it.servers.iter().any(|id| id == server.id()));
         found.cloned()
@@ -69,7 +76,8 @@ impl Registry {
         (etag, overlap_seconds): (&str, u64),
         by: &By,
     ) -> Result<admin::Credential, RegistryError> {
-        let mut resources = self.lock();
+        let _turn = self.changing();
+        let resources = self.current();
         let key = (Kind::Credential, name.to_owned());
         let not_found = || RegistryError::NotFound {
             name: name.to_owned(),
@@ -109,8 +117,9 @@ impl Registry {
             ..Transaction::default()
         })?;
         let until_seconds = now_seconds.saturating_add(overlap_seconds);
+        let candidate = Arc::new(candidate);
+        *self.lock() = Arc::clone(&candidate);
         self.expire(&resources, &candidate, name, until_seconds);
-        *resources = candidate.into();
         changed.as_credential().cloned().ok_or_else(not_found)
     }
 

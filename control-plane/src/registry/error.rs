@@ -2,6 +2,7 @@
 
 use chancery_engine::wire::Invalid;
 
+use super::wish::MAX_WISHES;
 use crate::{secrets::SecretsError, snapshot::BuildError, store::StoreError};
 
 /// Why nothing was changed.
@@ -11,6 +12,12 @@ pub enum RegistryError {
     /// Values that are wrong: the position of the wish, and what is wrong.
     #[error("{}", .0.iter().map(|(_, invalid)| invalid.to_string()).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<(usize, Invalid)>),
+    /// More at once than is looked at.
+    #[error("{found} changes at once; make at most {MAX_WISHES} at a time")]
+    TooMany {
+        /// How many there are.
+        found: usize,
+    },
     /// No such resource.
     #[error("there is no `{name}`")]
     NotFound {

@@ -8,6 +8,9 @@ use crate::{
     store::Published,
 };
 
+/// The RPC of a rollback, also where a second person publishes it.
+pub const ROLLBACK: &str = "RollbackSnapshot";
+
 /// How one resource differs between two versions; equal ones are none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
@@ -85,8 +88,8 @@ impl Registry {
     /// Publishes the resources of an old version as a new one, or changes nothing. Blocks on the
     /// store.
     ///
-    /// Secrets are in no version: a credential that is gone cannot come back, and one that was added
-    /// stays. Who may administer is not rolled back either.
+    /// Secrets are in no version: credentials stay as they are, also those that are gone, so that no
+    /// secret is used as an older document said. Who may administer is not rolled back either.
     ///
     /// # Errors
     /// Where there is no such version, or what it was built from no longer fits.
@@ -103,9 +106,9 @@ impl Registry {
         };
         let mut names = Vec::new();
         let wishes = |current: &Resources| {
-            let wishes = wishes(version, current, &old)?;
+            let wishes = wishes(current, &old);
             names = wishes.iter().map(|wish| wish.name().to_owned()).collect();
-            Ok(wishes)
+            wishes
         };
         let changed = self.change_by(wishes, DeadRules::Let, &by, validate_only);
         let changed = changed.map_err(|error| unfit(version, &names, error))?;
@@ -118,7 +121,7 @@ impl Registry {
     /// As [`Registry::roll_back`].
     pub fn wishes_of(&self, version: u64) -> Result<Vec<Wish>, RegistryError> {
         let old = keyed(self.resources_of(version)?);
-        wishes(version, &self.current(), &old)
+        Ok(wishes(&self.current(), &old))
     }
 }
 
@@ -138,16 +141,7 @@ fn is_rolled_back(kind: Kind) -> bool {
 }
 
 /// What makes the old resources of the current ones.
-fn wishes(version: u64, current: &Resources, old: &Resources) -> Result<Vec<Wish>, RegistryError> {
-    let gone = old
-        .keys()
-        .find(|key| key.0 == Kind::Credential && !current.contains_key(*key));
-    if let Some((_, name)) = gone {
-        return Err(RegistryError::Unfit {
-            version,
-            problems: format!("{name}: it is gone, and its secret is in no version; make it anew"),
-        });
-    }
+fn wishes(current: &Resources, old: &Resources) -> Vec<Wish> {
     let gone = current.keys().filter(|key| !old.contains_key(*key));
     let mut wishes: Vec<_> = gone
         .filter(|(kind, _)| is_rolled_back(*kind))
@@ -160,11 +154,11 @@ fn wishes(version: u64, current: &Resources, old: &Resources) -> Result<Vec<Wish
     for (key, old) in old {
         let old = old.bare();
         let is_same = current.get(key).is_some_and(|it| it.bare() == old);
-        if (is_rolled_back(key.0) || key.0 == Kind::Credential) && !is_same {
+        if is_rolled_back(key.0) && !is_same {
             wishes.push(Wish::Apply(old));
         }
     }
-    Ok(wishes)
+    wishes
 }
 
 /// A position among wishes that nobody wrote says nothing to anybody.

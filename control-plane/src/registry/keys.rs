@@ -29,10 +29,8 @@ impl KeyHolder for Registry {
     /// Publishes them where they differ.
     fn put_key_set(&self, set: IssuerKeySet) -> Result<bool, RegistryError> {
         // Held to the end, as by every change.
-        let resources = self
-            .resources
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.changing();
+        let resources = self.current();
         let is_wanted = resources
             .values()
             .any(|it| key_source(it).as_ref() == Some(&set.source));
@@ -59,8 +57,10 @@ impl KeyHolder for Registry {
             key_set: Some(&set),
             ..Transaction::default()
         })?;
+        let current = self.lock();
         *self.issuer_keys() = candidate;
         self.publish(snapshot);
+        drop(current);
         Ok(true)
     }
 
@@ -86,7 +86,7 @@ impl Registry {
         wanted(resources, &self.issuer_keys())
     }
 
-    fn issuer_keys(&self) -> MutexGuard<'_, BTreeMap<String, IssuerKeySet>> {
+    pub(super) fn issuer_keys(&self) -> MutexGuard<'_, BTreeMap<String, IssuerKeySet>> {
         self.issuer_keys
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -94,7 +94,7 @@ impl Registry {
 }
 
 /// Those of the providers that are there, from where they come now.
-fn wanted(resources: &Resources, sets: &BTreeMap<String, IssuerKeySet>) -> KeySets {
+pub(super) fn wanted(resources: &Resources, sets: &BTreeMap<String, IssuerKeySet>) -> KeySets {
     let sources = resources.values().filter_map(key_source);
     let found = sources.filter_map(|source| {
         let set = sets.get(&source.identity_provider)?;

@@ -143,7 +143,7 @@ impl Registry {
         }
         let keys: Vec<_> = wishes.iter().map(Wish::key).collect();
         let before = self.current();
-        let changed = self.change(wishes, by, true)?;
+        let changed = self.change_for(by.method, wishes, by, true)?;
         let _turn = self.turn();
         let waiting = self.proposals(organization)?;
         let waiting = waiting
@@ -225,7 +225,8 @@ impl Registry {
             approves: Some(proposal.clone()),
             ..by
         };
-        let changed = self.change(wishes, &by, false).map_err(|error| {
+        let changed = self.change_for(&proposal.method, wishes, &by, false);
+        let changed = changed.map_err(|error| {
             if let RegistryError::Store(error) = error {
                 return ProposalError::Store(error);
             }

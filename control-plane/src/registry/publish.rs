@@ -19,8 +19,7 @@ impl Registry {
         resources: &Resources,
         key_sets: &KeySets,
     ) -> Result<Snapshot, BuildError> {
-        let newest = self.published.borrow();
-        let version = newest.as_ref().map_or(0, |newest| newest.version);
+        let version = self.published.borrow().as_ref().map_or(0, |it| it.version);
         let version = (self.store.epoch(), version.saturating_add(1));
         let all: Vec<_> = resources.values().cloned().collect();
         let snapshot = snapshot::build(&all, key_sets, version, now(), None)?;
@@ -38,6 +37,7 @@ impl Registry {
         let Some(newest) = self.published.borrow().clone() else {
             return Ok(());
         };
+        let _turn = self.changing();
         let Some(snapshot) = self.rebuilt() else {
             return Ok(());
         };
@@ -66,6 +66,7 @@ impl Registry {
         if self.published.borrow().is_none() {
             return Ok(self.store.commit(&transaction)?);
         }
+        let _turn = self.changing();
         let Some(snapshot) = self.rebuilt() else {
             return Ok(());
         };

@@ -1,15 +1,20 @@
 //! What resources say of each other.
 
-use std::collections::BTreeSet;
+mod index;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use chancery_engine::wire::Invalid;
 use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 
-use super::Resources;
-use crate::resource::{Kind, Resource, invalid};
+pub(super) use self::index::Index;
+use crate::resource::{Resource, invalid};
+
+/// Most of what there is that an error lists.
+const MAX_LISTED: usize = 20;
 
 /// Everything that is wrong between a resource and the others.
-pub(super) fn check(all: &Resources, resource: &Resource) -> Vec<Invalid> {
+pub(super) fn check(all: &Index<'_>, resource: &Resource) -> Vec<Invalid> {
     let mut check = Check {
         all,
         resource,
@@ -28,11 +33,14 @@ pub(super) fn check(all: &Resources, resource: &Resource) -> Vec<Invalid> {
         Resource::Role(role) => check.no_roles(role),
         Resource::Credential(credential) => {
             check.servers(&credential.servers);
+            check.one_server(credential);
             check.one_credential(credential);
+            check.assertion(credential);
         }
         Resource::Server(server) => {
             check.places(server);
             check.server_audiences(server);
+            check.no_others_credential(server);
         }
         Resource::IdentityProvider(provider) => {
             check.issuer(provider);
@@ -45,148 +53,63 @@ pub(super) fn check(all: &Resources, resource: &Resource) -> Vec<Invalid> {
     check.problems
 }
 
-/// What still names a server or role that is no longer there.
-pub(super) fn named_by<'r>(all: &'r Resources, kind: Kind, name: &str) -> Option<&'r str> {
-    let (organization, _) = split(name);
-    let id = name.rsplit('/').next().unwrap_or_default();
-    let names = |resource: &Resource| match kind {
-        Kind::Server => servers_of(resource).iter().any(|server| server == id),
-        Kind::Role => {
-            let roles = subjects_of(resource).map(|subjects| &subjects.roles);
-            roles.is_some_and(|roles| roles.iter().any(|role| role == id))
-        }
-        Kind::Binding
-        | Kind::Credential
-        | Kind::IdentityProvider
-        | Kind::Offer
-        | Kind::Organization
-        | Kind::Quota
-        | Kind::Rule => false,
-    };
-    let is_left = ids(all, organization, kind).contains(id);
-    let mut others = all
-        .values()
-        .filter(|other| other.organization() == organization);
-    let by = others.find(|other| !is_left && names(other))?;
-    Some(by.name())
-}
-
-/// The organization of a name, and the rest.
-fn split(name: &str) -> (&str, &str) {
-    let second_slash = name.match_indices('/').nth(1);
-    second_slash
-        .and_then(|(at, _)| name.split_at_checked(at))
-        .unwrap_or((name, ""))
-}
-
-/// The globs over servers that a resource has.
-fn servers_of(resource: &Resource) -> &[String] {
-    match resource {
-        Resource::Rule(rule) => &rule.servers,
-        Resource::Quota(quota) => &quota.servers,
-        Resource::Offer(offer) => &offer.servers,
-        Resource::Credential(credential) => &credential.servers,
-        Resource::Binding(_)
-        | Resource::IdentityProvider(_)
-        | Resource::Organization(_)
-        | Resource::Role(_)
-        | Resource::Server(_) => &[],
-    }
-}
-
-fn subjects_of(resource: &Resource) -> Option<&policy::Subjects> {
-    match resource {
-        Resource::Rule(rule) => rule.subjects.as_ref(),
-        Resource::Quota(quota) => quota.subjects.as_ref(),
-        Resource::Role(role) => role.subjects.as_ref(),
-        Resource::Binding(_)
-        | Resource::Credential(_)
-        | Resource::IdentityProvider(_)
-        | Resource::Offer(_)
-        | Resource::Organization(_)
-        | Resource::Server(_) => None,
-    }
-}
-
-/// Every audience that a resource accepts.
-fn audiences_of(resource: &Resource) -> Vec<&str> {
-    match resource {
-        Resource::IdentityProvider(provider) => {
-            provider.audiences.iter().map(String::as_str).collect()
-        }
-        Resource::Server(server) => server
-            .endpoints
-            .iter()
-            .flat_map(|endpoint| &endpoint.audiences)
-            .map(|audience| &*audience.value)
-            .collect(),
-        Resource::Binding(_)
-        | Resource::Credential(_)
-        | Resource::Offer(_)
-        | Resource::Organization(_)
-        | Resource::Quota(_)
-        | Resource::Role(_)
-        | Resource::Rule(_) => Vec::new(),
-    }
-}
-
-/// The ids of a kind in an organization.
-fn ids<'r>(all: &'r Resources, organization: &str, kind: Kind) -> BTreeSet<&'r str> {
-    all.values()
-        .filter(|other| other.kind() == kind && other.organization() == organization)
-        .map(Resource::id)
-        .collect()
-}
-
 /// "the id of a role: `a`, `b`".
-fn one_of(what: &str, known: &BTreeSet<&str>) -> String {
-    let known: Vec<_> = known.iter().map(|id| format!("`{id}`")).collect();
-    match &*known {
-        [] => format!("the id of a {what}, and there is none yet"),
-        known => format!("the id of a {what}: {}", known.join(", ")),
+fn one_of(what: &str, known: &[&str], count: usize) -> String {
+    let listed: Vec<_> = known.iter().map(|id| format!("`{id}`")).collect();
+    match count.saturating_sub(known.len()) {
+        _ if known.is_empty() => format!("the id of a {what}, and there is none yet"),
+        0 => format!("the id of a {what}: {}", listed.join(", ")),
+        more => format!("the id of a {what}: {} and {more} more", listed.join(", ")),
     }
 }
 
 struct Check<'r> {
-    all: &'r Resources,
+    all: &'r Index<'r>,
     resource: &'r Resource,
     problems: Vec<Invalid>,
 }
 
-impl<'r> Check<'r> {
-    fn others(&self) -> impl Iterator<Item = &'r Resource> + use<'r> {
-        let (kind, name) = (self.resource.kind(), self.resource.name());
-        let is_other = move |other: &&Resource| other.kind() != kind || other.name() != name;
-        self.all.values().filter(is_other)
-    }
-
+impl Check<'_> {
     fn say(&mut self, field: String, found: String, expected: impl Into<String>) {
         self.problems.push(invalid(field, found, expected));
     }
 
+    /// What somebody else has, said so that it tells nothing of another organization.
+    fn taken(&mut self, field: String, what: &str, by: &Resource, expected: &str) {
+        let found = if by.organization() == self.resource.organization() {
+            format!("{what}, which `{}` has", by.name())
+        } else {
+            format!("{what}, which is taken in another organization")
+        };
+        self.say(field, found, expected);
+    }
+
     /// A glob that names one server names one that there is.
     fn servers(&mut self, globs: &[String]) {
-        let known = ids(self.all, self.resource.organization(), Kind::Server);
+        let all = self.all;
+        let known = all.servers.get(self.resource.organization());
         for (index, glob) in globs.iter().enumerate() {
             let is_literal = !glob.contains(['*', '?']);
-            if is_literal && !known.contains(&**glob) {
-                let expected = one_of("registered server", &known);
+            if is_literal && !known.is_some_and(|known| known.contains_key(&**glob)) {
+                let ids = known.into_iter().flat_map(|known| known.keys().copied());
+                let ids: Vec<_> = ids.take(MAX_LISTED).collect();
+                let expected = one_of("registered server", &ids, known.map_or(0, BTreeMap::len));
                 self.say(format!("servers[{index}]"), format!("`{glob}`"), expected);
             }
         }
     }
 
     fn roles(&mut self, subjects: Option<&policy::Subjects>) {
-        let known = ids(self.all, self.resource.organization(), Kind::Role);
+        let all = self.all;
+        let known = all.roles.get(self.resource.organization());
         let roles = subjects.into_iter().flat_map(|subjects| &subjects.roles);
         for (index, role) in roles.enumerate() {
-            if !known.contains(&**role) {
-                let expected = one_of("role", &known);
-                self.say(
-                    format!("subjects.roles[{index}]"),
-                    format!("`{role}`"),
-                    expected,
-                );
+            if !known.is_some_and(|known| known.contains(&**role)) {
+                let ids = known.into_iter().flat_map(|known| known.iter().copied());
+                let ids: Vec<_> = ids.take(MAX_LISTED).collect();
+                let expected = one_of("role", &ids, known.map_or(0, BTreeSet::len));
+                let field = format!("subjects.roles[{index}]");
+                self.say(field, format!("`{role}`"), expected);
             }
         }
     }
@@ -202,48 +125,70 @@ impl<'r> Check<'r> {
         }
     }
 
-    fn one_credential(&mut self, credential: &admin::Credential) {
-        for (index, server) in credential.servers.iter().enumerate() {
-            let has_it = |other: &&Resource| {
-                if let Resource::Credential(theirs) = other {
-                    other.organization() == self.resource.organization()
-                        && theirs.servers.contains(server)
-                } else {
-                    false
-                }
-            };
-            if let Some(other) = self.others().find(has_it) {
-                let found = format!("`{server}`, which `{}` has", other.name());
-                let expected = "a server without another credential";
+    /// An id that servers of two workspaces have says not whose secret it is.
+    fn one_server(&mut self, credential: &admin::Credential) {
+        for (index, id) in credential.servers.iter().enumerate() {
+            let servers = self.all.servers(self.resource.organization(), id);
+            if let [one, other, ..] = servers {
+                let found = format!("`{id}`, which is `{}` and `{}`", one.name(), other.name());
+                let expected = "an id that one server alone has";
                 self.say(format!("servers[{index}]"), found, expected);
             }
         }
     }
 
+    /// A server of another workspace with an id that a credential names would be given it.
+    fn no_others_credential(&mut self, server: &admin::Server) {
+        let (organization, id) = (self.resource.organization(), self.resource.id());
+        let servers = self.all.servers(organization, id);
+        let other = servers.iter().find(|other| other.name() != server.name);
+        let credential = self.all.credentials.get(&(organization, id));
+        let credential = credential.and_then(|them| them.values().next());
+        if let (Some(other), Some(credential)) = (other, credential) {
+            let found = format!(
+                "`{id}`, which `{}` is too and `{}` names",
+                other.name(),
+                credential.name()
+            );
+            let expected = "an id of its own, as the credential is for one server alone";
+            self.say("name".to_owned(), found, expected);
+        }
+    }
+
+    fn one_credential(&mut self, credential: &admin::Credential) {
+        for (index, server) in credential.servers.iter().enumerate() {
+            let key = (self.resource.organization(), &**server);
+            if let Some(other) = Index::other(&self.all.credentials, &key, self.resource) {
+                let expected = "a server without another credential";
+                self.taken(
+                    format!("servers[{index}]"),
+                    &format!("`{server}`"),
+                    other,
+                    expected,
+                );
+            }
+        }
+    }
+
+    /// All assertions have one issuer and one set of keys: their audience alone says whose it is.
+    fn assertion(&mut self, credential: &admin::Credential) {
+        let Some(admin::credential::Kind::Assertion(assertion)) = &credential.kind else {
+            return;
+        };
+        let owners = self.all.assertions.get(&*assertion.audience);
+        self.own_audience("assertion.audience", &assertion.audience, owners);
+    }
+
     fn places(&mut self, server: &admin::Server) {
         for (index, endpoint) in server.endpoints.iter().enumerate() {
-            let is_here = |theirs: &policy::Endpoint| {
-                theirs.host == endpoint.host && theirs.path == endpoint.path
-            };
-            let claims = |other: &&Resource| {
-                if let Resource::Server(other) = other {
-                    other.endpoints.iter().any(is_here)
-                } else {
-                    false
-                }
-            };
-            let Some(other) = self.others().find(claims) else {
+            let key = (&*endpoint.host, &*endpoint.path);
+            let Some(other) = Index::other(&self.all.endpoints, &key, self.resource) else {
                 continue;
             };
             let host = Some(&*endpoint.host).filter(|host| !host.is_empty());
-            let found = format!(
-                "{} and `{}`, which `{}` has",
-                host.unwrap_or("any host"),
-                endpoint.path,
-                other.name()
-            );
+            let what = format!("{} and `{}`", host.unwrap_or("any host"), endpoint.path);
             let field = format!("endpoints[{index}].path");
-            self.say(field, found, "a host and path of its own");
+            self.taken(field, &what, other, "a host and path of its own");
         }
     }
 
@@ -258,35 +203,24 @@ impl<'r> Check<'r> {
 
     /// A token for one organization must never do in another.
     fn audience(&mut self, field: &str, audience: &str) {
+        let owners = self.all.audiences.get(audience);
+        self.own_audience(field, audience, owners);
+    }
+
+    fn own_audience(&mut self, field: &str, audience: &str, owners: Option<&BTreeSet<&str>>) {
         let organization = self.resource.organization();
-        let mut strangers = self
-            .others()
-            .filter(|other| other.organization() != organization);
-        let Some(other) = strangers.find(|other| audiences_of(other).contains(&audience)) else {
-            return;
-        };
-        let found = format!(
-            "`{audience}`, which `{}` accepts in another organization",
-            other.name()
-        );
-        self.say(
-            field.to_owned(),
-            found,
-            "an audience of this organization alone",
-        );
+        if owners.is_some_and(|owners| owners.iter().any(|owner| *owner != organization)) {
+            let found = format!("`{audience}`, which is taken in another organization");
+            let expected = "an audience of this organization alone";
+            self.say(field.to_owned(), found, expected);
+        }
     }
 
     fn issuer(&mut self, provider: &admin::IdentityProvider) {
-        let same = |other: &&Resource| {
-            if let Resource::IdentityProvider(other) = other {
-                other.issuer == provider.issuer
-            } else {
-                false
-            }
-        };
-        if let Some(other) = self.others().find(same) {
-            let found = format!("`{}`, which `{}` has", provider.issuer, other.name());
-            self.say("issuer".to_owned(), found, "an issuer of its own");
+        let other = Index::other(&self.all.issuers, &*provider.issuer, self.resource);
+        if let Some(other) = other {
+            let what = format!("`{}`", provider.issuer);
+            self.taken("issuer".to_owned(), &what, other, "an issuer of its own");
         }
     }
 }

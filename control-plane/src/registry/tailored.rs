@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use super::{Registry, RegistryError, Resources, now};
+use super::{Registry, RegistryError, Resources, keys::wanted, now};
 use crate::{
     access::NodeScope,
     snapshot::{self, Snapshot},
@@ -32,12 +32,17 @@ impl Registry {
         features: Option<BTreeSet<String>>,
         scope: NodeScope,
     ) -> Result<Option<Arc<Snapshot>>, RegistryError> {
-        let Some(newest) = self.published.borrow().clone() else {
+        // Held to the end: who comes next finds it made.
+        let mut tailored = self.tailored.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is published and what it is of, as one.
+        let resources = self.lock();
+        let (current, sets) = (Arc::clone(&resources), self.issuer_keys().clone());
+        let newest = self.published.borrow().clone();
+        drop(resources);
+        let Some(newest) = newest else {
             return Ok(None);
         };
         let version = (newest.epoch, newest.version);
-        // Held to the end: who comes next finds it made.
-        let mut tailored = self.tailored.lock().unwrap_or_else(PoisonError::into_inner);
         if tailored.version != version {
             tailored.version = version;
             tailored.made.clear();
@@ -47,10 +52,9 @@ impl Registry {
             return Ok(Some(Arc::clone(made)));
         }
         let (features, scope) = &key;
-        let current = self.current();
         let served = current.iter().filter(|((_, name), _)| scope.covers(name));
         let served: Resources = served.map(|(key, it)| (key.clone(), it.clone())).collect();
-        let key_sets = self.key_sets_of(&served);
+        let key_sets = wanted(&served, &sets);
         let resources: Vec<_> = served.into_values().collect();
         let built = snapshot::build(&resources, &key_sets, version, now(), features.as_ref())?;
         let built = Arc::new(built.signed(&self.signer));

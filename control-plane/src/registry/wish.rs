@@ -1,7 +1,12 @@
 //! Wishes to change resources, one by one.
 
+use std::collections::BTreeSet;
+
 use super::{RegistryError, Resources, now};
 use crate::resource::{Kind, Resource, invalid};
+
+/// Most wishes at once.
+pub(super) const MAX_WISHES: usize = 20_000;
 
 /// A wish to change one resource.
 #[derive(Clone, Debug)]
@@ -53,41 +58,51 @@ impl Wish {
 
     /// The kind of what it is about.
     pub fn kind(&self) -> Kind {
-        self.key().0
-    }
-
-    pub(super) fn key(&self) -> (Kind, String) {
         match self {
             Self::Apply(resource) | Self::Create(resource) | Self::Update(resource) => {
-                (resource.kind(), resource.name().to_owned())
+                resource.kind()
             }
             Self::Delete {
                 kind,
-                name,
+                name: _,
                 etag: _,
-            } => (*kind, name.clone()),
+            } => *kind,
         }
+    }
+
+    pub(super) fn key(&self) -> (Kind, String) {
+        (self.kind(), self.name().to_owned())
     }
 }
 
-pub(super) fn refuse_repeats(names: &[(Kind, String)]) -> Result<(), RegistryError> {
-    let mut repeats = Vec::new();
-    for (position, (kind, name)) in names.iter().enumerate() {
-        let earlier = names
-            .iter()
-            .take(position)
-            .any(|key| key == &(*kind, name.clone()));
-        if earlier {
-            repeats.push((
-                position,
-                invalid("name", format!("`{name}` twice"), "each name once"),
-            ));
+/// Checks all that needs nothing of what is stored: how many there are, each value, and that no name
+/// comes twice.
+pub(super) fn check_shape(wishes: &[Wish]) -> Result<(), RegistryError> {
+    if wishes.len() > MAX_WISHES {
+        return Err(RegistryError::TooMany {
+            found: wishes.len(),
+        });
+    }
+    let mut named = BTreeSet::new();
+    let mut problems = Vec::new();
+    for (position, wish) in wishes.iter().enumerate() {
+        if !named.insert((wish.kind(), wish.name())) {
+            let found = format!("`{}` twice", wish.name());
+            problems.push((position, invalid("name", found, "each name once")));
+        }
+        let resource = match wish {
+            Wish::Apply(resource) | Wish::Create(resource) | Wish::Update(resource) => resource,
+            Wish::Delete { .. } => continue,
+        };
+        // Without the times that only the control plane sets, whatever the caller sent.
+        if let Err(invalid) = resource.bare().to_policy() {
+            problems.push((position, invalid));
         }
     }
-    if repeats.is_empty() {
+    if problems.is_empty() {
         Ok(())
     } else {
-        Err(RegistryError::Invalid(repeats))
+        Err(RegistryError::Invalid(problems))
     }
 }
 

@@ -113,6 +113,8 @@ impl<'f> Builder<'f> {
     fn servers(&mut self, organization: &mut Organization, sections: &mut Vec<policy::Section>) {
         for mut server in std::mem::take(&mut organization.servers) {
             let id = server.name.rsplit('/').next().unwrap_or_default();
+            // Where two workspaces have servers of this id, both get it here and neither is handed
+            // the credential itself: their calls are refused.
             server.upstream = organization.upstreams.get(id).cloned();
             let needed = needed_by_server(&server);
             match self.missing(&needed) {

@@ -3,11 +3,13 @@
 //! A resource's content is a row for the versions in which it was so, not one for each version: a
 //! change costs what changed. Sections are made of resources, so only the newest ones are kept.
 
+use std::collections::BTreeSet;
+
 use chancery_proto::policy::v1::Signature;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Store, StoreError, Transaction, integer, stored_resource};
-use crate::{registry::Doing, resource::Resource, snapshot::Snapshot};
+use crate::{access::Place, registry::Doing, resource::Resource, snapshot::Snapshot};
 
 /// What the store got when it began to keep versions.
 pub(super) const TABLES: &str = "
@@ -185,6 +187,23 @@ impl Store {
             one.signatures = rows.collect::<Result<_, _>>()?;
         }
         Ok(published)
+    }
+
+    /// The ids of all organizations that ever had a resource.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn organizations(&self) -> Result<BTreeSet<String>, StoreError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare("SELECT DISTINCT name FROM resource_versions")?;
+        let mut rows = statement.query([])?;
+        let mut organizations = BTreeSet::new();
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(0)?;
+            let place = Place::of(&name);
+            organizations.extend(place.map(|place| place.organization.to_owned()));
+        }
+        Ok(organizations)
     }
 
     /// What a version was built from; `None` where it is not known.

@@ -2,7 +2,10 @@
 
 use std::{error::Error as _, fs, process::Output};
 
-use chancery_proto::audit::v1::{AdminChange, Provenance};
+use chancery_proto::{
+    admin::v1::{Candidate, SimulateCallRequest, policy_service_client::PolicyServiceClient},
+    audit::v1::{AdminChange, Provenance},
+};
 use chancery_tests::{
     control_plane::ROOT,
     identity::Flaw,
@@ -12,7 +15,7 @@ use chancery_tests::{
 use serde_json::{Value, json};
 use tonic::{Code, Status};
 
-use crate::site::{changes, login, member, site, succeeded};
+use crate::site::{apply, changes, login, member, site, succeeded, who};
 
 /// Who may call an RPC about organization `a`; `root` where all organizations are touched.
 fn allowed(rpc: &Rpc) -> &'static str {
@@ -198,4 +201,38 @@ async fn changes_and_failed_attempts_are_on_the_record_with_who_made_them() {
     assert!(denied.error.contains("is not author of"), "{denied:?}");
     // Who could not be proven has no organization; such attempts are not for its auditors.
     assert!(changes.iter().all(|change| !by(change).0.is_empty()));
+}
+
+#[tokio::test]
+async fn a_candidate_that_the_caller_may_not_see_is_a_denied_attempt() {
+    let site = site().await;
+    let auditor = member(("a", "auditor", ""));
+    let bound = json!({
+        "apiVersion": "chancery.dev/v1",
+        "kind": "Binding",
+        "metadata": { "name": "auditor", "organization": "b" },
+        "spec": { "members": [format!("certificate:{auditor}")], "roles": ["auditor"] },
+    });
+    let operator = who(&site, &member(("b", "operator", "")));
+    succeeded(&apply(&site, &operator, &[bound]));
+    let viewer = login(&site, &member(("a", "viewer", ""))).await;
+    let request = SimulateCallRequest {
+        server: "organizations/a/workspaces/w/servers/notes".to_owned(),
+        candidate: Some(Candidate {
+            removed: vec!["organizations/b/bindings/operator".to_owned()],
+            ..Candidate::default()
+        }),
+        ..SimulateCallRequest::default()
+    };
+    let mut client = PolicyServiceClient::new(viewer);
+    let refused = client.simulate_call(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let changes = changes(login(&site, &auditor).await).await;
+    let denied = changes.iter().find(|it| it.method == "SimulateCall");
+    let denied = denied.unwrap();
+    assert_eq!(denied.resource, "organizations/b/bindings/operator");
+    assert!(
+        denied.error.contains("is not viewer or auditor of"),
+        "{denied:?}"
+    );
 }

@@ -11,7 +11,7 @@ use super::{explanation, simulator};
 use crate::{
     api::error::{self, Naming},
     ledger::decision::Decided,
-    registry::Registry,
+    registry::{Registry, RegistryError},
     simulate::{self, Recall, Simulator},
 };
 
@@ -47,12 +47,16 @@ pub(super) fn explain(
 /// The rules that a decision was made by, or why they cannot be had.
 fn rules_of(registry: &Registry, decision: &Decision) -> Result<Result<Simulator, String>, Status> {
     let (epoch, version) = (decision.snapshot_epoch, decision.snapshot_version);
-    let snapshot = registry.snapshot(version);
-    let snapshot = snapshot.map_err(|error| error::registry(&error, Naming::Batch))?;
-    let Some(snapshot) = snapshot.filter(|snapshot| snapshot.epoch == epoch) else {
-        return Ok(Err(format!("snapshot {epoch}.{version} is not kept here")));
+    let not_kept = || Ok(Err(format!("snapshot {epoch}.{version} is not kept here")));
+    if epoch != registry.epoch() {
+        return not_kept();
+    }
+    let resources = match registry.resources_of(version) {
+        Ok(resources) => resources,
+        Err(RegistryError::UnknownVersion { .. }) => return not_kept(),
+        Err(error) => return Err(error::registry(&error, Naming::Batch)),
     };
-    let simulator = Simulator::of_snapshot(&snapshot);
+    let simulator = Simulator::of_version(&resources, (epoch, version));
     Ok(simulator.map_err(|error| format!("its snapshot does not compile here: {error}")))
 }
 
@@ -80,5 +84,34 @@ fn judged_again(
         Recall::Unknown(why) => Err(why.to_owned()),
         Recall::Sent(_) => Err("it is about what the server sent by itself".to_owned()),
         Recall::PassedOver => Err("it was not rules that decided".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::tests::{apply, delete, rule, server, start};
+
+    #[test]
+    fn what_was_published_since_changes_no_explanation() {
+        let (registry, _folder) = start();
+        let old = apply(&registry, [server("a"), rule("r", "x")]);
+        let new = delete(&registry, &server("a"));
+        let rules = |epoch, version| {
+            let decision = Decision {
+                snapshot_epoch: epoch,
+                snapshot_version: version,
+                ..Decision::default()
+            };
+            rules_of(&registry, &decision).unwrap()
+        };
+        let name = "organizations/o/workspaces/w/servers/a";
+        let is_there = |rules: Simulator| rules.place(name, "").is_ok();
+        assert!(is_there(rules(registry.epoch(), old).unwrap()));
+        assert!(!is_there(rules(registry.epoch(), new).unwrap()));
+        for (epoch, version) in [(registry.epoch(), 9), (1, old)] {
+            let why = rules(epoch, version).unwrap_err();
+            assert_eq!(why, format!("snapshot {epoch}.{version} is not kept here"));
+        }
     }
 }

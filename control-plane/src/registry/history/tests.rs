@@ -1,81 +1,7 @@
-use std::{path::Path, sync::Arc};
-
-use chancery_proto::{
-    admin::v1 as admin,
-    policy::v1::{Effect, Endpoint, Subjects},
-};
-use tempfile::TempDir;
+use chancery_proto::admin::v1 as admin;
 
 use super::*;
-use crate::{
-    secrets::{Secrets, key_file::KeyFile},
-    signing::{Signer, SigningKey},
-    store::Store,
-};
-
-fn by(author: &str) -> By {
-    By {
-        author: author.to_owned(),
-        method: "ApplyResources",
-        ..By::default()
-    }
-}
-
-fn open(folder: &Path) -> Registry {
-    let store = Arc::new(Store::open(&folder.join("store.sqlite"), 7).unwrap());
-    let path = folder.join("store.key");
-    let store_key = KeyFile::open(&path).or_else(|_none| KeyFile::create(&path, 0));
-    let secrets = Secrets::open(Arc::clone(&store), Arc::new(store_key.unwrap())).unwrap();
-    let signer = Signer::new(vec![SigningKey::generate().unwrap()]).unwrap();
-    Registry::open(store, secrets, signer).unwrap()
-}
-
-fn start() -> (Registry, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    (open(folder.path()), folder)
-}
-
-fn server(id: &str) -> Resource {
-    Resource::Server(admin::Server {
-        name: format!("organizations/o/workspaces/w/servers/{id}"),
-        endpoints: vec![Endpoint {
-            path: format!("/{id}"),
-            cluster: "c".to_owned(),
-            ..Endpoint::default()
-        }],
-        ..admin::Server::default()
-    })
-}
-
-fn rule(id: &str, tool: &str) -> Resource {
-    Resource::Rule(admin::Rule {
-        name: format!("organizations/o/rules/{id}"),
-        effect: Effect::Allow.into(),
-        subjects: Some(Subjects {
-            anyone: true,
-            ..Subjects::default()
-        }),
-        servers: vec!["*".to_owned()],
-        tools: vec![tool.to_owned()],
-        ..admin::Rule::default()
-    })
-}
-
-fn apply(registry: &Registry, resources: impl IntoIterator<Item = Resource>) -> u64 {
-    let wishes = resources.into_iter().map(Wish::Apply).collect();
-    let changed = registry.change(wishes, &by("ada"), false).unwrap();
-    changed.snapshot.unwrap().version
-}
-
-fn delete(registry: &Registry, resource: &Resource) -> u64 {
-    let wish = Wish::Delete {
-        kind: resource.kind(),
-        name: resource.name().to_owned(),
-        etag: String::new(),
-    };
-    let changed = registry.change(vec![wish], &by("ada"), false).unwrap();
-    changed.snapshot.unwrap().version
-}
+use crate::registry::tests::{apply, by, delete, open, rule, server, start};
 
 fn bare(resources: &[Resource]) -> Vec<Resource> {
     let mut bare: Vec<_> = resources.iter().map(Resource::bare).collect();
@@ -232,4 +158,80 @@ fn a_version_costs_what_changed() {
     // The manifest names 51 sections, and one rule is 100 bytes.
     let each = (size() - before) / versions;
     assert!(each < 3_000, "{each} bytes");
+}
+
+#[test]
+fn a_rollback_leaves_credentials_as_they_are() {
+    let credential = |token_uri: &str| {
+        let kind = admin::credential::Kind::ClientCredentials(admin::ClientCredentials {
+            token_uri: token_uri.to_owned(),
+            client_id: "gateway".to_owned(),
+            client_secret: format!("for {token_uri}"),
+            ..admin::ClientCredentials::default()
+        });
+        Resource::Credential(admin::Credential {
+            name: "organizations/o/credentials/c".to_owned(),
+            servers: vec!["a".to_owned()],
+            kind: Some(kind),
+            ..admin::Credential::default()
+        })
+    };
+    let (registry, _folder) = start();
+    let old = apply(
+        &registry,
+        [server("a"), rule("r", "x"), credential("https://old.test")],
+    );
+    apply(&registry, [rule("r", "y"), credential("https://new.test")]);
+    let now = registry
+        .find(Kind::Credential, credential("").name())
+        .unwrap();
+    let done = registry.roll_back(old, &by("bob"), false).unwrap();
+    assert_eq!(done.names, [rule("r", "x").name()]);
+    let then = registry.find(Kind::Credential, credential("").name());
+    assert_eq!(then.unwrap(), now);
+    // One that is gone stays so.
+    delete(&registry, &now);
+    apply(&registry, [rule("r", "y")]);
+    registry.roll_back(old, &by("bob"), false).unwrap();
+    assert!(registry.list(Kind::Credential).is_empty());
+}
+
+#[test]
+fn a_second_person_publishes_what_a_rollback_alone_would() {
+    let (registry, folder) = start();
+    let Resource::Server(mut known) = server("a") else {
+        panic!()
+    };
+    known.tools.push(admin::ToolDefinition {
+        name: "x".to_owned(),
+        definition: r#"{"name":"x"}"#.to_owned(),
+    });
+    let old = apply(&registry, [Resource::Server(known), rule("r", "x")]);
+    delete(&registry, &rule("r", "x"));
+    drop(registry);
+    // As if an older control plane had taken a rule about a tool that is not there.
+    let connection = rusqlite::Connection::open(folder.path().join("store.sqlite")).unwrap();
+    let changed = "UPDATE resource_versions SET content = ?1 WHERE kind = 'rules'";
+    let content = rule("r", "z").encode();
+    assert_eq!(connection.execute(changed, [content]).unwrap(), 1);
+    let registry = open(folder.path());
+    assert!(
+        registry
+            .change(vec![Wish::Apply(rule("r", "z"))], &by("bob"), true)
+            .is_err()
+    );
+    assert!(registry.roll_back(old, &by("bob"), true).is_ok());
+    let wishes = registry.wishes_of(old).unwrap();
+    let rollback = By {
+        method: ROLLBACK,
+        ..by("bob")
+    };
+    let authors = vec!["bob".to_owned()];
+    let proposed = registry.propose(wishes, "organizations/o", authors, &rollback);
+    let (_, proposal) = proposed.unwrap();
+    let deciders = vec!["ada".to_owned()];
+    registry
+        .approve(&proposal.name, "", deciders, by("ada"))
+        .unwrap();
+    assert_eq!(registry.list(Kind::Rule).len(), 1);
 }

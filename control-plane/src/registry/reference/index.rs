@@ -1,0 +1,195 @@
+//! What resources have that others name or may not have too, found without asking each of them.
+
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use chancery_proto::{admin::v1::credential::Kind as CredentialKind, policy::v1 as policy};
+
+use crate::{
+    registry::Resources,
+    resource::{Kind, Resource},
+};
+
+/// Resources by their names.
+type Named<'r> = BTreeMap<&'r str, &'r Resource>;
+
+/// All resources, by what they say. Organizations are `organizations/{o}`.
+#[derive(Debug, Default)]
+pub(in crate::registry) struct Index<'r> {
+    /// By organization and id; those of one id are of different workspaces.
+    pub(super) servers: BTreeMap<&'r str, BTreeMap<&'r str, Vec<&'r Resource>>>,
+    /// Ids by organization.
+    pub(super) roles: BTreeMap<&'r str, BTreeSet<&'r str>>,
+    /// By organization and the id of a server.
+    pub(super) credentials: BTreeMap<(&'r str, &'r str), Named<'r>>,
+    /// By host and path.
+    pub(super) endpoints: BTreeMap<(&'r str, &'r str), Named<'r>>,
+    pub(super) issuers: BTreeMap<&'r str, Named<'r>>,
+    /// Which organizations accept an audience.
+    pub(super) audiences: BTreeMap<&'r str, BTreeSet<&'r str>>,
+    /// Which organizations sign assertions for an audience.
+    pub(super) assertions: BTreeMap<&'r str, BTreeSet<&'r str>>,
+    /// What names a server or a role of an organization, by the id.
+    namers: BTreeMap<(Kind, &'r str, &'r str), &'r str>,
+}
+
+impl<'r> Index<'r> {
+    pub(in crate::registry) fn new(resources: &'r Resources) -> Self {
+        let mut index = Self::default();
+        for resource in resources.values() {
+            index.add(resource);
+        }
+        index
+    }
+
+    fn add(&mut self, resource: &'r Resource) {
+        let (organization, id) = (resource.organization(), resource.id());
+        for server in servers_of(resource) {
+            let key = (Kind::Server, organization, &**server);
+            self.namers.entry(key).or_insert_with(|| resource.name());
+        }
+        for role in subjects_of(resource).map_or(&[][..], |subjects| &subjects.roles) {
+            let key = (Kind::Role, organization, &**role);
+            self.namers.entry(key).or_insert_with(|| resource.name());
+        }
+        for audience in audiences_of(resource) {
+            self.audiences
+                .entry(audience)
+                .or_default()
+                .insert(organization);
+        }
+        match resource {
+            Resource::Server(server) => {
+                let of_organization = self.servers.entry(organization).or_default();
+                of_organization.entry(id).or_default().push(resource);
+                for endpoint in &server.endpoints {
+                    let key = (&*endpoint.host, &*endpoint.path);
+                    insert(&mut self.endpoints, key, resource);
+                }
+            }
+            Resource::Role(_) => {
+                self.roles.entry(organization).or_default().insert(id);
+            }
+            Resource::Credential(credential) => {
+                for server in &credential.servers {
+                    insert(&mut self.credentials, (organization, server), resource);
+                }
+                if let Some(CredentialKind::Assertion(assertion)) = &credential.kind {
+                    let owners = self.assertions.entry(&assertion.audience).or_default();
+                    owners.insert(organization);
+                }
+            }
+            Resource::IdentityProvider(provider) => {
+                insert(&mut self.issuers, &provider.issuer, resource);
+            }
+            Resource::Binding(_)
+            | Resource::Offer(_)
+            | Resource::Organization(_)
+            | Resource::Quota(_)
+            | Resource::Rule(_) => {}
+        }
+    }
+
+    /// The servers of an id.
+    pub(super) fn servers(&self, organization: &str, id: &str) -> &[&'r Resource] {
+        let of_organization = self.servers.get(organization);
+        let found = of_organization.and_then(|servers| servers.get(id));
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    /// Another resource that has what a resource has.
+    pub(super) fn other<K, Q>(
+        index: &BTreeMap<K, Named<'r>>,
+        key: &Q,
+        than: &Resource,
+    ) -> Option<&'r Resource>
+    where
+        K: Borrow<Q> + Ord,
+        Q: Ord + ?Sized,
+    {
+        let mut found = index.get(key)?.values();
+        found.find(|other| other.name() != than.name()).copied()
+    }
+
+    /// What still names a server or role that is no longer there.
+    pub(in crate::registry) fn named_by(&self, kind: Kind, name: &str) -> Option<&'r str> {
+        let second_slash = name.match_indices('/').nth(1);
+        let organization = second_slash.and_then(|(at, _)| name.get(..at));
+        let organization = organization.unwrap_or(name);
+        let id = name.rsplit('/').next().unwrap_or_default();
+        let is_left = match kind {
+            Kind::Server => !self.servers(organization, id).is_empty(),
+            Kind::Role => {
+                let roles = self.roles.get(organization);
+                roles.is_some_and(|roles| roles.contains(id))
+            }
+            Kind::Binding
+            | Kind::Credential
+            | Kind::IdentityProvider
+            | Kind::Offer
+            | Kind::Organization
+            | Kind::Quota
+            | Kind::Rule => true,
+        };
+        let by = self.namers.get(&(kind, organization, id)).copied();
+        by.filter(|_| !is_left)
+    }
+}
+
+fn insert<'r, K: Ord>(index: &mut BTreeMap<K, Named<'r>>, key: K, resource: &'r Resource) {
+    let of_key = index.entry(key).or_default();
+    of_key.insert(resource.name(), resource);
+}
+
+/// The globs over servers that a resource has.
+fn servers_of(resource: &Resource) -> &[String] {
+    match resource {
+        Resource::Rule(rule) => &rule.servers,
+        Resource::Quota(quota) => &quota.servers,
+        Resource::Offer(offer) => &offer.servers,
+        Resource::Credential(credential) => &credential.servers,
+        Resource::Binding(_)
+        | Resource::IdentityProvider(_)
+        | Resource::Organization(_)
+        | Resource::Role(_)
+        | Resource::Server(_) => &[],
+    }
+}
+
+fn subjects_of(resource: &Resource) -> Option<&policy::Subjects> {
+    match resource {
+        Resource::Rule(rule) => rule.subjects.as_ref(),
+        Resource::Quota(quota) => quota.subjects.as_ref(),
+        Resource::Role(role) => role.subjects.as_ref(),
+        Resource::Binding(_)
+        | Resource::Credential(_)
+        | Resource::IdentityProvider(_)
+        | Resource::Offer(_)
+        | Resource::Organization(_)
+        | Resource::Server(_) => None,
+    }
+}
+
+/// Every audience that a resource accepts.
+fn audiences_of(resource: &Resource) -> Vec<&str> {
+    match resource {
+        Resource::IdentityProvider(provider) => {
+            provider.audiences.iter().map(String::as_str).collect()
+        }
+        Resource::Server(server) => server
+            .endpoints
+            .iter()
+            .flat_map(|endpoint| &endpoint.audiences)
+            .map(|audience| &*audience.value)
+            .collect(),
+        Resource::Binding(_)
+        | Resource::Credential(_)
+        | Resource::Offer(_)
+        | Resource::Organization(_)
+        | Resource::Quota(_)
+        | Resource::Role(_)
+        | Resource::Rule(_) => Vec::new(),
+    }
+}
