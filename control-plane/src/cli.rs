@@ -46,6 +46,7 @@ mod time;
 mod violation;
 mod visible;
 mod warning;
+mod which;
 mod who_can;
 mod yaml;
 
@@ -59,7 +60,9 @@ use std::{
 };
 
 use chancery_proto::admin::v1::resource;
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{
+    ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, parser::ValueSource,
+};
 use clap_complete::Shell;
 
 pub use self::batch::{UnreadableDocuments, read_documents};
@@ -276,6 +279,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
     let context = Context {
         address: Address::new(server, matches.value_source("server"), login),
         scope: Scope {
+            is_chosen: matches.value_source("organization") == Some(ValueSource::CommandLine),
             organization,
             workspace,
         },

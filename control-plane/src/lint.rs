@@ -4,9 +4,11 @@
 //! is written, and a warning where a definition changes under it: the rule fails closed by itself,
 //! and a server must be able to change.
 
+mod contradiction;
 mod cover;
 mod dead;
 mod definition;
+mod interval;
 mod path;
 mod schema;
 mod site;
@@ -195,6 +197,7 @@ fn broken(change: &Change<'_>, before: &Site<'_>, after: &Site<'_>, lint: &mut L
 fn findings(rule: &Rule, site: &Site<'_>, now_seconds: i64) -> Vec<Finding> {
     let mut findings = definition::check(rule, site);
     findings.extend(dead::check(rule, site, now_seconds));
+    findings.extend(contradiction::check(rule));
     findings.extend(cover::check(rule, site, now_seconds));
     findings.sort();
     findings.dedup();

@@ -69,6 +69,8 @@ pub struct Changed {
     /// The proposal that it came to, where a second person has to publish it. Nothing is changed
     /// then.
     pub proposal: Option<Proposal>,
+    /// Whether it is for a second person to publish, also where this was only a check.
+    pub needs_second_person: bool,
 }
 
 pub(crate) type Resources = BTreeMap<(Kind, String), Resource>;
@@ -267,17 +269,18 @@ impl Registry {
             snapshot: newest,
             warnings,
             proposal: None,
+            needs_second_person: false,
         };
         if !has_changed {
             return Ok(changed);
         }
         let snapshot = self.next_snapshot(&candidate, &self.key_sets_of(&candidate))?;
+        let second_person = second_person(&resources, &names).filter(|_| by.approves.is_none());
+        changed.needs_second_person = second_person.is_some();
         if validate_only {
             return Ok(changed);
         }
-        if by.approves.is_none()
-            && let Some(organization) = second_person(&resources, &names)
-        {
+        if let Some(organization) = second_person {
             return Err(RegistryError::SecondPerson { organization });
         }
         let mut transaction = Transaction {

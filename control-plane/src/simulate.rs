@@ -40,6 +40,7 @@ use prost_types::Timestamp;
 
 pub use self::{
     bounds::Bounds,
+    callers::Callers,
     recall::{Partial, Recall, Sent, recall},
     replay::{Replay, Sample},
 };
@@ -165,7 +166,8 @@ impl Simulator {
         &self.policy
     }
 
-    /// Where a call to a server goes that belongs to a workspace; its own where none is named.
+    /// Where a call to a server goes that belongs to a workspace. Where none is named: its own, or
+    /// that of its first endpoint where it has none there.
     ///
     /// # Errors
     /// Where there is no such server, or no such way to it.
@@ -180,7 +182,8 @@ impl Simulator {
         };
         let mut endpoints = found.endpoints.iter();
         let endpoint = if workspace.is_empty() {
-            endpoints.next()
+            let is_own = |endpoint: &&Endpoint| *endpoint.workspace == *found.workspace();
+            endpoints.clone().find(is_own).or_else(|| endpoints.next())
         } else {
             let by_itself = endpoints.clone().find(belongs);
             by_itself.or_else(|| endpoints.find(by_audience))

@@ -437,6 +437,25 @@ spec: {servers: [notes], workspaces: [default]}
     }
 
     #[test]
+    fn a_dry_run_says_what_a_second_person_has_to_publish() {
+        let site = Site::start();
+        site.write("policy.yaml", POLICY);
+        let second = "apiVersion: chancery.dev/v1\nkind: Organization\n\
+                      metadata: {name: default}\nspec: {secondPerson: true}\n";
+        let applied = site.run_with(&["apply", "-f", "-"], second);
+        assert_eq!((applied.code, &*applied.err), (0, ""));
+        let dry = site.run(&["apply", "-f", "policy.yaml", "--dry-run"]);
+        check(
+            &dry,
+            0,
+            "server/notes created (dry run: would be proposed)\n\
+             rule/dev-reads created (dry run: would be proposed)\n\
+             nothing was changed: this was a dry run of what a second person has to publish\n",
+            "",
+        );
+    }
+
+    #[test]
     fn quotas_and_offers_are_kept_and_compared() {
         let site = Site::start();
         let documents: Vec<_> = OTHERS.split("---\n").skip(3).collect();

@@ -43,6 +43,7 @@ impl ApplyService for ControlPlane {
             snapshot,
             warnings,
             proposal,
+            needs_second_person,
         } = self
             .change(&admitted, (METHOD, Naming::Batch), wishes, validate_only)
             .await?;
@@ -65,6 +66,7 @@ impl ApplyService for ControlPlane {
             snapshot_version: snapshot.as_ref().map_or(0, |snapshot| snapshot.version),
             warnings,
             proposal: proposal.map_or_else(String::new, |proposal| proposal.name),
+            needs_second_person,
         }))
     }
 }

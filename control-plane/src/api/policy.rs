@@ -2,6 +2,8 @@
 
 mod explain;
 mod replay;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -24,11 +26,11 @@ use super::{
     error::{self, Naming},
 };
 use crate::{
-    access::Role,
+    access::{Grants, Place, Role},
     ledger::Filter,
     registry::{Registry, RegistryError, candidate, now},
     resource::Resource,
-    simulate::{self, Call, Simulated, Simulator, Unreachable},
+    simulate::{self, Call, Callers, Simulated, Simulator, Unreachable},
 };
 
 #[tonic::async_trait]
@@ -52,14 +54,18 @@ impl PolicyService for ControlPlane {
             } = request;
             let simulator = simulator(&registry, candidate)?;
             let call = CheckedCall {
-                server,
+                server: server.clone(),
                 workspace,
                 principal,
                 message,
                 time,
                 answer,
             };
-            simulate(&simulator, call, "")
+            let mut response = simulate(&simulator, call, "")?;
+            keep_shown(&mut response.explanation, |rule| {
+                simulator.concerns(rule, &server) && shows(&admitted.grants, Role::Viewer, rule)
+            });
+            Ok(response)
         })
         .await
     }
@@ -93,7 +99,11 @@ impl PolicyService for ControlPlane {
                     || admitted.grants.allow_at(Role::Auditor, server)
             });
             let decided = decided.ok_or_else(|| error::no_decision(&decision_id))?;
-            explain(&control_plane.registry, decided, candidate)
+            let mut response = explain(&control_plane.registry, decided, candidate)?;
+            keep_shown(&mut response.explanation, |rule| {
+                control_plane.reads_all(&admitted) || shows(&admitted.grants, Role::Auditor, rule)
+            });
+            Ok(response)
         })
         .await
     }
@@ -112,10 +122,19 @@ impl PolicyService for ControlPlane {
         } = message;
         blocking(move || {
             let simulator = simulator(&registry, candidate)?;
-            let (callers, denied) = simulator
-                .callers(&server, &tool, simulate::unix_time(&now()))
+            let is_shown = |rule: &str| shows(&admitted.grants, Role::Viewer, rule);
+            let Callers {
+                allowed,
+                denied,
+                not_offered,
+            } = simulator
+                .callers(&server, &tool, simulate::unix_time(&now()), is_shown)
                 .ok_or_else(|| unreachable("", &Unreachable::NoServer(server)))?;
-            Ok(ListCallersResponse { callers, denied })
+            Ok(ListCallersResponse {
+                callers: allowed,
+                denied,
+                not_offered,
+            })
         })
         .await
     }
@@ -183,6 +202,22 @@ impl ControlPlane {
                 Err(error::permission_denied(message, Role::Viewer.word(), name))
             }
         }
+    }
+}
+
+/// Whether a caller may learn of a rule. One of an organization is about all who call its servers;
+/// one of a workspace is for who has the role there.
+fn shows(grants: &Grants, role: Role, name: &str) -> bool {
+    let of_workspace = Place::of(name).is_some_and(|place| place.workspace.is_some());
+    !of_workspace || grants.allow_at(role, name)
+}
+
+/// Keeps the near misses that may be shown.
+fn keep_shown(explanation: &mut Option<Explanation>, is_shown: impl Fn(&str) -> bool) {
+    if let Some(explanation) = explanation {
+        explanation
+            .near_misses
+            .retain(|near_miss| is_shown(&near_miss.rule));
     }
 }
 

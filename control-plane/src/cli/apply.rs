@@ -87,7 +87,11 @@ fn print(
     dry_run: bool,
     console: &mut Console<'_>,
 ) -> Result<(), Failure> {
-    let suffix = if dry_run { " (dry run)" } else { "" };
+    let suffix = match (dry_run, response.needs_second_person) {
+        (true, true) => " (dry run: would be proposed)",
+        (true, false) => " (dry run)",
+        (false, _) => "",
+    };
     for applied in &response.resources {
         let (word, tone) = word_of(applied.change());
         let name = short(&applied.name);
@@ -108,6 +112,8 @@ fn print(
     }
     match (changed, dry_run) {
         (false, _) => console.line("nothing changed"),
+        (true, true) if response.needs_second_person => console
+            .line("nothing was changed: this was a dry run of what a second person has to publish"),
         (true, true) => console.line("nothing was changed: this was a dry run"),
         (true, false) => console.line(format_args!(
             "snapshot {snapshot_epoch}.{snapshot_version} published"
@@ -158,5 +164,6 @@ fn rendered(response: &ApplyResourcesResponse, dry_run: bool) -> serde_json::Val
         "snapshot_version": response.snapshot_version,
         "dry_run": dry_run,
         "proposal": response.proposal,
+        "needs_second_person": response.needs_second_person,
     })
 }

@@ -10,7 +10,7 @@ use super::{
     console::Console,
     exit::{Exit, Failure},
     explanation,
-    name::{Kind, Name},
+    name::Name,
     output::Format,
     principal::PrincipalArgs,
     simulate, stored,
@@ -43,6 +43,9 @@ pub(crate) struct CanIArgs {
     /// Show the tools that could be called
     #[arg(long)]
     list: bool,
+    /// The workspace that the call belongs to; the server's own where left out
+    #[arg(long, value_name = "ID")]
+    call_workspace: Option<String>,
     #[command(flatten)]
     principal: PrincipalArgs,
     #[command(flatten)]
@@ -55,17 +58,13 @@ pub(crate) async fn run(
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {
     let format = context.format_of(&[Format::Table, Format::Json, Format::Yaml])?;
-    if args.principal.is_nobody() {
-        return Err(Failure::Usage(
-            "it is not said who, expected --user or --agent".to_owned(),
-        ));
-    }
+    args.principal.is_somebody()?;
     let rules = args.rules.read(context)?;
     let connection = Connection::open(&context.address).await?;
-    let server = simulate::server_name(&args.mcp_server, context);
+    let server = simulate::server_name(&args.mcp_server, context)?;
     let request = |message, answer| SimulateCallRequest {
-        server: server.clone(),
-        workspace: String::new(),
+        server: server.to_string(),
+        workspace: args.call_workspace.clone().unwrap_or_default(),
         principal: Some(args.principal.message()),
         message,
         candidate: rules.message.clone(),
@@ -74,6 +73,7 @@ pub(crate) async fn run(
     };
     if args.list {
         let tools = registered_tools(&connection, &server).await?;
+        let tools = listed(tools.iter().map(String::as_str));
         let request = request(LIST.to_owned(), tools.to_string());
         let response = simulate::call(&connection, request, &rules).await?;
         return write_list(&response.answer, format, console);
@@ -123,13 +123,15 @@ pub(crate) fn names(answer: &str) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-async fn registered_tools(connection: &Connection, server: &str) -> Result<Value, Failure> {
-    let name = Name::parse(server).filter(|name| name.kind == Kind::Server);
-    let name = name.ok_or_else(|| Failure::Usage(format!("`{server}` is no server's name")))?;
-    let resource::Kind::Server(server) = stored::get(connection, &name).await? else {
+/// The names of the tools that are registered of a server.
+pub(crate) async fn registered_tools(
+    connection: &Connection,
+    server: &Name,
+) -> Result<Vec<String>, Failure> {
+    let resource::Kind::Server(server) = stored::get(connection, server).await? else {
         return Err(Failure::Nonsense(format!("no server, asked for {server}")));
     };
-    Ok(listed(server.tools.iter().map(|tool| &*tool.name)))
+    Ok(server.tools.into_iter().map(|tool| tool.name).collect())
 }
 
 fn write_list(answer: &str, format: Format, console: &mut Console<'_>) -> Result<Exit, Failure> {

@@ -82,7 +82,7 @@ fn removed(text: &str, scope: &Scope) -> Result<String, Failure> {
     let parts = text.split_once('/');
     let kind = parts.and_then(|(kind, _)| <Kind as clap::ValueEnum>::from_str(kind, true).ok());
     if let (Some(kind), Some((_, id))) = (kind, parts) {
-        return Ok(scope.name(kind, id).to_string());
+        return Ok(scope.read(kind, id)?.to_string());
     }
     let kinds = Kind::ALL.map(Kind::singular);
     Err(Failure::Usage(format!(

@@ -148,9 +148,12 @@ impl<'a> Checker<'a> {
                         .into_iter()
                         .flat_map(Map::keys)
                         .map(String::as_str);
-                    let known: Vec<&str> = known.filter(|key| node.field(key).is_none()).collect();
-                    meant.extend(nearest(&entry.key, &known));
-                    self.unknown(entry, here, &known);
+                    let known: Vec<&str> = known.collect();
+                    let absent = known.iter().copied();
+                    let absent: Vec<&str> =
+                        absent.filter(|key| node.field(key).is_none()).collect();
+                    meant.extend(nearest(&entry.key, &absent));
+                    self.unknown(entry, here, &known, &absent);
                 }
                 None => self.duplicates(&entry.value, &here),
             }
@@ -171,8 +174,8 @@ impl<'a> Checker<'a> {
         self.one_of(node, schema, path, &meant);
     }
 
-    fn unknown(&mut self, entry: &Entry, path: Path, known: &[&str]) {
-        let expected = if known.is_empty() {
+    fn unknown(&mut self, entry: &Entry, path: Path, known: &[&str], absent: &[&str]) {
+        let expected = if absent.is_empty() {
             "no more fields".to_owned()
         } else {
             alternatives(known)
@@ -181,7 +184,12 @@ impl<'a> Checker<'a> {
             "found the unknown field `{}`, expected {expected}",
             entry.key
         );
-        self.say(entry.key_at, path, message, did_you_mean(&entry.key, known));
+        self.say(
+            entry.key_at,
+            path,
+            message,
+            did_you_mean(&entry.key, absent),
+        );
     }
 
     /// `anyOf` lists of required fields, and `minProperties`.

@@ -55,6 +55,7 @@ pub(crate) async fn run(
         secret_file,
         overlap,
     } = command;
+    let whole = context.scope.read(Kind::Credential, name)?;
     let secret = match secret_file {
         Some(file) => read(file)?,
         None => Zeroizing::default(),
@@ -62,7 +63,7 @@ pub(crate) async fn run(
     let connection = Connection::open(&context.address).await?;
     let mut client = CredentialServiceClient::new(connection.channel.clone());
     let call = client.rotate_credential(RotateCredentialRequest {
-        name: context.scope.name(Kind::Credential, name).to_string(),
+        name: whole.to_string(),
         secret: secret.to_string(),
         overlap: Some(prost_types::Duration {
             seconds: i64::try_from(overlap.as_secs()).unwrap_or(i64::MAX),

@@ -10,9 +10,10 @@ use super::{
     connect::Connection,
     console::{Console, Tone},
     exit::{Exit, Failure},
-    name::{Kind, Name},
+    name::Name,
     proposals, stored,
     visible::visible,
+    which::{Which, WhichParser},
 };
 
 /// Delete resources
@@ -25,18 +26,18 @@ Examples:
   chancery delete rule dev-reads-notes
   chancery delete -f policy/ --dry-run")]
 pub(crate) struct DeleteArgs {
-    /// Which kind; the singular will do, and idp
-    #[arg(value_enum, required_unless_present = "files", requires = "name")]
-    kind: Option<Kind>,
+    /// Which kind; the singular will do, and idp, and KIND/NAME
+    #[arg(value_name = "KIND", value_parser = WhichParser, required_unless_present = "files")]
+    which: Option<Which>,
     /// Which one
-    #[arg(requires = "kind")]
+    #[arg(requires = "which")]
     name: Option<String>,
     /// What the documents in a file or folder name; repeatable
     #[arg(
         short,
         long = "filename",
         value_name = "FILE|DIR|-",
-        conflicts_with = "kind"
+        conflicts_with = "which"
     )]
     files: Vec<PathBuf>,
     /// Check whether it could be deleted, and keep it
@@ -49,8 +50,11 @@ pub(crate) async fn run(
     context: &Context,
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {
-    let mut names: Vec<Name> = if let (Some(kind), Some(id)) = (args.kind, &args.name) {
-        vec![context.scope.name(kind, id)]
+    let mut names: Vec<Name> = if let Some(which) = &args.which {
+        let name = which.one(args.name.as_deref(), &context.scope)?;
+        let kind = which.kind.singular();
+        let message = || format!("found no name after `{kind}`, expected which {kind} to delete");
+        vec![name.ok_or_else(|| Failure::Usage(message()))?]
     } else {
         let batch = Batch::read(&args.files, &context.scope, "nothing was deleted")?;
         batch.items.into_iter().map(|item| item.name).collect()

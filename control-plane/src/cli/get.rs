@@ -10,10 +10,11 @@ use super::{
     console::Console,
     document::{Document, Unreadable},
     exit::{Exit, Failure},
-    name::{Kind, Name},
+    name::Name,
     output::Format,
     stored,
     table::{self, Cell},
+    which::{Which, WhichParser},
 };
 
 /// Show resources as they are stored
@@ -22,11 +23,12 @@ use super::{
 Examples:
   chancery get servers
   chancery get rule acme/payments/dev-reads
+  chancery get rule/dev-reads-notes
   chancery get rule dev-reads-notes -o yaml > rule.yaml")]
 pub(crate) struct GetArgs {
-    /// Which kind; the singular will do, and idp
-    #[arg(value_enum)]
-    kind: Kind,
+    /// Which kind; the singular will do, and idp, and KIND/NAME
+    #[arg(value_name = "KIND", value_parser = WhichParser)]
+    which: Which,
     /// Only this one
     name: Option<String>,
 }
@@ -36,10 +38,12 @@ pub(crate) async fn run(
     context: &Context,
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {
+    let kind = args.which.kind;
+    let name = args.which.one(args.name.as_deref(), &context.scope)?;
     let connection = Connection::open(&context.address).await?;
-    let found = match &args.name {
-        Some(id) => vec![stored::get(&connection, &context.scope.name(args.kind, id)).await?],
-        None => stored::list(&connection, args.kind, &context.scope.parent(args.kind)).await?,
+    let found = match &name {
+        Some(name) => vec![stored::get(&connection, name).await?],
+        None => stored::list(&connection, kind, &context.scope.parent(kind)).await?,
     };
     match context.format() {
         Format::Name => {
@@ -57,7 +61,7 @@ pub(crate) async fn run(
                 .into_iter()
                 .map(document)
                 .collect::<Result<Vec<_>, _>>()?;
-            match (&args.name, documents.pop()) {
+            match (&name, documents.pop()) {
                 (Some(_), Some(only)) => console.json(&only)?,
                 (_, last) => {
                     documents.extend(last);
@@ -66,11 +70,11 @@ pub(crate) async fn run(
             }
         }
         Format::Table if found.is_empty() => {
-            console.talk(format_args!("no {} found", args.kind.plural()));
+            console.talk(format_args!("no {} found", kind.plural()));
         }
         Format::Table => {
             let rows: Vec<Vec<Cell>> = found.iter().map(row::of).collect();
-            table::write(row::heading(args.kind), &rows, console)?;
+            table::write(row::heading(kind), &rows, console)?;
         }
     }
     Ok(Exit::Success)

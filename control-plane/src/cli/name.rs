@@ -4,6 +4,8 @@ use std::fmt;
 
 use clap::{ValueEnum, builder::PossibleValue};
 
+use super::exit::Failure;
+
 /// A kind of resource, in the order in which references point: a rule names servers and roles, and
 /// who may change anything is said first and taken away last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,6 +148,8 @@ impl ValueEnum for Kind {
 pub(crate) struct Scope {
     pub(crate) organization: String,
     pub(crate) workspace: String,
+    /// Whether the organization was asked for, so that no name may say another.
+    pub(crate) is_chosen: bool,
 }
 
 impl Default for Scope {
@@ -153,6 +157,7 @@ impl Default for Scope {
         Self {
             organization: Self::DEFAULT.to_owned(),
             workspace: Self::DEFAULT.to_owned(),
+            is_chosen: false,
         }
     }
 }
@@ -166,12 +171,44 @@ impl Scope {
         let Self {
             organization,
             workspace,
+            is_chosen: _,
         } = self;
         match kind.home() {
             Home::Nowhere => String::new(),
             Home::Workspace => format!("organizations/{organization}/workspaces/{workspace}"),
             Home::Organization | Home::Either => format!("organizations/{organization}"),
         }
+    }
+
+    /// The name that somebody gave for a resource of a kind: a whole one, or one that is looked up
+    /// here, with its kind before it or without.
+    pub(crate) fn read(&self, kind: Kind, text: &str) -> Result<Name, Failure> {
+        if let Some(name) = Name::parse(text).filter(|name| name.kind == kind) {
+            return Ok(name);
+        }
+        let singular = text.split_once('/');
+        let said = match singular {
+            Some((before, said)) if before == kind.singular() => said,
+            Some(_) | None => text,
+        };
+        let name = self.name(kind, said);
+        let is_elsewhere = kind.home() != Home::Nowhere && name.organization != self.organization;
+        if self.is_chosen && is_elsewhere {
+            let id = &name.id;
+            let organization = &self.organization;
+            let expected = match kind.home() {
+                Home::Organization => format!("`{id}`"),
+                Home::Nowhere | Home::Workspace | Home::Either => {
+                    format!("`{id}` or `{organization}/{}/{id}`", name.organization)
+                }
+            };
+            return Err(Failure::Usage(format!(
+                "`{text}` is of the organization `{}`, and --organization is `{organization}`: \
+                 expected {expected} there, or the other organization",
+                name.organization
+            )));
+        }
+        Ok(name)
     }
 
     /// The name that an id has here, or that a short name says: `notes`, `acme/default/notes`.
@@ -324,5 +361,48 @@ mod tests {
         ] {
             assert_eq!(Name::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_given_back_is_the_same() {
+        let scope = Scope {
+            organization: "b".to_owned(),
+            is_chosen: true,
+            ..Scope::default()
+        };
+        for (kind, text, whole) in [
+            (Kind::Rule, "rm", "organizations/b/rules/rm"),
+            (Kind::Rule, "b/rm", "organizations/b/rules/rm"),
+            (Kind::Rule, "rule/rm", "organizations/b/rules/rm"),
+            (
+                Kind::Rule,
+                "rule/b/default/rm",
+                "organizations/b/workspaces/default/rules/rm",
+            ),
+            (
+                Kind::Rule,
+                "organizations/c/rules/rm",
+                "organizations/c/rules/rm",
+            ),
+            (
+                Kind::Server,
+                "notes",
+                "organizations/b/workspaces/default/servers/notes",
+            ),
+            (Kind::Organization, "c", "organizations/c"),
+        ] {
+            let name = scope.read(kind, text).unwrap();
+            assert_eq!(name.to_string(), whole, "{text}");
+        }
+        // A workspace is not taken for another organization.
+        let refused = scope.read(Kind::Rule, "default/rm").unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "`default/rm` is of the organization `default`, and --organization is `b`: expected \
+             `rm` or `b/default/rm` there, or the other organization"
+        );
+        assert!(scope.read(Kind::Role, "c/x").is_err());
+        let anywhere = Scope::default().read(Kind::Rule, "b/rm").unwrap();
+        assert_eq!(anywhere.to_string(), "organizations/b/rules/rm");
     }
 }

@@ -2,6 +2,8 @@
 
 use chancery_proto::admin::v1::AssumedPrincipal;
 
+use super::exit::Failure;
+
 /// Who acts. Nobody is logged in where nothing is said.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Who acts")]
@@ -36,9 +38,37 @@ pub(crate) struct PrincipalArgs {
 }
 
 impl PrincipalArgs {
-    /// Whether nothing is said of who it is.
-    pub(crate) fn is_nobody(&self) -> bool {
-        self.user.is_none() && self.agent.is_none()
+    /// Makes sure that it is said who it is.
+    pub(crate) fn is_somebody(&self) -> Result<(), Failure> {
+        if self.user.is_some() || self.agent.is_some() {
+            return Ok(());
+        }
+        let message = "it is not said who, expected --user or --agent";
+        Err(Failure::Usage(message.to_owned()))
+    }
+
+    /// The same, unless nothing is said that only a token could.
+    pub(crate) fn is_somebody_or_anonymous(&self) -> Result<(), Failure> {
+        let Self {
+            user: _,
+            groups,
+            roles,
+            team,
+            agent: _,
+            client,
+            scopes,
+            source: _,
+            more_groups,
+        } = self;
+        let several = [groups, roles, scopes];
+        let has_claims = several.iter().any(|names| !names.is_empty())
+            || team.is_some()
+            || client.is_some()
+            || *more_groups;
+        if has_claims {
+            return self.is_somebody();
+        }
+        Ok(())
     }
 
     pub(crate) fn message(&self) -> AssumedPrincipal {

@@ -77,6 +77,7 @@ pub(crate) async fn run(
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {
     let format = context.format_of(&[Format::Table, Format::Json, Format::Yaml])?;
+    args.principal.is_somebody_or_anonymous()?;
     let rules = args.rules.read(context)?;
     if let Some(decision_id) = &args.call.decision {
         let request = ExplainDecisionRequest {
@@ -86,8 +87,9 @@ pub(crate) async fn run(
         };
         return explain::judge_again(request, &rules, format, context, console).await;
     }
+    let server = args.call.mcp_server.as_deref().unwrap_or_default();
     let request = SimulateCallRequest {
-        server: server_name(args.call.mcp_server.as_deref().unwrap_or_default(), context),
+        server: server_name(server, context)?.to_string(),
         workspace: args.call.call_workspace.clone().unwrap_or_default(),
         principal: Some(args.principal.message()),
         message: args.call.message()?,
@@ -140,11 +142,8 @@ pub(crate) fn client(connection: &Connection) -> PolicyServiceClient<Channel> {
 }
 
 /// The whole name of a server.
-pub(crate) fn server_name(text: &str, context: &Context) -> String {
-    match Name::parse(text) {
-        Some(name) => name.to_string(),
-        None => context.scope.name(Kind::Server, text).to_string(),
-    }
+pub(crate) fn server_name(text: &str, context: &Context) -> Result<Name, Failure> {
+    context.scope.read(Kind::Server, text)
 }
 
 impl CallArgs {

@@ -3,15 +3,17 @@
 use chancery_proto::admin::v1::{Caller, ListCallersRequest};
 
 use super::{
-    Context,
+    Context, can_i,
     candidate::CandidateArgs,
     connect::Connection,
     console::{Console, Tone},
     exit::{Exit, Failure},
     explanation::short,
     output::Format,
+    problem::did_you_mean,
     render, simulate,
     table::{self, Cell},
+    visible::visible,
 };
 
 /// Say whom the rules let use a tool
@@ -41,8 +43,9 @@ pub(crate) async fn run(
 ) -> Result<Exit, Failure> {
     let format = context.format_of(&[Format::Table, Format::Json, Format::Yaml])?;
     let rules = args.rules.read(context)?;
+    let server = simulate::server_name(&args.mcp_server, context)?;
     let request = ListCallersRequest {
-        server: simulate::server_name(&args.mcp_server, context),
+        server: server.to_string(),
         tool: args.tool.clone(),
         candidate: rules.message.clone(),
     };
@@ -53,11 +56,20 @@ pub(crate) async fn run(
         .await;
     let response = answer.map_err(|failure| rules.explain(failure))?;
     let rendered = || render::message("chancery.admin.v1.ListCallersResponse", &response);
+    if response.callers.is_empty() && rules.message.is_none() {
+        let tools = can_i::registered_tools(&connection, &server).await?;
+        talk_of_unregistered(&args.tool, &tools, console);
+    }
     match format {
         Format::Json => console.json(&rendered()?)?,
         Format::Yaml => console.yaml(&rendered()?, true)?,
         Format::Table | Format::Name if response.callers.is_empty() => {
-            console.line("nobody: no rule allows it")?;
+            let why = if response.not_offered {
+                "it is not offered to any workspace whose calls reach the server"
+            } else {
+                "no rule allows it"
+            };
+            console.line(format_args!("nobody: {why}"))?;
         }
         Format::Table | Format::Name => {
             let allowed = response
@@ -77,6 +89,18 @@ pub(crate) async fn run(
     } else {
         Exit::Success
     })
+}
+
+/// Says that a tool is not among those that are registered, where any are.
+fn talk_of_unregistered(tool: &str, registered: &[String], console: &mut Console<'_>) {
+    let known: Vec<&str> = registered.iter().map(String::as_str).collect();
+    if known.is_empty() || known.contains(&tool) {
+        return;
+    }
+    let hint = did_you_mean(tool, &known);
+    let hint = hint.map_or_else(String::new, |hint| format!(": {hint}"));
+    let message = format!("note: no tool `{tool}` is registered of this server{hint}");
+    console.talk(visible(&message));
 }
 
 fn row(effect: &str, tone: Tone, caller: &Caller) -> Vec<Cell> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chancery_engine::{message::Method, rule::CapabilityKind};
 use chancery_proto::{admin::v1::Rule, policy::v1 as policy};
 
 use super::{
@@ -23,6 +24,75 @@ pub(super) fn check(rule: &Rule, site: &Site<'_>, now_seconds: i64) -> Vec<Findi
         .or_else(|| nobody(rule, site))
     {
         findings.push(Finding::warning(field, found, never));
+    }
+    findings.extend(no_method(rule));
+    findings.extend(exact(rule));
+    findings
+}
+
+/// Capabilities that none of the rule's methods acts on.
+fn no_method(rule: &Rule) -> Vec<Finding> {
+    let is_named = |method: &Method| fits_any(&rule.methods, method.as_str());
+    let capabilities = [
+        ("tools", &rule.tools, CapabilityKind::Tool),
+        ("prompts", &rule.prompts, CapabilityKind::Prompt),
+        ("resources", &rule.resources, CapabilityKind::Resource),
+    ];
+    let without = capabilities.into_iter().filter(|(_, names, kind)| {
+        let mut methods = Method::ALL.iter().filter(|method| acts_on(**method, *kind));
+        !rule.methods.is_empty() && !names.is_empty() && !methods.any(is_named)
+    });
+    without
+        .map(|(field, _, kind)| {
+            let found = format!("none of the rule's `methods` acts on {field}");
+            let method = kind.method().as_str();
+            let consequence = format!("they change nothing without `{method}` among them");
+            Finding::warning(field, found, consequence)
+        })
+        .collect()
+}
+
+/// Whether a method can act on a capability of a kind.
+fn acts_on(method: Method, kind: CapabilityKind) -> bool {
+    match kind {
+        CapabilityKind::Tool => method == Method::ToolsCall || method.is_about_a_task(),
+        CapabilityKind::Prompt => matches!(method, Method::PromptsGet | Method::Complete),
+        CapabilityKind::Resource => matches!(
+            method,
+            Method::ResourcesRead
+                | Method::ResourcesSubscribe
+                | Method::ResourcesUnsubscribe
+                | Method::ResourceUpdated
+                | Method::Complete
+        ),
+    }
+}
+
+/// Names that are compared to the letter, and hardly meant to be.
+fn exact(rule: &Rule) -> Vec<Finding> {
+    let Some(subjects) = &rule.subjects else {
+        return Vec::new();
+    };
+    let fields = [
+        ("users", &subjects.users),
+        ("groups", &subjects.groups),
+        ("token_roles", &subjects.token_roles),
+        ("teams", &subjects.teams),
+        ("clients", &subjects.clients),
+    ];
+    let mut findings = Vec::new();
+    for (field, names) in fields {
+        for (index, name) in names.iter().enumerate() {
+            let consequence = if name.contains('*') {
+                "it is no glob here: only a name with that very `*` is meant"
+            } else if name.trim() != name {
+                "only a name with those spaces is meant"
+            } else {
+                continue;
+            };
+            let field = format!("subjects.{field}[{index}]");
+            findings.push(Finding::warning(field, format!("`{name}`"), consequence));
+        }
     }
     findings
 }

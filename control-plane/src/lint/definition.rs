@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use chancery_proto::admin::v1::Rule;
+use chancery_proto::{admin::v1::Rule, policy::v1::condition::Test};
 
 use super::{
-    Finding, most_like, path,
+    Finding, most_like,
+    path::{self, Step},
     schema::{self, Misfit},
     site::{Known, Site, fits, fits_any, is_literal},
     some,
@@ -40,8 +41,35 @@ pub(super) fn check(rule: &Rule, site: &Site<'_>) -> Vec<Finding> {
         let checked = |schema: &serde_json::Value| schema::check(schema, &steps, condition);
         let outcomes = outcomes(rule, &known, checked);
         findings.extend(judge(&format!("when[{index}]"), &outcomes));
+        if condition.test == Some(Test::Exists(false)) {
+            findings.extend(missing(
+                &format!("when[{index}].exists"),
+                rule,
+                &known,
+                &steps,
+            ));
+        }
     }
     findings
+}
+
+/// What must be missing is required by every tool; a call without it is one that the server refuses.
+fn missing(field: &str, rule: &Rule, known: &[&Known<'_>], steps: &[Step]) -> Option<Finding> {
+    let mut places = Vec::new();
+    for server in known {
+        for (name, schema) in &server.tools {
+            if !fits_any(&rule.tools, name) {
+                continue;
+            }
+            if !schema::requires(schema, steps) {
+                return None;
+            }
+            places.push(format!("{}/{name}", server.id));
+        }
+    }
+    let found = format!("it is required in {}", some(&places));
+    let consequence = "no arguments that fit the schema satisfy the condition";
+    (!places.is_empty()).then(|| Finding::warning(field, found, consequence))
 }
 
 /// A glob over tools must fit one that is known; servers where it fits none are listed.

@@ -1,14 +1,22 @@
 //! What a tool's input schema (JSON Schema, 2020-12 and before) says of a condition on an argument.
 
-use chancery_engine::glob::Glob;
-use chancery_proto::policy::v1::{Condition, Values, condition::Test};
+mod said;
+mod value;
+
+use std::cell::Cell;
+
+use chancery_proto::policy::v1::Condition;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::{most_like, path::Step, some};
+use self::said::{Said, Undeclared};
+use super::path::Step;
 
 /// References and combinations that are deeper than this are not followed.
 const MAX_DEPTH: usize = 32;
+
+/// Of more schemas, one within another, it is not known what they say.
+const MAX_SCHEMAS: usize = 10_000;
 
 /// Why a condition can never be satisfied by arguments that fit a schema.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -22,18 +30,65 @@ pub(super) struct Misfit {
 /// Follows steps through a schema and holds a condition against what is there. Where the schema is
 /// open, everything fits.
 pub(super) fn check(schema: &Value, steps: &[Step], condition: &Condition) -> Result<(), Misfit> {
-    Walk {
+    let walk = Walk {
         root: schema,
         condition,
+        left: Cell::new(MAX_SCHEMAS),
+    };
+    let place = Place {
+        steps,
+        at: "$".to_owned(),
+        depth: MAX_DEPTH,
+    };
+    match walk.follow(schema, &place) {
+        Said::Nothing | Said::Fits => Ok(()),
+        Said::Misfits(misfit) => Err(misfit),
+        Said::Undeclared(undeclared) => Err(undeclared.into()),
     }
-    .follow(
-        schema,
-        &Place {
-            steps,
-            at: "$".to_owned(),
-            depth: MAX_DEPTH,
-        },
-    )
+}
+
+/// Whether arguments that fit a schema have a value at the end of these steps.
+pub(super) fn requires(schema: &Value, steps: &[Step]) -> bool {
+    let mut parts = conjuncts(schema, schema);
+    for (depth, step) in steps.iter().enumerate() {
+        let Step::Member(name) = step else {
+            return false;
+        };
+        // Arguments are an object, whatever the schema says.
+        let is_object = depth == 0
+            || parts.iter().any(|part| {
+                let types = part.get("type");
+                types.and_then(Value::as_str) == Some("object")
+            });
+        let names = |part: &&Value| {
+            let required = part.get("required").and_then(Value::as_array);
+            required.is_some_and(|required| required.iter().any(|one| one == &**name))
+        };
+        if !is_object || !parts.iter().any(names) {
+            return false;
+        }
+        parts = parts
+            .iter()
+            .filter_map(|part| part.get("properties")?.get(name))
+            .flat_map(|property| conjuncts(schema, property))
+            .collect();
+    }
+    true
+}
+
+/// A schema and those that its values must fit besides.
+fn conjuncts<'s>(root: &'s Value, schema: &'s Value) -> Vec<&'s Value> {
+    let mut parts = vec![schema];
+    let mut seen = 0;
+    while let Some(part) = parts.get(seen).filter(|_| seen < MAX_DEPTH) {
+        let reference = part.get("$ref").and_then(Value::as_str);
+        let target = reference.and_then(|reference| root.pointer(reference.strip_prefix('#')?));
+        let all = part.get("allOf").and_then(Value::as_array);
+        let more: Vec<_> = all.into_iter().flatten().chain(target).collect();
+        parts.extend(more);
+        seen += 1;
+    }
+    parts
 }
 
 /// A place in a schema.
@@ -69,83 +124,61 @@ impl Place<'_> {
 struct Walk<'w> {
     root: &'w Value,
     condition: &'w Condition,
+    /// How many more schemas are looked at.
+    left: Cell<usize>,
 }
 
-impl Walk<'_> {
-    fn follow(&self, schema: &Value, place: &Place<'_>) -> Result<(), Misfit> {
+impl<'w> Walk<'w> {
+    fn follow(&self, schema: &'w Value, place: &Place<'w>) -> Said<'w> {
         let at = &*place.at;
         if *schema == Value::Bool(false) {
-            return Err(misfit("argument", format!("`{at}`"), nothing(at)));
+            return Said::Misfits(misfit("argument", format!("`{at}`"), nothing(at)));
         }
-        // What says nothing allows everything, and what is too deep is not known.
-        let (Value::Object(schema), Some(place)) = (schema, place.deeper()) else {
-            return Ok(());
+        let Value::Object(schema) = schema else {
+            return Said::Nothing;
         };
+        match (place.deeper(), self.left.get().checked_sub(1)) {
+            (Some(place), Some(left)) => {
+                self.left.set(left);
+                self.together(schema, &place)
+            }
+            // What is too much is not known.
+            (None, _) | (_, None) => Said::Fits,
+        }
+    }
+
+    /// What a schema says with all that it combines.
+    fn together(&self, schema: &'w Map<String, Value>, place: &Place<'w>) -> Said<'w> {
+        let mut said = self.step(schema, place);
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             let pointer = reference.strip_prefix('#');
             let target = pointer.and_then(|pointer| self.root.pointer(pointer));
-            return target.map_or(Ok(()), |target| self.follow(target, &place));
+            // What is elsewhere may declare anything.
+            said = said.and(target.map_or(Said::Fits, |target| self.follow(target, place)));
         }
-        for keyword in ["anyOf", "oneOf"] {
-            if let Some(Value::Array(branches)) = schema.get(keyword) {
-                return self.any(branches, schema, &place);
-            }
+        let parts = schema.get("allOf").and_then(Value::as_array);
+        for part in parts.into_iter().flatten() {
+            said = said.and(self.follow(part, place));
         }
-        if let Some(Value::Array(parts)) = schema.get("allOf") {
-            return self.all(parts, schema, &place);
+        for branches in alternatives(schema) {
+            let branches = branches
+                .into_iter()
+                .map(|branch| self.follow(branch, place));
+            said = said.and(branches.reduce(Said::or).unwrap_or(Said::Nothing));
         }
-        self.step(schema, &place)
+        for part in optional(schema) {
+            said = said.or_declared_by(self.follow(part, place));
+        }
+        said
     }
 
-    /// One branch that fits is enough; else what the first says.
-    fn any(
-        &self,
-        branches: &[Value],
-        schema: &Map<String, Value>,
-        place: &Place<'_>,
-    ) -> Result<(), Misfit> {
-        if schema.contains_key("properties") && self.step(schema, place).is_ok() {
-            return Ok(());
-        }
-        let mut first = None;
-        for branch in branches {
-            match self.follow(branch, place) {
-                Ok(()) => return Ok(()),
-                Err(misfit) => first = first.or(Some(misfit)),
-            }
-        }
-        first.map_or(Ok(()), Err)
-    }
-
-    /// A member that any part declares is declared, and must fit every part that declares it.
-    fn all(
-        &self,
-        parts: &[Value],
-        schema: &Map<String, Value>,
-        place: &Place<'_>,
-    ) -> Result<(), Misfit> {
-        let mut own = schema.clone();
-        own.shift_remove("allOf");
-        let own = (!own.is_empty()).then_some(Value::Object(own));
-        let results: Vec<_> = parts
-            .iter()
-            .chain(&own)
-            .map(|part| self.follow(part, place))
-            .collect();
-        let undeclared = |result: &Result<(), Misfit>| matches!(result, Err(misfit) if misfit.field == "argument");
-        if results.iter().all(undeclared) {
-            return results.into_iter().next().unwrap_or(Ok(()));
-        }
-        results
-            .into_iter()
-            .filter(|result| !undeclared(result))
-            .collect()
-    }
-
-    fn step(&self, schema: &Map<String, Value>, place: &Place<'_>) -> Result<(), Misfit> {
+    fn step(&self, schema: &'w Map<String, Value>, place: &Place<'w>) -> Said<'w> {
         let at = &*place.at;
         let (item, at) = match place.steps.first() {
-            None => return self.leaf(schema, at),
+            None => {
+                let checked = value::check(schema, self.condition, at);
+                return checked.map_or_else(Said::Misfits, |()| Said::Fits);
+            }
             Some(Step::Member(name)) => return self.member(schema, name, place),
             Some(Step::Every) => (None, format!("{at}[*]")),
             Some(Step::Element(index)) => {
@@ -156,23 +189,24 @@ impl Walk<'_> {
                 )
             }
         };
-        expect_type(schema, "array", &place.at)?;
+        if let Err(misfit) = expect_type(schema, "array", &place.at) {
+            return Said::Misfits(misfit);
+        }
         let item = item.or_else(|| schema.get("items"));
-        item.map_or(Ok(()), |item| self.follow(item, &place.beyond(at)))
+        item.map_or(Said::Nothing, |item| {
+            self.follow(item, &place.beyond(at)).declared()
+        })
     }
 
-    fn member(
-        &self,
-        schema: &Map<String, Value>,
-        name: &str,
-        place: &Place<'_>,
-    ) -> Result<(), Misfit> {
+    fn member(&self, schema: &'w Map<String, Value>, name: &'w str, place: &Place<'w>) -> Said<'w> {
         let at = &*place.at;
-        expect_type(schema, "object", at)?;
+        if let Err(misfit) = expect_type(schema, "object", at) {
+            return Said::Misfits(misfit);
+        }
         let here = place.beyond(format!("{at}.{name}"));
         let properties = schema.get("properties").and_then(Value::as_object);
         if let Some(property) = properties.and_then(|properties| properties.get(name)) {
-            return self.follow(property, &here);
+            return self.follow(property, &here).declared();
         }
         let patterns = schema.get("patternProperties").and_then(Value::as_object);
         let matching = patterns.into_iter().flatten().find(|(pattern, _)| {
@@ -180,93 +214,61 @@ impl Walk<'_> {
             Regex::new(pattern).map_or(true, |pattern| pattern.is_match(name))
         });
         if let Some((_, property)) = matching {
-            return self.follow(property, &here);
+            return self.follow(property, &here).declared();
         }
-        match schema.get("additionalProperties") {
-            Some(Value::Bool(true)) => Ok(()),
-            Some(property @ Value::Object(_)) => self.follow(property, &here),
-            // A schema without any keyword for its members says nothing at all.
-            None if schema.is_empty() => Ok(()),
-            Some(_) | None => {
-                let known = properties.into_iter().flat_map(Map::keys);
-                let expected = match most_like(name, known) {
-                    none if none.is_empty() => nothing(at),
-                    known => format!("a property that the schema has under `{at}`: {known}"),
-                };
-                Err(misfit("argument", format!("`{}`", here.at), expected))
-            }
-        }
-    }
-
-    /// The value itself.
-    fn leaf(&self, schema: &Map<String, Value>, at: &str) -> Result<(), Misfit> {
-        let Some(test) = &self.condition.test else {
-            return Ok(());
+        let undeclared = Undeclared {
+            at: at.to_owned(),
+            name,
+            known: properties
+                .into_iter()
+                .flat_map(Map::keys)
+                .map(String::as_str)
+                .collect(),
+            misfit: None,
         };
-        match test {
-            Test::Equals(json) => one_of(schema, &[json], at).map_err(|bad| named("equals", bad)),
-            Test::In(Values { values }) => {
-                let values: Vec<_> = values.iter().collect();
-                one_of(schema, &values, at).map_err(|bad| named("in", bad))
+        let additional = schema.get("additionalProperties");
+        match (additional, schema.get("unevaluatedProperties")) {
+            (Some(Value::Bool(true)), _) | (None, Some(Value::Bool(true))) => Said::Fits,
+            (Some(property @ Value::Object(_)), _) => self.follow(property, &here).declared(),
+            // It is about what no other part declares.
+            (None, Some(property @ Value::Object(_))) => {
+                match self.follow(property, &here).declared() {
+                    Said::Misfits(misfit) => Said::Undeclared(undeclared.unless(misfit)),
+                    said @ (Said::Nothing | Said::Fits | Said::Undeclared(_)) => said,
+                }
             }
-            Test::Glob(Values { values }) => {
-                let globs: Vec<_> = values.iter().filter_map(|g| Glob::parse(g).ok()).collect();
-                self.text("glob", schema, at, |text| {
-                    globs.iter().any(|g| g.matches(text))
-                })
+            (None, None) if types(schema).is_none() && properties.or(patterns).is_none() => {
+                Said::Nothing
             }
-            Test::Regex(regex) => {
-                let regex = Regex::new(regex).ok();
-                self.text("regex", schema, at, |text| {
-                    regex.as_ref().is_none_or(|regex| regex.is_match(text))
-                })
-            }
-            Test::Cidr(_) => self.text("cidr", schema, at, |_| true),
-            Test::Number(_) => {
-                let found = types(schema).filter(|types| !types.contains(&"number"));
-                found.map_or(Ok(()), |types| {
-                    let expected = format!("`{at}` is {}", kinds(&types));
-                    Err(misfit("number", "bounds of a number", expected))
-                })
-            }
-            Test::Exists(_) => Ok(()),
+            (Some(_) | None, _) => Said::Undeclared(undeclared),
         }
     }
+}
 
-    /// A test of texts: the value can be a text, and one that the schema lists passes.
-    fn text(
-        &self,
-        field: &'static str,
-        schema: &Map<String, Value>,
-        at: &str,
-        passes: impl Fn(&str) -> bool,
-    ) -> Result<(), Misfit> {
-        if let Some(types) = types(schema)
-            && !types.contains(&"string")
-        {
-            let hint = if types.contains(&"array") {
-                format!("; `{at}[*]` are its elements")
-            } else {
-                String::new()
-            };
-            let expected = format!("a test that fits `{at}`, which is {}{hint}", kinds(&types));
-            return Err(misfit(field, "a test of texts", expected));
-        }
-        let is_plain = self.condition.normalisation == 0;
-        let Some(listed) = listed(schema).filter(|_| is_plain) else {
-            return Ok(());
-        };
-        let texts: Vec<_> = listed.iter().filter_map(|value| value.as_str()).collect();
-        if texts.iter().any(|text| passes(text)) {
-            return Ok(());
-        }
-        let expected = format!("one that fits a value of `{at}`: {}", some(texts));
-        Err(misfit(
-            field,
-            "a test that none of its values passes",
-            expected,
-        ))
-    }
+/// Schemas of each of which a value must fit one.
+fn alternatives(schema: &Map<String, Value>) -> Vec<Vec<&Value>> {
+    let branches = ["anyOf", "oneOf"].into_iter().filter_map(|keyword| {
+        let branches = schema.get(keyword)?.as_array()?;
+        Some(branches.iter().collect())
+    });
+    let condition = schema.get("if");
+    let decided = condition.and_then(|_| Some(vec![schema.get("then")?, schema.get("else")?]));
+    branches.chain(decided).collect()
+}
+
+/// Schemas that a value fits or not, as its other values are.
+fn optional(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    let condition = schema.get("if");
+    let decided = ["then", "else"].into_iter().filter_map(move |keyword| {
+        condition?;
+        schema.get(keyword)
+    });
+    // What was one keyword is two since 2019-09.
+    let dependent = ["dependentSchemas", "dependencies"]
+        .into_iter()
+        .filter_map(|keyword| schema.get(keyword)?.as_object())
+        .flat_map(Map::values);
+    condition.into_iter().chain(decided).chain(dependent)
 }
 
 fn misfit(field: &'static str, found: impl Into<String>, expected: impl Into<String>) -> Misfit {
@@ -275,10 +277,6 @@ fn misfit(field: &'static str, found: impl Into<String>, expected: impl Into<Str
         found: found.into(),
         expected: expected.into(),
     }
-}
-
-fn named(field: &'static str, misfit: Misfit) -> Misfit {
-    Misfit { field, ..misfit }
 }
 
 fn nothing(at: &str) -> String {
@@ -344,32 +342,4 @@ fn expect_type(schema: &Map<String, Value>, wanted: &str, at: &str) -> Result<()
         }
         Some(_) | None => Ok(()),
     }
-}
-
-/// Every value can occur: of a type that there is, and among those that are listed.
-fn one_of(schema: &Map<String, Value>, values: &[&String], at: &str) -> Result<(), Misfit> {
-    for json in values {
-        let Ok(value) = serde_json::from_str::<Value>(json) else {
-            continue;
-        };
-        if let Some(types) = types(schema)
-            && !types.contains(&type_of(&value))
-        {
-            let expected = format!("a value that `{at}` can have, which is {}", kinds(&types));
-            return Err(misfit("", format!("`{json}`"), expected));
-        }
-        let is_same = |listed: &&Value| match (listed.as_f64(), value.as_f64()) {
-            (Some(listed), Some(value)) => listed.total_cmp(&value).is_eq(),
-            _ => **listed == value,
-        };
-        if let Some(listed) = listed(schema)
-            && !listed.iter().any(is_same)
-        {
-            let texts: Vec<_> = listed.iter().map(ToString::to_string).collect();
-            let known = most_like(json, texts);
-            let expected = format!("a value that `{at}` can have: {known}");
-            return Err(misfit("", format!("`{json}`"), expected));
-        }
-    }
-    Ok(())
 }

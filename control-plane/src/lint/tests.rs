@@ -1,6 +1,9 @@
 use chancery_proto::{
     admin::v1::{Offer, Role, Server, ToolDefinition},
-    policy::v1::{Bounds, Condition, Effect, RuleMode, Subjects, Values, condition::Test},
+    policy::v1::{
+        Bounds, Condition, Effect, OnMissing, Quantifier, RuleMode, Subjects, Values,
+        condition::Test,
+    },
 };
 use prost_types::Timestamp;
 
@@ -147,6 +150,96 @@ fn an_argument_must_be_declared_unless_the_schema_is_open() {
         // The order of the likenesses is not the point.
         let cut = |text: &str| text.split("`$`: ").next().map(str::to_owned);
         assert_eq!(cut(&found[0]), cut(expected), "{argument}");
+    }
+}
+
+/// Whether a condition on `$.repo` that asks for a text fits an input schema; what it says if not.
+fn check_repo(schema: &str) -> Vec<String> {
+    let rule = Rule {
+        when: when("$.repo", glob("acme/*")),
+        ..rule("r", &["github"], &["create_issue"])
+    };
+    check_last(&[server("github", &[("create_issue", schema)])], &[rule])
+}
+
+#[test]
+fn all_that_a_schema_combines_declares_its_values() {
+    let text = r#"{"repo": {"type": "string"}}"#;
+    for keywords in [
+        r#""additionalProperties": true, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]"#,
+        r#""properties": {"a": {}}, "unevaluatedProperties": true"#,
+        r#""unevaluatedProperties": {"type": "string"}, "properties": {"a": {}}"#,
+        &format!(r#""allOf": [{{"properties": {text}}}], "anyOf": [{{"required": ["a"]}}]"#),
+        &format!(r#""properties": {{"a": {{}}}}, "oneOf": [{{"properties": {text}}}, {{}}]"#),
+        &format!(
+            r#""unevaluatedProperties": {{"type": "integer"}}, "anyOf": [{{"properties": {text}}}]"#
+        ),
+        &format!(r#""if": {{"properties": {{"a": {{}}}}}}, "then": {{"properties": {text}}}"#),
+        &format!(r#""if": {{}}, "then": {{"required": ["a"]}}, "else": {{"properties": {text}}}"#),
+        &format!(r#""if": {{"properties": {text}}}, "then": {{"required": ["a"]}}"#),
+        &format!(r#""dependentSchemas": {{"a": {{"properties": {text}}}}}"#),
+        &format!(r#""dependencies": {{"a": {{"properties": {text}}}, "b": ["a"]}}"#),
+        &format!(
+            r##""$ref": "#/$defs/a", "$defs": {{"a": {{"required": ["a"]}}}}, "properties": {text}"##
+        ),
+        // A branch that declares it, and one that does not.
+        &format!(
+            r#""anyOf": [{{"properties": {{"repo": {{"type": "integer"}}}}}}, {{"properties": {text}}}]"#
+        ),
+        // One that declares it otherwise, and one where it is the schema's own.
+        &format!(
+            r#""properties": {text}, "anyOf": [{{"properties": {{"repo": {{"const": "x"}}}}}},
+               {{"properties": {{"a": {{}}}}}}]"#
+        ),
+    ] {
+        let schema = format!(r#"{{"type": "object", {keywords}}}"#);
+        assert_eq!(check_repo(&schema), [""; 0], "{schema}");
+    }
+    assert_eq!(check_repo(r#"{"anyOf": [{"required": ["a"]}]}"#), [""; 0]);
+    // More than is looked at.
+    let endless = r##"{"allOf": [{"$ref": "#"}, {"$ref": "#"}, {"$ref": "#"}]}"##;
+    assert_eq!(check_repo(endless), [""; 0]);
+}
+
+#[test]
+fn what_no_part_of_a_schema_declares_is_refused() {
+    let number = r#"{"repo": {"type": "integer"}}"#;
+    let is_number = "!when[0].glob: found a test of texts, expected a test that fits `$.repo`, \
+                     which is a number (in `github/create_issue`)";
+    let known = "!when[0].argument: found `$.repo`, expected a property that the schema has under \
+                 `$`: `a`, `b` (in `github/create_issue`)";
+    for (keywords, expected) in [
+        (
+            format!(r#""properties": {number}, "anyOf": [{{"required": ["a"]}}]"#),
+            is_number,
+        ),
+        (
+            format!(r#""anyOf": [{{"properties": {number}}}, {{"properties": {{"a": {{}}}}}}]"#),
+            is_number,
+        ),
+        (
+            format!(r#""if": {{}}, "then": {{"properties": {number}}}"#),
+            is_number,
+        ),
+        (
+            r#""properties": {"a": {}}, "anyOf": [{"properties": {"b": {}}}, {"required": ["a"]}]"#
+                .to_owned(),
+            "!when[0].argument: found `$.repo`, expected a property that the schema has under \
+             `$`: `a` (in `github/create_issue`)",
+        ),
+        (
+            r#""properties": {"a": {}}, "allOf": [{"properties": {"b": {}}}]"#.to_owned(),
+            known,
+        ),
+        (
+            r#""unevaluatedProperties": false, "if": {"properties": {"a": {}}},
+               "then": {"properties": {"b": {}}}"#
+                .to_owned(),
+            known,
+        ),
+    ] {
+        let schema = format!(r#"{{"type": "object", {keywords}}}"#);
+        assert_eq!(check_repo(&schema), [expected], "{schema}");
     }
 }
 
@@ -514,4 +607,216 @@ fn a_definition_may_change_and_says_what_it_breaks() {
     // A rule that is given again as it was does not stand in the way of the definition.
     assert!(change(renamed(), Some(false)).errors.is_empty());
     assert_eq!(change(renamed(), Some(true)).errors.len(), 1);
+}
+
+/// Conditions that leave nothing to satisfy them, on the tool of [`ISSUE`].
+fn check_conditions(effect: Effect, conditions: Vec<Condition>) -> Vec<String> {
+    let rule = Rule {
+        effect: effect.into(),
+        when: conditions,
+        ..rule("r", &["github"], &["create_issue"])
+    };
+    check_last(&[github()], &[rule])
+}
+
+fn number(ge: &str, le: &str) -> Test {
+    Test::Number(Bounds {
+        ge: ge.to_owned(),
+        le: le.to_owned(),
+        ..Bounds::default()
+    })
+}
+
+fn equals(json: &str) -> Test {
+    Test::Equals(json.to_owned())
+}
+
+#[test]
+fn conditions_that_exclude_each_other_are_said_to() {
+    let on = |argument: &str, test: Test| when(argument, test).remove(0);
+    let with = |quantifier: Quantifier, condition: Condition| Condition {
+        quantifier: quantifier.into(),
+        ..condition
+    };
+    let never = "when[1]: no value of `$.repo` satisfies it and `when[0]`: the rule never applies";
+    for (one, other) in [
+        (equals(r#""a""#), equals(r#""b""#)),
+        (Test::Exists(false), glob("acme/*")),
+        (glob("acme/*"), equals(r#""b""#)),
+        (Test::Exists(true), Test::Exists(false)),
+        (Test::Regex("^a".to_owned()), equals(r#""b""#)),
+    ] {
+        let both = vec![on("$.repo", one.clone()), on("$.repo", other)];
+        assert_eq!(check_conditions(Effect::Allow, both), [never], "{one:?}");
+    }
+    let texts = || {
+        vec![
+            on("$.repo", equals(r#""a""#)),
+            on("$.repo", equals(r#""b""#)),
+        ]
+    };
+    let any = texts().into_iter().map(|one| with(Quantifier::Any, one));
+    assert_eq!(check_conditions(Effect::Allow, any.collect()), [never]);
+    let deny = never.replace(
+        "never applies",
+        "applies only where they cannot be evaluated",
+    );
+    assert_eq!(check_conditions(Effect::Deny, texts()), [deny]);
+    let numbers = vec![
+        on("$.number", number("5", "")),
+        on("$.number", number("", "2")),
+    ];
+    assert_eq!(
+        check_conditions(Effect::Allow, numbers),
+        ["when[1]: no value of `$.number` satisfies it and `when[0]`: the rule never applies"]
+    );
+    assert_eq!(
+        check_when("$.number", number("5", "2")),
+        ["when[0].number: no number is within these bounds: the rule never applies"]
+    );
+
+    // Those that do not.
+    let label = |json: &str| with(Quantifier::Any, on("$.labels[*]", equals(json)));
+    let missing = |condition: Condition| Condition {
+        on_missing: OnMissing::Holds.into(),
+        ..condition
+    };
+    for conditions in [
+        vec![label(r#""a""#), label(r#""b""#)],
+        vec![
+            missing(on("$.repo", equals(r#""a""#))),
+            on("$.repo", Test::Exists(false)),
+        ],
+        vec![
+            on("$.repo", equals(r#""a""#)),
+            with(Quantifier::None, on("$.repo", equals(r#""b""#))),
+        ],
+        vec![on("$.repo", glob("a*")), on("$.repo", equals(r#""ab""#))],
+        vec![
+            on("$.number", number("2", "")),
+            on("$.number", number("", "2")),
+        ],
+        vec![on("$.repo", Test::Exists(true)), on("$.repo", glob("a*"))],
+    ] {
+        assert_eq!(check_conditions(Effect::Allow, conditions), [""; 0]);
+    }
+}
+
+#[test]
+fn numbers_are_held_against_the_limits_of_a_schema() {
+    let check = |schema: &str, test: Test| {
+        let schema = format!(r#"{{"type": "object", "properties": {{"n": {schema}}}}}"#);
+        let rule = Rule {
+            when: when("$.n", test),
+            ..rule("r", &["github"], &["create_issue"])
+        };
+        check_last(&[server("github", &[("create_issue", &schema)])], &[rule])
+    };
+    let limited = r#"{"type": "integer", "minimum": 1, "maximum": 10}"#;
+    for (schema, test, expected) in [
+        (
+            limited,
+            number("50", ""),
+            "!when[0].number: found bounds beyond those of the schema, expected bounds that `$.n` \
+             can be within: `minimum` is 1, `maximum` is 10 (in `github/create_issue`)",
+        ),
+        (
+            limited,
+            equals("11"),
+            "!when[0].equals: found `11`, expected a value that `$.n` can have: `minimum` is 1, \
+             `maximum` is 10 (in `github/create_issue`)",
+        ),
+        (
+            limited,
+            equals("1.5"),
+            "!when[0].equals: found `1.5`, expected a value that `$.n` can have, which is an \
+             integer (in `github/create_issue`)",
+        ),
+        (
+            r#"{"exclusiveMaximum": 10}"#,
+            number("10", ""),
+            "!when[0].number: found bounds beyond those of the schema, expected bounds that `$.n` \
+             can be within: `exclusiveMaximum` is 10 (in `github/create_issue`)",
+        ),
+        (
+            r#"{"maximum": 10, "exclusiveMaximum": true}"#,
+            number("10", ""),
+            "!when[0].number: found bounds beyond those of the schema, expected bounds that `$.n` \
+             can be within: `maximum` is 10, `exclusiveMaximum` is true (in `github/create_issue`)",
+        ),
+    ] {
+        assert_eq!(check(schema, test), [expected], "{schema}");
+    }
+    for (schema, test) in [
+        (limited, number("10", "")),
+        (limited, equals("10.0")),
+        (r#"{"type": "number"}"#, equals("1.5")),
+        (r#"{"type": ["integer", "number"]}"#, equals("1.5")),
+        (
+            r#"{"anyOf": [{"maximum": 10}, {"minimum": 40}]}"#,
+            number("50", ""),
+        ),
+    ] {
+        assert_eq!(check(schema, test), [""; 0], "{schema}");
+    }
+}
+
+#[test]
+fn what_is_required_is_never_missing() {
+    let check = |schema: &str, argument: &str| {
+        let rule = Rule {
+            when: when(argument, Test::Exists(false)),
+            ..rule("r", &["github"], &["create_issue"])
+        };
+        check_last(&[server("github", &[("create_issue", schema)])], &[rule])
+    };
+    let required = r#"{"type": "object", "required": ["repo"], "properties": {
+        "repo": {"type": "object", "required": ["id"], "properties": {"id": {}, "name": {}}},
+        "owner": {"type": "object", "required": ["id"], "properties": {"id": {}}}}}"#;
+    let never = "when[0].exists: it is required in `github/create_issue`: no arguments that fit the \
+                 schema satisfy the condition";
+    assert_eq!(check(required, "$.repo"), [never]);
+    assert_eq!(check(required, "$.repo.id"), [never]);
+    for argument in ["$.repo.name", "$.owner", "$.owner.id"] {
+        assert_eq!(check(required, argument), [""; 0], "{argument}");
+    }
+}
+
+#[test]
+fn methods_must_act_on_what_a_rule_names() {
+    let with = |methods: &[&str]| Rule {
+        methods: strings(methods),
+        ..rule("r", &["github"], &["create_issue"])
+    };
+    assert_eq!(
+        check_last(&[github()], &[with(&["prompts/get"])]),
+        [
+            "tools: none of the rule's `methods` acts on tools: they change nothing without \
+             `tools/call` among them"
+        ]
+    );
+    for methods in [&["tools/*"][..], &["tasks/get"], &[]] {
+        assert_eq!(check_last(&[github()], &[with(methods)]), [""; 0]);
+    }
+}
+
+#[test]
+fn names_that_are_compared_to_the_letter_are_no_globs() {
+    let rule = Rule {
+        subjects: Some(Subjects {
+            users: strings(&["ann@acme.com", "*@acme.com"]),
+            groups: strings(&[" dev"]),
+            agents: strings(&["bot-*"]),
+            ..Subjects::default()
+        }),
+        ..rule("r", &["github"], &["create_issue"])
+    };
+    assert_eq!(
+        check_last(&[github()], &[rule]),
+        [
+            "subjects.groups[0]: ` dev`: only a name with those spaces is meant",
+            "subjects.users[1]: `*@acme.com`: it is no glob here: only a name with that very `*` is \
+             meant",
+        ]
+    );
 }

@@ -268,6 +268,10 @@ deny    user ann@example.com  rule/frozen
     check(&who, 0, table, "");
     let nobody = site.run(&["who-can", "github", "delete_repo"]);
     check(&nobody, 1, "nobody: no rule allows it\n", "");
+    let unknown = site.run(&["who-can", "github", "create_isue"]);
+    let note = "note: no tool `create_isue` is registered of this server: did you mean \
+                `create_issue`?\n";
+    check(&unknown, 1, "nobody: no rule allows it\n", note);
     let can = run(&site, &["can-i", "github", "create_issue"], &ANN);
     check(&can, 0, "yes: by rule/dev-issues\n", "");
     let cannot = run(&site, &["can-i", "github", "create_issue"], &BOB);
@@ -281,4 +285,78 @@ deny    user ann@example.com  rule/frozen
     check(&list, 0, "create_issue\n", "");
     let empty = run(&site, &["can-i", "--list", "github"], &BOB);
     check(&empty, 1, "", "none of its registered tools\n");
+}
+
+#[test]
+fn who_acts_is_said_before_what_they_are() {
+    let site = site();
+    let expected = "error: it is not said who, expected --user or --agent\n";
+    for command in ["simulate", "can-i"] {
+        for claim in [["--group", "dev"], ["--client", "c"], ["--scope", "s"]] {
+            let done = run(&site, &[command, "github", "create_issue"], &claim);
+            check(&done, 2, "", expected);
+        }
+    }
+    let anonymous = site.run(&["simulate", "github", "create_issue"]);
+    assert_eq!(anonymous.code, 1);
+    assert!(anonymous.out.starts_with("deny: "), "{}", anonymous.out);
+}
+
+#[test]
+fn a_call_belongs_to_the_workspace_that_is_said() {
+    let site = site();
+    let two = GITHUB.replace(
+        "endpoints: [",
+        "endpoints: [{cluster: github, host: mcp.example.com, path: /other, workspace: other}, ",
+    );
+    site.write("policy/github.yaml", &two);
+    assert_eq!(site.run(&["apply", "-f", "policy"]).code, 0);
+    let command = ["can-i", "github", "create_issue"];
+    let own = run(&site, &command, &ANN);
+    check(&own, 0, "yes: by rule/dev-issues\n", "");
+    let other = [&ANN[..], &["--call-workspace", "other"]].concat();
+    let other = run(&site, &command, &other);
+    assert_eq!(other.code, 1);
+    assert!(other.out.starts_with("no: not_offered"), "{}", other.out);
+}
+
+#[test]
+fn a_name_can_be_given_back_as_it_was_shown() {
+    let site = site();
+    for name in [&["rule/dev-issues"][..], &["rule", "rule/dev-issues"]] {
+        let shown = run(&site, &["get"], &[name, &["-o", "name"]].concat());
+        check(&shown, 0, "rule/dev-issues\n", "");
+    }
+    site.write(
+        "b/rm.yaml",
+        &DEV.replace("dev-issues", "rm, workspace: default").replace(
+            "servers: [github], tools: [create_issue]",
+            "servers: ['*'], tools: ['*']",
+        ),
+    );
+    assert_eq!(
+        site.run(&["--organization", "b", "apply", "-f", "b"]).code,
+        0
+    );
+    let listed = site.run(&["--organization", "b", "get", "rules"]);
+    assert!(listed.out.contains("\nb/default/rm "), "{}", listed.out);
+    let other = site.run(&["--organization", "b", "delete", "rules", "default/rm"]);
+    check(
+        &other,
+        2,
+        "",
+        "error: `default/rm` is of the organization `default`, and --organization is `b`: \
+         expected `rm` or `b/default/rm` there, or the other organization\n",
+    );
+    let none = site.run(&["delete", "rule"]);
+    check(
+        &none,
+        2,
+        "",
+        "error: found no name after `rule`, expected which rule to delete\n",
+    );
+    let deleted = site.run(&["--organization", "b", "delete", "rules", "b/default/rm"]);
+    check(&deleted, 0, "rule/b/default/rm deleted\n", "");
+    let deleted = site.run(&["delete", "rule/dev-issues"]);
+    check(&deleted, 0, "rule/dev-issues deleted\n", "");
 }

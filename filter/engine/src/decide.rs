@@ -108,10 +108,8 @@ impl<'p> RulesFor<'p> {
         let mut tally = Tally::default();
         self.weigh(act, |rule, truth| {
             tally.add(rule, truth);
-            match act.target {
-                Target::Server => tally.enforced.allowed.len() < MAX_NAMED_RULES,
-                Target::Tool(_) | Target::Prompt(_) | Target::Resource(_) => true,
-            }
+            let is_enough = tally.enforced.allowed.len() >= MAX_NAMED_RULES;
+            !(is_enough && act.target == Target::Server && rule.is_plain())
         });
         tally.judgement()
     }
@@ -129,9 +127,9 @@ impl<'p> RulesFor<'p> {
                     Effect::Deny => denied = true,
                 }
             }
-            // Of a server, what could deny comes first.
-            let is_enough = denied || (allowed && act.target == Target::Server);
-            !is_enough
+            // Of a server, plain rules come last: no deny is among them.
+            let is_enough = allowed && act.target == Target::Server && rule.is_plain();
+            !(denied || is_enough)
         });
         allowed && !denied
     }
@@ -179,7 +177,7 @@ impl<'p> RulesFor<'p> {
     }
 
     /// Hands out the rules that cover an act, each with how sure it is that it is about this call,
-    /// its arguments apart.
+    /// its arguments apart. Of a server as such, plain rules come after all others.
     fn candidates(&self, act: Act<'_>, mut go_on: impl FnMut(&'p Rule, Truth) -> bool) {
         let Some((index, about)) = &self.rules else {
             return;

@@ -32,6 +32,8 @@ mod headers;
 mod identity;
 mod list;
 mod malformed;
+mod record;
+mod renew;
 mod response;
 mod spend;
 mod stateless;
@@ -51,6 +53,7 @@ pub use head::{HeadStep, RequestHead};
 pub use headers::{HeaderEdit, Headers};
 pub use identity::Vouched;
 use malformed::Malformed;
+use record::Ending;
 pub use response::{Judged, ResponseHead, ResponseStep};
 use spend::Allowed;
 use stream::Stream;
@@ -58,10 +61,7 @@ use stream::Stream;
 use crate::{
     credential::{Credential, Need},
     decide::Verdict,
-    entry::{
-        Capability, Content, DecisionEvent, Direction, Entry, Event, Fact, OutcomeEvent,
-        OutcomeStatus, Pruned, RequestIds, bounded,
-    },
+    entry::{Capability, Content, Direction, Entry, Fact, OutcomeStatus, RequestIds},
     explain::NearMiss,
     id::{DecisionId, Time},
     limits::Limits,
@@ -73,7 +73,7 @@ use crate::{
     refusal::{Extra, Refusal, Reply},
     seal::Keyring,
     secret::Secret,
-    token::UnverifiedToken,
+    token::{UnverifiedToken, VerifiedToken},
 };
 
 /// What an exchange is judged with.
@@ -101,7 +101,8 @@ pub enum Unmatched {
     /// They are refused: the listener carries MCP alone.
     #[default]
     Refuse,
-    /// They go through untouched: the listener carries other traffic too.
+    /// They go through untouched, the listener carries other traffic too; but not where the route
+    /// names a server or leads to the cluster of one.
     Pass,
 }
 
@@ -109,6 +110,8 @@ pub enum Unmatched {
 #[derive(Debug)]
 pub struct Exchange {
     context: Context,
+    /// As of when it is judged.
+    now: Time,
     ids: RequestIds,
     facts: Vec<Fact>,
     /// The lower-case `:authority`.
@@ -118,6 +121,8 @@ pub struct Exchange {
     /// The id of the workspace that the exchange belongs to.
     workspace: Box<str>,
     principal: Arc<Principal>,
+    /// What the principal's token proved. `None`: there is none.
+    admitted: Option<VerifiedToken>,
     /// The agent in the peer's certificate, until it is known whether there is a user too.
     peer: Option<identity::Peer>,
     /// The HTTP method, where it is one that is governed.
@@ -143,6 +148,8 @@ pub struct Exchange {
     /// What the answer is judged by.
     asked: Asked,
     stream: Stream,
+    /// Why nothing more of the answer may go on.
+    lost: Option<Reason>,
     phase: Phase,
     entries: Vec<Entry>,
     /// Why rules did not apply, where that is asked.
@@ -213,6 +220,7 @@ struct Subject<'a> {
 impl Exchange {
     fn new(context: Context) -> Self {
         Self {
+            now: context.now,
             context,
             ids: RequestIds::default(),
             facts: Vec::new(),
@@ -221,6 +229,7 @@ impl Exchange {
             server_name: Box::default(),
             workspace: Box::default(),
             principal: Arc::new(Principal::anonymous()),
+            admitted: None,
             peer: None,
             verb: Verb::Post,
             claims: HeaderClaims::default(),
@@ -235,6 +244,7 @@ impl Exchange {
             used: None,
             asked: Asked::default(),
             stream: Stream::default(),
+            lost: None,
             phase: Phase::Request,
             entries: Vec::new(),
             near_misses: None,
@@ -321,90 +331,12 @@ impl Exchange {
         reply
     }
 
-    fn decide(&mut self, verdict: Verdict, direction: Direction, subject: Subject<'_>) {
-        let event = self.decision(verdict, direction, subject);
-        self.record(Event::Decision(event), self.context.now);
-    }
-
-    fn decision(
-        &self,
-        verdict: Verdict,
-        direction: Direction,
-        subject: Subject<'_>,
-    ) -> Box<DecisionEvent> {
-        let mut facts = self.facts.clone();
-        facts.extend(subject.facts);
-        Box::new(DecisionEvent {
-            request: self.ids.clone(),
-            principal: Arc::clone(&self.principal),
-            direction,
-            protocol_version: self
-                .asked
-                .protocol_version
-                .as_deref()
-                .map(|version| bounded(version).into()),
-            method: bounded(subject.method).into(),
-            rpc_id: subject.rpc_id.map(|id| bounded(id).into()),
-            server: self.server_name.clone(),
-            workspace: self.workspace.clone(),
-            capability: subject.capability,
-            arguments: subject.arguments,
-            verdict,
-            rules: subject.rules,
-            shadow_rules: subject.shadow_rules,
-            facts,
-            snapshot: self.context.policy.as_ref().map(|policy| policy.version()),
-            findings: subject.findings,
-            size_bytes: subject.size_bytes,
-            upstream_identity: self.used().and_then(|_| self.upstream_identity()),
-        })
-    }
-
-    fn record(&mut self, event: Event, time: Time) {
-        let decision_id = Some(self.context.decision_id);
-        self.entries.push(Entry {
-            time,
-            decision_id,
-            event,
-        });
-    }
-
-    /// Records the one outcome of what was forwarded.
-    fn end(&mut self, status: OutcomeStatus, now: Time, ending: Ending) {
-        let event = OutcomeEvent {
-            server: self.server_name.clone(),
-            status,
-            http_status: ending.http_status,
-            rpc_code: ending.rpc_code,
-            result: ending.result,
-            pruned: ending.pruned,
-            findings: ending.findings,
-            latency_ms: now.since_ms(self.context.now),
-            size_bytes: ending.size_bytes,
-            reason: ending.reason,
-        };
-        self.phase = Phase::Done;
-        self.record(Event::Outcome(Box::new(event)), now);
-    }
-
     fn detectors(&self, direction: Direction) -> Detectors {
         match direction {
             Direction::ToServer => self.asked.redaction.arguments,
             Direction::ToClient => self.asked.redaction.results,
         }
     }
-}
-
-/// What is known when an exchange ends.
-#[derive(Debug, Default)]
-struct Ending {
-    http_status: u16,
-    rpc_code: Option<i64>,
-    result: Option<Content>,
-    pruned: Pruned,
-    findings: Vec<Finding>,
-    size_bytes: usize,
-    reason: Option<Reason>,
 }
 
 #[cfg(test)]

@@ -368,6 +368,21 @@ impl Policy {
         server.endpoints.get(arrival.endpoint)
     }
 
+    /// The same endpoint as one of another policy, of the server of this name.
+    pub(crate) fn same_place(&self, server: &str, endpoint: &Endpoint) -> Option<Arrival> {
+        let index = self.find(server)?;
+        let is_same = |other: &Endpoint| {
+            (&other.host, &other.path, &other.cluster)
+                == (&endpoint.host, &endpoint.path, &endpoint.cluster)
+        };
+        let mut endpoints = self.server(index)?.endpoints.iter();
+        let position = endpoints.position(is_same)?;
+        Some(Arrival {
+            server: index,
+            endpoint: position,
+        })
+    }
+
     /// Who issues an issuer's tokens.
     pub fn identity_provider(&self, issuer: &str) -> Option<&IdentityProvider> {
         self.providers.by_issuer(issuer)

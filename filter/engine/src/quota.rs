@@ -197,7 +197,7 @@ impl Quota {
 impl Charge {
     /// The shelf's key in a node's shared data. It changes with the form of what is kept there.
     fn key(&self) -> String {
-        format!("chancery.quota.1.{:04x}", self.shelf)
+        format!("chancery.quota.2.{:04x}", self.shelf)
     }
 
     fn spend(&self, shelves: &mut impl Shelves, now: Time) -> Result<(), Exceeded> {
@@ -214,7 +214,7 @@ impl Charge {
                     retry_after_ms,
                     mended,
                 } => {
-                    // Where somebody else was faster, they have mended it.
+                    // Where somebody else was faster, they have mended it, or the next call does.
                     mended.map(|after| shelves.put(&key, &after, stamp));
                     return Err(self.exceeded(retry_after_ms));
                 }

@@ -215,6 +215,11 @@ impl Rule {
         rest.split('/').next()
     }
 
+    /// Whether it only ever allows: of many that do, one says what all do.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.mode == Mode::Enforce && self.effect == Effect::Allow && self.redaction.is_none()
+    }
+
     /// Whether it applies no more.
     pub fn is_expired(&self, now: Time) -> bool {
         self.expire_time.is_some_and(|time| time <= now)

@@ -1,5 +1,8 @@
 //! SPIFFE ids: the names of workloads in certificates (SPIFFE-ID, section 2).
 
+/// What every id begins with.
+pub const SCHEME: &str = "spiffe://";
+
 /// The longest id that has to be supported, in bytes.
 const MAX_BYTES: usize = 2_048;
 
@@ -16,7 +19,7 @@ pub struct SpiffeId<'a> {
 impl<'a> SpiffeId<'a> {
     /// Reads the id of a workload; `None` where it is not one, to the letter.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let (trust_domain, path) = text.strip_prefix("spiffe://")?.split_once('/')?;
+        let (trust_domain, path) = text.strip_prefix(SCHEME)?.split_once('/')?;
         let is_segment = |segment: &str| {
             let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
             !matches!(segment, "" | "." | "..") && segment.bytes().all(is_allowed)

@@ -42,10 +42,7 @@ impl Request {
             .map_or(0, |config| config.limits.max_body_bytes);
         match self.hold(size, max_bytes, Reason::BodyTooLarge) {
             Err(reason) => self.fail(reason),
-            Ok(()) if ends && self.phase == Phase::HoldRequest => {
-                self.release();
-                self.judge_request(size)
-            }
+            Ok(()) if ends && self.phase == Phase::HoldRequest => self.judge_held(),
             Ok(()) => Action::Pause,
         }
     }
@@ -118,11 +115,25 @@ impl Request {
         }
     }
 
-    /// Judges the request by all that is held of it.
+    /// Judges the request by all that is held of it. Where its head says something else by now than
+    /// when it came, it counts as one that comes only now.
     fn judge_held(&mut self) -> Action {
+        if !self.holds_on() {
+            self.begun = host::now();
+            let action = self.open();
+            if self.phase != Phase::HoldRequest {
+                return action;
+            }
+        }
         let size = self.held_bytes;
         self.release();
         self.judge_request(size)
+    }
+
+    fn holds_on(&mut self) -> bool {
+        let policy = instance::with(|instance| instance.policy()).flatten();
+        let exchange = self.exchange.as_mut();
+        exchange.is_none_or(|exchange| exchange.holds_on(policy.as_ref(), host::now()))
     }
 
     pub(super) fn forward(&mut self, edits: &[HeaderEdit]) -> Action {

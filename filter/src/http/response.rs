@@ -85,6 +85,7 @@ impl Request {
             | Phase::AwaitCredential => Action::Continue,
             Phase::StreamResponse => {
                 // What still waits for the end of its event has no place left to go.
+                self.renew();
                 if let Some(exchange) = &mut self.exchange {
                     drop(exchange.response_chunk(&[], true, host::now()));
                 }
@@ -99,8 +100,17 @@ impl Request {
         }
     }
 
+    /// Has what comes next of the response judged by what is in force by now.
+    fn renew(&mut self) {
+        let policy = instance::with(|instance| instance.policy()).flatten();
+        if let Some(exchange) = &mut self.exchange {
+            exchange.renew(policy, host::now());
+        }
+    }
+
     /// Judges the response once all of it is there.
     fn judge_response(&mut self, size: usize) -> Action {
+        self.renew();
         let Some(body) = host::body(BufferType::HttpResponseBody, size) else {
             return self.fail(Reason::UnreadableResponse);
         };
@@ -123,6 +133,7 @@ impl Request {
     }
 
     fn stream(&mut self, size: usize, ends: bool) -> Action {
+        self.renew();
         let Some(chunk) = host::body(BufferType::HttpResponseBody, size) else {
             return Action::Pause;
         };

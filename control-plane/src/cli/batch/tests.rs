@@ -108,7 +108,7 @@ fn refuses_unknown_and_missing_fields() {
         "  efect: allow\n  subjects: {groups: [dev]}\n  servers: [a]\n  tools: [a]\n",
         &[
             "a.yaml:5:3: spec.efect: found the unknown field `efect`, expected `description`, \
-           `effect`, `prompts`, `resources`, `methods`, `environments`, `agents`, \
+           `effect`, `subjects`, `servers`, `tools`, `prompts`, `resources`, `methods`, `environments`, `agents`, \
            `when`, `sourceRanges`, `expires`, `mode`, `reviewBy`, `owner` or `redact` (did you mean `effect`?)",
         ],
     );
@@ -120,8 +120,20 @@ fn refuses_unknown_and_missing_fields() {
              `groups`, `roles`, `tokenRoles`, `teams`, `workspaces`, `agents`, `clients`, \
              `authenticated` or `anyone` (did you mean `groups`?)",
             "a.yaml:7:3: spec.tool: found the unknown field `tool`, expected `description`, \
-             `effect`, `tools`, `prompts`, `resources`, `methods`, `environments`, `agents`, \
+             `effect`, `subjects`, `servers`, `tools`, `prompts`, `resources`, `methods`, `environments`, `agents`, \
            `when`, `sourceRanges`, `expires`, `mode`, `reviewBy`, `owner` or `redact` (did you mean `tools`?)",
+        ],
+    );
+    // What is there already is as right as what is not.
+    check_rule(
+        &GOOD.replace(
+            "  tools",
+            "  when: [{arg: $.a, glob: b, globs: c}]\n  tools",
+        ),
+        &[
+            "a.yaml:8:30: spec.when[0].globs: found the unknown field `globs`, expected `arg`, \
+             `equals`, `in`, `glob`, `regex`, `cidr`, `number`, `exists`, `normalise`, \
+             `quantifier` or `onMissing`",
         ],
     );
     check_rule(

@@ -69,14 +69,15 @@ fn id_cell(name: &str) -> Cell {
     Cell::new(name.rsplit('/').next().unwrap_or(name))
 }
 
-/// The id of a rule, with its workspace before it where it has one.
+/// The id of a rule, with its organization and workspace before it where it has one.
 fn level(name: &str) -> String {
     match Name::parse(name) {
         Some(Name {
+            organization,
             workspace: Some(workspace),
             id,
             ..
-        }) => format!("{workspace}/{id}"),
+        }) => format!("{organization}/{workspace}/{id}"),
         Some(Name { id, .. }) => id,
         None => name.to_owned(),
     }

@@ -12,6 +12,9 @@
 //! | object | pairs of key and value |
 //! | array | pairs of item and nothing |
 //!
+//! So an object whose values are all empty texts cannot be told from the array of its keys, and is
+//! read as that: groups written as `{"dev":""}` are those of `["dev"]`.
+//!
 //! A text of claims has no NUL in it, whereas the others have one for all values that occur in
 //! claims; what is neither is refused, and so is everything that it stands in.
 
@@ -100,7 +103,7 @@ fn write_value(bytes: &[u8], depth: usize, json: &mut String) -> Option<()> {
         return write_number(f64::from_le_bytes(double), json);
     }
     let pairs = pairs(bytes)?;
-    // An empty array and an empty object look the same, and say as much.
+    // An array and an object of empty texts look the same, and arrays are what claims have.
     if pairs.iter().all(|(_, value)| value.is_empty()) {
         write_array(&pairs, depth, json)
     } else {
@@ -169,6 +172,14 @@ mod tests {
             metadata_to_json(&claims).unwrap(),
             r#"{"sub":"alice123","exp":1900000000,"groups":["dev","ops"],"realm_access":{"roles":["admin"]},"email_verified":true,"none":[],"empty":"","name":"Zoë \"Z\""}"#
         );
+    }
+
+    #[test]
+    fn an_object_of_empty_texts_looks_like_the_array_of_its_keys() {
+        let groups = marshal(&[(b"admin", b"")]);
+        let claims = marshal(&[(b"groups", &groups)]);
+        let json = r#"{"groups":["admin"]}"#;
+        assert_eq!(metadata_to_json(&claims).unwrap(), json);
     }
 
     #[test]

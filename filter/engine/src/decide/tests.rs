@@ -12,9 +12,12 @@ use crate::{
     message::Method,
     offer::Offer,
     policy::Parts,
+    redact::Detector,
     server::{Authentication, Endpoint, OnDenied, Server},
     subject::{Names, Role, Subjects},
 };
+
+mod server;
 
 const NOW: u64 = 1_000;
 const TOOLS: [&str; 4] = ["a", "ab", "b", "bab"];
@@ -34,12 +37,20 @@ struct Asked {
     principal: Principal,
     workspace: &'static str,
     source: Option<&'static str>,
-    tool: &'static str,
+    target: Target<'static>,
     method: Method,
     arguments: &'static str,
 }
 
 impl Asked {
+    fn act(&self) -> Act<'static> {
+        Act {
+            method: Some(self.method),
+            target: self.target,
+            given: Given::Open,
+        }
+    }
+
     fn circumstances(&self) -> Circumstances<'static> {
         Circumstances {
             workspace: self.workspace,
@@ -104,6 +115,26 @@ fn condition(arguments: &'static [&'static str]) -> impl Strategy<Value = Condit
     })
 }
 
+fn redaction() -> impl Strategy<Value = Redaction> {
+    let detectors = || {
+        let detectors = select(
+            &[
+                Detector::Email,
+                Detector::PaymentCard,
+                Detector::GithubToken,
+            ][..],
+        );
+        vec(detectors, 0..2).prop_map(|detectors| {
+            let mut set = Detectors::default();
+            for detector in detectors {
+                set.insert(detector);
+            }
+            set
+        })
+    };
+    (detectors(), detectors()).prop_map(|(arguments, results)| Redaction { arguments, results })
+}
+
 prop_compose! {
     fn rule_with(conditions: impl Strategy<Value = Vec<Condition>>)(
         is_deny in prop::bool::weighted(0.3),
@@ -112,12 +143,13 @@ prop_compose! {
         subjects in subjects(true),
         servers in select(&["s", "*", "other"][..]),
         tools in globs(&["a", "ab", "a*", "*b", "*", "?", "*a*"], 2),
-        methods in globs(&["tools/call", "tools/*", "prompts/get"], 1),
+        methods in globs(&["tools/call", "tools/*", "logging/*"], 1),
         environments in globs(&["prod", "p*", "dev"], 1),
         agents in globs(&["a*"], 1),
         when in conditions,
         ranges in vec(select(&["10.0.0.0/8", "192.0.2.0/24"][..]), 0..2),
         expire_time in option::weighted(0.2, select(&[NOW - 1, NOW, NOW + 1][..])),
+        redaction in option::of(redaction()),
     ) -> Rule {
         let scope = workspace.map_or_else(String::new, |id| format!("/workspaces/{id}"));
         Rule {
@@ -135,7 +167,7 @@ prop_compose! {
             when,
             source_ranges: ranges.into_iter().map(|range| range.parse().unwrap()).collect(),
             expire_time: expire_time.map(Time::from_unix_ms),
-            redaction: None,
+            redaction,
         }
     }
 }
@@ -182,7 +214,7 @@ prop_compose! {
             },
             workspace,
             source,
-            tool,
+            target: Target::Tool(tool),
             method,
             arguments,
         }
@@ -262,9 +294,8 @@ struct Said {
 fn judge(policy: &Policy, asked: &Asked, arguments: &str) -> Said {
     let document = Document::parse(arguments.as_bytes(), 1 << 16, &Limits::DEFAULT).unwrap();
     let act = Act {
-        method: Some(asked.method),
-        target: Target::Tool(asked.tool),
         given: Given::Settled(Some(document.root())),
+        ..asked.act()
     };
     let judgement = rules_for(policy, asked).judge(act);
     let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
@@ -283,7 +314,7 @@ fn rules_for<'p>(policy: &'p Policy, asked: &Asked) -> RulesFor<'p> {
 }
 
 fn is_shown(policy: &Policy, asked: &Asked) -> bool {
-    rules_for(policy, asked).allow(Act::using(Target::Tool(asked.tool)))
+    rules_for(policy, asked).allow(Act::using(asked.target))
 }
 
 fn is_allowed(policy: &Policy, asked: &Asked, arguments: &str) -> bool {
@@ -303,11 +334,6 @@ fn naive(rule: &Rule, sets: &[Role], asked: &Asked) -> Truth {
     let any = |globs: &[Glob], name: Option<&str>| {
         globs.is_empty() || name.is_some_and(|name| globs.iter().any(|glob| glob.matches(name)))
     };
-    let act = Act {
-        method: Some(asked.method),
-        target: Target::Tool(asked.tool),
-        given: Given::Open,
-    };
     Truth::all([
         any(&rule.servers, Some("s")).into(),
         any(&rule.environments, Some("prod")).into(),
@@ -316,7 +342,7 @@ fn naive(rule: &Rule, sets: &[Role], asked: &Asked) -> Truth {
             .into(),
         any(&rule.agents, asked.principal.agent.as_deref()).into(),
         (!rule.is_expired(Time::from_unix_ms(NOW))).into(),
-        rule.covers(act).into(),
+        rule.covers(asked.act()).into(),
         rule.subjects
             .contain(&asked.principal, asked.workspace, in_role),
         rule.covers_source(asked.circumstances().source),

@@ -74,7 +74,7 @@ impl Exchange {
     /// one. Nobody is no principal, so there is none for nobody.
     pub(super) fn go_on(&mut self, mut decision: Box<DecisionEvent>) -> Result<(), Reply> {
         let Some(upstream) = self.upstream() else {
-            self.record(Event::Decision(decision), self.context.now);
+            self.record(Event::Decision(decision), self.now);
             return Ok(());
         };
         let (server, credential) = (&self.server_name, &upstream.credential);
@@ -117,7 +117,7 @@ impl Exchange {
         let (pending, header) = match (self.pending.take(), header) {
             (Some(pending), Some(header)) => (*pending, header),
             (_, _) => {
-                return CredentialStep::Reply(self.fail(Reason::Misconfigured, self.context.now));
+                return CredentialStep::Reply(self.fail(Reason::Misconfigured, self.now));
             }
         };
         match answer {
@@ -125,7 +125,7 @@ impl Exchange {
                 let Pending { decision, need } = pending;
                 let edit = HeaderEdit::Inject(header, credential.value.clone());
                 self.used = Some((need, credential));
-                self.record(Event::Decision(decision), self.context.now);
+                self.record(Event::Decision(decision), self.now);
                 self.phase = Phase::Response;
                 CredentialStep::Forward(edit)
             }
@@ -142,7 +142,7 @@ impl Exchange {
             provenance: Provenance::Verified,
         });
         self.pending = Some(Box::new(pending));
-        CredentialStep::Reply(self.fail(Reason::NoUpstreamCredential, self.context.now))
+        CredentialStep::Reply(self.fail(Reason::NoUpstreamCredential, self.now))
     }
 
     /// Records as refused what was allowed.
@@ -152,7 +152,7 @@ impl Exchange {
         decision.upstream_identity = None;
         // No rule would have changed that.
         decision.shadow_rules.clear();
-        self.record(Event::Decision(decision), self.context.now);
+        self.record(Event::Decision(decision), self.now);
     }
 
     /// What the server was called with, and for which need.

@@ -110,6 +110,9 @@ fn write_texts(texts: impl Iterator<Item: AsRef<str>>, json: &mut String) {
 }
 
 /// What becomes of a request that no endpoint matches. `None`: it goes through.
+///
+/// Whatever leads to a registered server is never other traffic, however its path is spelt: the
+/// server may read an endpoint's in it, or have another way in beside it.
 pub(super) fn unmatched(
     mode: Unmatched,
     policy: &Policy,
@@ -122,8 +125,9 @@ pub(super) fn unmatched(
             || below(path, METADATA_PATH).is_some()
             || (path == "/register" && head.method == b"POST")
     });
+    let is_governed = head.route_server.is_some() || policy.has_cluster(head.cluster);
     match mode {
-        Unmatched::Pass if !(asks_for_authorization && policy.has_cluster(head.cluster)) => None,
+        Unmatched::Pass if !is_governed => None,
         Unmatched::Pass | Unmatched::Refuse if asks_for_authorization => {
             Some(Reason::NoAuthorizationServer)
         }

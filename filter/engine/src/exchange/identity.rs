@@ -13,7 +13,7 @@ use crate::{
     rule::Act,
     scope,
     server::{Authentication, Endpoint, Server},
-    spiffe::SpiffeId,
+    spiffe::{self, SpiffeId},
     token::{self, SignatureCheck, TokenCache, TokenError, Unreadable, VerifiedToken, WantedKey},
 };
 
@@ -102,7 +102,7 @@ impl Exchange {
         }
         match token::read(bearer, at.policy, organization, now, &limits) {
             Ok(token) => {
-                self.select_workspace(at, token.claimed())?;
+                self.accept(at, token.claimed())?;
                 self.unverified = Some(Box::new(token));
                 Ok(Identified::Unverified)
             }
@@ -139,16 +139,17 @@ impl Exchange {
 
     /// Takes the word of a verified token, if it is meant for this endpoint.
     fn admit(&mut self, at: Addressee<'_>, verified: &VerifiedToken) -> Result<(), TokenError> {
-        self.select_workspace(at, verified)?;
-        self.act_as(&verified.principal);
+        self.accept(at, verified)?;
+        self.act_as(verified);
         Ok(())
     }
 
-    fn select_workspace(
-        &mut self,
-        at: Addressee<'_>,
-        claimed: &VerifiedToken,
-    ) -> Result<(), TokenError> {
+    /// Whether a token is meant for this endpoint and this peer, and for which workspace.
+    fn accept(&mut self, at: Addressee<'_>, claimed: &VerifiedToken) -> Result<(), TokenError> {
+        let agent = claimed.principal.agent.as_deref().unwrap_or_default();
+        if self.peer.is_none() && agent.starts_with(spiffe::SCHEME) {
+            return Err(TokenError::UnprovenAgent);
+        }
         let issuer = claimed.principal.issuer.as_deref().unwrap_or_default();
         let provider = at.policy.identity_provider(issuer);
         let provider = provider.ok_or(TokenError::Issuer)?;
@@ -158,7 +159,8 @@ impl Exchange {
 
     /// The principal is known: the user by a token, the agent by the peer's certificate where there
     /// is one, which proves more than what a token says of its bearer.
-    fn act_as(&mut self, principal: &Arc<Principal>) {
+    fn act_as(&mut self, verified: &VerifiedToken) {
+        let principal = &verified.principal;
         self.principal = match self.peer.take() {
             None => Arc::clone(principal),
             Some(Peer { agent, .. }) => Arc::new(Principal {
@@ -166,6 +168,7 @@ impl Exchange {
                 ..Principal::clone(principal)
             }),
         };
+        self.admitted = Some(verified.clone());
     }
 
     /// What is to be checked after [`HeadStep::Verify`].
@@ -183,7 +186,7 @@ impl Exchange {
             return HeadStep::Reply(self.refuse_token(Some(TokenError::Signature)));
         }
         let (bearer, verified) = token.into_verified();
-        self.act_as(&verified.principal);
+        self.act_as(&verified);
         let server = self
             .arrival
             .and_then(|arrival| policy.server(arrival.server));

@@ -143,6 +143,9 @@ impl Exchange {
         if self.phase != Phase::Response {
             return Judged::Unchanged;
         }
+        if let Some(reason) = self.lost {
+            return Judged::Reply(self.refuse_response(reason, None, now));
+        }
         let succeeded = (200..300).contains(&self.stream.status);
         // What a server says of a session that it has ended is no message and tells nothing.
         let is_needless = self.verb == Verb::Delete && succeeded;

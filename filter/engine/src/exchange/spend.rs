@@ -40,7 +40,7 @@ impl Exchange {
     pub fn spent(&mut self, spent: Result<(), Exceeded>) -> BodyStep {
         let Some(allowed) = self.allowed.take() else {
             // Nothing was to be spent: whoever drives this lost its way.
-            return BodyStep::Reply(self.fail(Reason::Misconfigured, self.context.now));
+            return BodyStep::Reply(self.fail(Reason::Misconfigured, self.now));
         };
         match spent {
             Ok(()) => self.send_on(allowed),

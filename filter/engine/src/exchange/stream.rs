@@ -45,6 +45,10 @@ impl Exchange {
         }
         let max_bytes = self.context.limits.max_event_bytes;
         let mut delivered = Vec::with_capacity(chunk.len());
+        if let Some(reason) = self.lost {
+            self.break_off(reason, now, &mut delivered);
+            return delivered;
+        }
         self.stream.splitter.push(chunk);
         while !self.stream.is_closed {
             match self.stream.splitter.next_event(max_bytes) {

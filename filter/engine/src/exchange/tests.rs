@@ -7,6 +7,7 @@ use prost::Message as _;
 
 use super::*;
 use crate::{
+    entry::{DecisionEvent, Event},
     limits::Limits,
     quota,
     snapshot::{self, InvalidSnapshot},
@@ -17,6 +18,7 @@ mod dispatch;
 mod offers;
 mod shadow;
 mod spend;
+mod unmatched;
 
 /// A server `s` of workspace `w`, which anybody may call, with what a test adds.
 #[derive(Debug, Default)]
@@ -66,11 +68,14 @@ impl Site {
     fn policy(&self) -> Result<Policy, InvalidSnapshot> {
         let server = pb::Server {
             name: "organizations/o/workspaces/w/servers/s".to_owned(),
-            endpoints: vec![pb::Endpoint {
-                cluster: "c".to_owned(),
-                path: "/mcp".to_owned(),
-                ..pb::Endpoint::default()
-            }],
+            endpoints: match &*self.server.endpoints {
+                [] => vec![pb::Endpoint {
+                    cluster: "c".to_owned(),
+                    path: "/mcp".to_owned(),
+                    ..pb::Endpoint::default()
+                }],
+                own => own.to_vec(),
+            },
             authentication: pb::Authentication::Optional.into(),
             on_denied: self.on_denied.unwrap_or(pb::OnDenied::Reveal).into(),
             ..self.server.clone()

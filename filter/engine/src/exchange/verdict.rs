@@ -40,7 +40,7 @@ impl Exchange {
         Circumstances {
             workspace: &self.workspace,
             source: self.ids.source.as_deref().and_then(peer_address),
-            now: self.context.now,
+            now: self.now,
         }
     }
 

@@ -7,9 +7,10 @@
 //!
 //! What is shared is never deleted, so its size must not follow the number of principals and tools.
 //! Buckets therefore stand on a fixed number of shelves with a fixed number of places. Where a shelf
-//! is full, a new bucket takes the place of the one that is nearest to being full, and its debt with
-//! it. Whoever loses a place that way takes over no smaller debt on coming back, so that crowding
-//! can refuse a call early and never lets one through.
+//! is full, a new bucket takes the place of the one that is nearest to being full, and begins with the
+//! largest debt that any has lost its place with. So whoever comes back has no smaller debt than
+//! before: crowding can refuse a call early and never lets one through. A debt that no bucket of its
+//! rate can have counts as an empty one, from which it recovers at its own rate.
 
 use std::num::NonZeroU32;
 
@@ -86,29 +87,29 @@ impl Place {
     /// Spends one call.
     ///
     /// A bucket that is full more than two periods from now was written before the clock was set
-    /// back by more than one: it counts as empty from now on.
+    /// back by more than one, or has its debt from another of a lower rate: it counts as empty from
+    /// now on.
     pub fn spend(&self, bytes: &[u8], now: Time) -> Spending {
-        let mut buckets = read(bytes);
-        let own = self.take(&mut buckets);
+        let mut found = Shelf::read(bytes);
+        let own = found.take(self.tag);
         let now = self.rate.parts(now.unix_ms());
         let empty = now.saturating_add(self.rate.capacity());
         let full_at = match own {
             Some(bucket) => bucket.full_at(self.rate),
-            None if buckets.len() < PLACES => 0,
-            None => evict(&mut buckets).map_or(0, |other| self.rate.parts(other.rounded_up_ms())),
+            None => self.rate.parts(found.make_room()),
         };
-        let is_set_back = full_at > empty.saturating_add(self.rate.capacity());
-        let full_at = if is_set_back { empty } else { full_at.max(now) };
+        let is_beyond = full_at > empty.saturating_add(self.rate.capacity());
+        let full_at = if is_beyond { empty } else { full_at.max(now) };
         let after = full_at.saturating_add(self.rate.cost());
         if after <= empty {
-            buckets.push(self.bucket(after));
-            return Spending::Spent(write(&buckets));
+            found.buckets.push(self.bucket(after));
+            return Spending::Spent(found.write());
         }
         let missing = after.saturating_sub(empty);
         let retry_after_ms = missing.div_ceil(self.rate.calls.get().into());
-        let mended = (own.is_some() && is_set_back).then(|| {
-            buckets.push(self.bucket(empty));
-            write(&buckets)
+        let mended = (own.is_none() || is_beyond).then(|| {
+            found.buckets.push(self.bucket(full_at));
+            found.write()
         });
         Spending::Empty {
             retry_after_ms: u64::try_from(retry_after_ms).unwrap_or(u64::MAX),
@@ -119,16 +120,11 @@ impl Place {
     /// Gives back one call that was spent: the shelf afterwards. `None`: the bucket has lost its
     /// place since, and what was spent stays so.
     pub fn give_back(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let mut buckets = read(bytes);
-        let own = self.take(&mut buckets)?;
+        let mut found = Shelf::read(bytes);
+        let own = found.take(self.tag)?;
         let full_at = own.full_at(self.rate).saturating_sub(self.rate.cost());
-        buckets.push(self.bucket(full_at));
-        Some(write(&buckets))
-    }
-
-    fn take(&self, buckets: &mut Vec<Bucket>) -> Option<Bucket> {
-        let at = buckets.iter().position(|bucket| bucket.tag == self.tag)?;
-        Some(buckets.swap_remove(at))
+        found.buckets.push(self.bucket(full_at));
+        Some(found.write())
     }
 
     fn bucket(&self, full_at: u128) -> Bucket {
@@ -158,27 +154,53 @@ impl Bucket {
     }
 }
 
-/// Makes room: the bucket that is nearest to being full goes.
-fn evict(buckets: &mut Vec<Bucket>) -> Option<Bucket> {
-    let nearest = buckets
-        .iter()
-        .enumerate()
-        .min_by_key(|(_, bucket)| bucket.rounded_up_ms());
-    let (at, _) = nearest?;
-    Some(buckets.swap_remove(at))
+/// The buckets that share a piece of what is shared.
+#[derive(Debug, Default)]
+struct Shelf {
+    /// When the last of the buckets that lost their place is full again, in milliseconds since the
+    /// Unix epoch.
+    lost_full_at_ms: u64,
+    buckets: Vec<Bucket>,
 }
 
-fn read(bytes: &[u8]) -> Vec<Bucket> {
-    let (buckets, _) = bytes.as_chunks::<BUCKET_BYTES>();
-    buckets
-        .iter()
-        .filter_map(Bucket::read)
-        .take(PLACES)
-        .collect()
-}
+impl Shelf {
+    fn read(bytes: &[u8]) -> Self {
+        let Some((lost_full_at_ms, rest)) = bytes.split_first_chunk() else {
+            return Self::default();
+        };
+        let (buckets, _) = rest.as_chunks::<BUCKET_BYTES>();
+        Self {
+            lost_full_at_ms: u64::from_le_bytes(*lost_full_at_ms),
+            buckets: buckets
+                .iter()
+                .filter_map(Bucket::read)
+                .take(PLACES)
+                .collect(),
+        }
+    }
 
-fn write(buckets: &[Bucket]) -> Vec<u8> {
-    buckets.iter().flat_map(Bucket::write).collect()
+    fn write(&self) -> Vec<u8> {
+        let lost = self.lost_full_at_ms.to_le_bytes().into_iter();
+        lost.chain(self.buckets.iter().flat_map(Bucket::write))
+            .collect()
+    }
+
+    fn take(&mut self, tag: u64) -> Option<Bucket> {
+        let at = self.buckets.iter().position(|bucket| bucket.tag == tag)?;
+        Some(self.buckets.swap_remove(at))
+    }
+
+    /// Makes room where there is none: the bucket that is nearest to being full goes. When a new
+    /// bucket is full, in milliseconds since the Unix epoch.
+    fn make_room(&mut self) -> u64 {
+        let each = self.buckets.iter().map(|bucket| bucket.rounded_up_ms());
+        let nearest = each.enumerate().min_by_key(|(_, full_at_ms)| *full_at_ms);
+        if let Some((at, full_at_ms)) = nearest.filter(|_| self.buckets.len() >= PLACES) {
+            self.buckets.swap_remove(at);
+            self.lost_full_at_ms = self.lost_full_at_ms.max(full_at_ms);
+        }
+        self.lost_full_at_ms
+    }
 }
 
 impl Bucket {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Effect, Mode, Rule, Target};
+use super::{Effect, Rule, Target};
 use crate::{
     glob::Glob,
     index::{Bits, GlobIndex, NameIndex, Positions, Posting, hash},
@@ -171,7 +171,7 @@ impl RuleIndexDraft {
             Part::Effects => {
                 index.on_anything = Bits::of(&rules, |rule| !rule.has_capabilities());
                 index.on_server = Bits::of(&rules, |rule| is_about_servers(rule));
-                index.plain = Bits::of(&rules, |rule| !is_special(rule));
+                index.plain = Bits::of(&rules, |rule| rule.is_plain());
                 None
             }
         };
@@ -185,13 +185,9 @@ impl RuleIndexDraft {
     }
 }
 
-fn is_special(rule: &Rule) -> bool {
-    rule.mode == Mode::Shadow || rule.redaction.is_some() || rule.effect == Effect::Deny
-}
-
 fn is_about_servers(rule: &Rule) -> bool {
     match rule.effect {
-        Effect::Allow => is_special(rule),
+        Effect::Allow => !rule.is_plain(),
         Effect::Deny => !rule.has_capabilities(),
     }
 }

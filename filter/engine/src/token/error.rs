@@ -64,6 +64,9 @@ pub enum TokenError {
     /// The agent claim is there and not one string.
     #[error("the token's agent cannot be read")]
     Agent,
+    /// The agent is a SPIFFE id, and no peer's certificate proves that.
+    #[error("the token's agent is a SPIFFE id, which only a certificate proves")]
+    UnprovenAgent,
     /// The client claim is there and not one string.
     #[error("the token's client cannot be read")]
     Client,

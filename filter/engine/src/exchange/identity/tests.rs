@@ -19,6 +19,8 @@ use crate::{
     token::{Algorithm, IdentityProvider, Source, VerificationKey},
 };
 
+mod renew;
+
 const NOW_SECONDS: u64 = 1_800_000_000;
 const ISSUER: &str = "https://idp.test";
 const MESH: &str = "spiffe://mesh.test";
@@ -370,6 +372,16 @@ fn a_certificate_names_the_agent_and_a_token_the_user() {
         assert_eq!(user.agent.as_deref(), Some("other-bot"), "{stranger:?}");
         assert!(with(stranger, None).unwrap_err().starts_with("401 "));
     }
+    let borrowed = json!({ "act": { "sub": "spiffe://mesh.test/ns/a/sa/boss" } });
+    let (both, _) = with(Some(agent), Some(&borrowed)).unwrap();
+    assert_eq!(both.agent.as_deref(), Some(agent));
+    for stranger in [None, Some("spiffe://else.test/ns/a")] {
+        let refused = with(stranger, Some(&borrowed)).unwrap_err();
+        assert!(
+            refused.contains("which only a certificate proves"),
+            "{refused}"
+        );
+    }
 }
 
 #[test]
@@ -590,7 +602,9 @@ fn nobody_finds_another_authorization_server_behind_the_gateway() {
     let (_, body) = ask("GET", "/register", Unmatched::Refuse, "c").unwrap();
     assert!(body.contains("\"unknown_server\""), "{body}");
     let beside = "/.well-known/oauth-authorization-servers";
-    assert_eq!(ask("GET", beside, Unmatched::Pass, "c"), None);
+    let (_, body) = ask("GET", beside, Unmatched::Pass, "c").unwrap();
+    assert!(body.contains("\"unknown_server\""), "{body}");
+    assert_eq!(ask("GET", beside, Unmatched::Pass, "web"), None);
 }
 
 #[test]

@@ -86,7 +86,44 @@ fn a_crowded_shelf_refuses_early_and_forgets_no_debt() {
     assert_eq!(spend(&mut shelf, newcomer, 60_000), Ok(()));
     // The first has lost its place, and takes over that of the second.
     assert_eq!(spend(&mut shelf, place(0, 1, 60_000), 60_000), Err(1));
-    assert!(shelf.len() <= PLACES * super::BUCKET_BYTES);
+    assert!(shelf.len() <= 8 + PLACES * super::BUCKET_BYTES);
+}
+
+#[test]
+fn debts_at_a_low_rate_lock_out_nobody_of_a_higher_one() {
+    let crowd = u64::try_from(PLACES).unwrap();
+    for first_ms in [1, 60_000, 3_600_000, 8_000_000] {
+        let mut shelf = Vec::new();
+        for tag in 0..crowd {
+            assert_eq!(spend(&mut shelf, place(tag, 10, 86_400_000), 0), Ok(()));
+        }
+        let newcomer = place(crowd, 100, 60_000);
+        assert_eq!(spend(&mut shelf, newcomer, first_ms), Err(600));
+        assert_eq!(spend(&mut shelf, newcomer, first_ms + 600), Ok(()));
+        assert_eq!(spend(&mut shelf, newcomer, first_ms + 600), Err(600));
+        for _ in 0..50 {
+            assert_eq!(spend(&mut shelf, newcomer, first_ms + 60_600), Ok(()));
+        }
+    }
+}
+
+#[test]
+fn a_higher_rate_frees_nobody_of_a_debt_at_a_lower_one() {
+    let crowd = u64::try_from(PLACES).unwrap();
+    let mut shelf = Vec::new();
+    let slow = place(0, 10, 86_400_000);
+    assert_eq!(spend(&mut shelf, slow, 0), Ok(()));
+    for tag in 1..crowd {
+        for _ in 0..10 {
+            assert_eq!(spend(&mut shelf, place(tag, 10, 86_400_000), 0), Ok(()));
+        }
+    }
+    let mut granted = 1;
+    for round in 1..100 {
+        let _ = spend(&mut shelf, place(crowd, 100, 60_000), round * 1_000);
+        granted += u64::from(spend(&mut shelf, slow, round * 1_000).is_ok());
+    }
+    assert!(granted <= 10, "{granted}");
 }
 
 #[test]
@@ -94,7 +131,7 @@ fn any_bytes_are_a_shelf() {
     for bytes in [&[0xFF; 19][..], &[0xFF; 200], b"x"] {
         let mut shelf = bytes.to_vec();
         let _ = spend(&mut shelf, place(7, 5, 1_000), 0);
-        assert!(shelf.len() <= bytes.len() + super::BUCKET_BYTES);
+        assert!(shelf.len() <= 8 + bytes.len() + super::BUCKET_BYTES);
     }
 }
 
@@ -104,13 +141,14 @@ fn calls() -> impl Strategy<Value = Vec<(u64, u64)>> {
 }
 
 proptest! {
-    /// Twelve buckets of different rates crowd one shelf; clocks differ by up to a period.
+    /// Twelve buckets of very different rates crowd one shelf; clocks differ by up to a period.
     #[test]
     fn never_grants_more_than_the_rate(calls in calls(), rate in 1_u32..50, period_ms in 20_000_u32..40_000) {
+        let period_of = |tag| if tag % 3 == 0 { period_ms * 1_000 } else { period_ms };
         let mut shelf = Vec::new();
         let mut granted = [0_u64; 12];
         for (tag, at_ms) in &calls {
-            let place = place(*tag, rate + u32::try_from(*tag).unwrap(), period_ms);
+            let place = place(*tag, rate + u32::try_from(*tag).unwrap(), period_of(*tag));
             if spend(&mut shelf, place, *at_ms).is_ok() {
                 granted[usize::try_from(*tag).unwrap()] += 1;
             }
@@ -119,7 +157,7 @@ proptest! {
         let elapsed_ms = times.clone().max().unwrap() - times.min().unwrap();
         for (tag, granted) in (0_u64..).zip(granted) {
             let rate = u64::from(rate) + tag;
-            prop_assert!(granted <= rate + rate * elapsed_ms / u64::from(period_ms));
+            prop_assert!(granted <= rate + rate * elapsed_ms / u64::from(period_of(tag)));
         }
     }
 
