@@ -134,7 +134,7 @@ fn read(kind: u8, manner: u8, path: &str, operand: &str) -> pb::Condition {
 }
 
 fn expected(condition: &pb::Condition, tree: &Value) -> Can {
-    let (Ok(path), Ok(argument), Some(test)) = (
+    let (Ok(path), Ok(_), Some(test)) = (
         JsonPath::parse(&condition.argument),
         ArgumentPath::parse(&condition.argument),
         &condition.test,
@@ -160,10 +160,8 @@ fn expected(condition: &pb::Condition, tree: &Value) -> Can {
             ),
         },
     };
-    if !argument.is_singular() {
-        // What is queried must be small, and hold no number that would be rounded.
-        can.0.push(Truth::Unknown);
-    }
+    // What some reader may find elsewhere or round is unknown, and so is what is large.
+    can.0.push(Truth::Unknown);
     can
 }
 

@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn every_parameter_repeats_an_argument() {
-        let text = r#"{"a":["caf\u00e9",true,{"b":7.0}],"n":null,"s":"7.5"}"#;
+        let text = r#"{"a":["\u00e9t\u00e9",true,{"b":7.0}],"n":null,"s":"7.5"}"#;
         let document = Document::parse(text.as_bytes(), 1 << 10, &Limits::DEFAULT).unwrap();
         let agree = |values: &[&str]| {
             let claims = claims(values).unwrap();
@@ -232,7 +232,7 @@ mod tests {
         for values in [
             [].as_slice(),
             &[
-                "=?base64?Y2Fmw6k=?=",
+                "=?base64?w6l0w6k=?=",
                 "true",
                 "7",
                 "7.00",
