@@ -268,8 +268,8 @@ deny    user ann@example.com  rule/frozen
     check(&who, 0, table, "");
     let nobody = site.run(&["who-can", "github", "delete_repo"]);
     check(&nobody, 1, "nobody: no rule allows it\n", "");
-    let unknown = site.run(&["who-can", "github", "create_isue"]);
-    let note = "note: no tool `create_isue` is registered of this server: did you mean \
+    let unknown = site.run(&["who-can", "github", "create_issues"]);
+    let note = "note: no tool `create_issues` is registered of this server: did you mean \
                 `create_issue`?\n";
     check(&unknown, 1, "nobody: no rule allows it\n", note);
     let can = run(&site, &["can-i", "github", "create_issue"], &ANN);
