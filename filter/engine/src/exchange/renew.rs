@@ -26,8 +26,8 @@ impl Exchange {
     /// Time has passed before what comes of the answer next: it is judged by the policy that is in
     /// force now, or broken off where whoever asked for it could not ask for it any more.
     ///
-    /// A token is looked at again where somebody listens, which may last for ever. The answer to a
-    /// call that was made in time is due however long it takes.
+    /// Time alone ends what somebody listens to, which may last for ever: a token or a rule expires.
+    /// The answer to a call that was made in time is due however long it takes.
     pub fn renew(&mut self, policy: Option<Arc<Policy>>, now: Time) {
         if self.phase != Phase::Response || self.lost.is_some() {
             return;
@@ -47,6 +47,8 @@ impl Exchange {
         if own.is_none_or(|own| own.version() != policy.version()) {
             self.arrive_again(policy)?;
             self.context.policy = Some(Arc::clone(policy));
+        } else if !self.listens() {
+            return Ok(());
         }
         self.judge_again(policy)
     }

@@ -2,7 +2,7 @@
 
 use std::vec;
 
-use super::{Parts, Policy, PolicyError, RuleSets};
+use super::{Parts, Policy, PolicyError, parts::RuleSets};
 use crate::{id::SnapshotVersion, rule::RuleIndexDraft, server::Server};
 
 /// Parts that are checked against each other in one unit of work.
