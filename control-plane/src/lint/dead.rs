@@ -39,8 +39,9 @@ fn no_method(rule: &Rule) -> Vec<Finding> {
         ("resources", &rule.resources, CapabilityKind::Resource),
     ];
     let without = capabilities.into_iter().filter(|(_, names, kind)| {
-        let mut methods = Method::ALL.iter().filter(|method| acts_on(**method, *kind));
-        !rule.methods.is_empty() && !names.is_empty() && !methods.any(is_named)
+        let mut methods = Method::ALL.iter();
+        let acts = |method: &Method| kind.is_acted_on_by(*method) && is_named(method);
+        !rule.methods.is_empty() && !names.is_empty() && !methods.any(acts)
     });
     without
         .map(|(field, _, kind)| {
@@ -50,22 +51,6 @@ fn no_method(rule: &Rule) -> Vec<Finding> {
             Finding::warning(field, found, consequence)
         })
         .collect()
-}
-
-/// Whether a method can act on a capability of a kind.
-fn acts_on(method: Method, kind: CapabilityKind) -> bool {
-    match kind {
-        CapabilityKind::Tool => method == Method::ToolsCall || method.is_about_a_task(),
-        CapabilityKind::Prompt => matches!(method, Method::PromptsGet | Method::Complete),
-        CapabilityKind::Resource => matches!(
-            method,
-            Method::ResourcesRead
-                | Method::ResourcesSubscribe
-                | Method::ResourcesUnsubscribe
-                | Method::ResourceUpdated
-                | Method::Complete
-        ),
-    }
 }
 
 /// Names that are compared to the letter, and hardly meant to be.

@@ -798,6 +798,13 @@ fn methods_must_act_on_what_a_rule_names() {
     for methods in [&["tools/*"][..], &["tasks/get"], &[]] {
         assert_eq!(check_last(&[github()], &[with(methods)]), [""; 0]);
     }
+    // Whoever listens names the resources whose changes are meant.
+    let listening = Rule {
+        tools: Vec::new(),
+        resources: strings(&["repo://acme/*"]),
+        ..with(&["subscriptions/listen"])
+    };
+    assert_eq!(check_last(&[github()], &[listening]), [""; 0]);
 }
 
 #[test]

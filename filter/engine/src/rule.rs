@@ -110,6 +110,26 @@ pub enum CapabilityKind {
 }
 
 impl CapabilityKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Tool, Self::Prompt, Self::Resource];
+
+    /// Whether a method can act on one, itself or through a task.
+    pub fn is_acted_on_by(self, method: Method) -> bool {
+        match self {
+            Self::Tool => method == Method::ToolsCall || method.is_about_a_task(),
+            Self::Prompt => matches!(method, Method::PromptsGet | Method::Complete),
+            Self::Resource => matches!(
+                method,
+                Method::ResourcesRead
+                    | Method::ResourcesSubscribe
+                    | Method::ResourcesUnsubscribe
+                    | Method::ResourceUpdated
+                    | Method::Complete
+                    | Method::Listen
+            ),
+        }
+    }
+
     /// The method through which one is used.
     pub fn method(self) -> Method {
         match self {

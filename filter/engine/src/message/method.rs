@@ -216,22 +216,6 @@ impl Method {
             )
     }
 
-    /// Whether it acts on a tool, prompt or resource, itself or through a task.
-    pub fn acts_on_a_capability(self) -> bool {
-        self.is_about_a_task()
-            || matches!(
-                self,
-                Self::ToolsCall
-                    | Self::PromptsGet
-                    | Self::ResourcesRead
-                    | Self::ResourcesSubscribe
-                    | Self::ResourcesUnsubscribe
-                    | Self::ResourceUpdated
-                    | Self::Complete
-                    | Self::Listen
-            )
-    }
-
     /// Whether it acts on a task that an earlier call made.
     pub fn is_about_a_task(self) -> bool {
         matches!(

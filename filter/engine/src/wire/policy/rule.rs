@@ -14,7 +14,7 @@ use crate::{
     id::Time,
     message::Method,
     redact::Redaction,
-    rule::{Effect, Mode, Rule},
+    rule::{CapabilityKind, Effect, Mode, Rule},
     subject::Subjects,
 };
 
@@ -166,7 +166,11 @@ pub(super) fn methods_of(
     names_capability: bool,
 ) -> Result<Vec<Glob>, Invalid> {
     let globs = globs("methods", patterns)?;
-    let fits = |method: &&Method| !names_capability || method.acts_on_a_capability();
+    let acts = |method: Method| {
+        let mut kinds = CapabilityKind::ALL.iter();
+        kinds.any(|kind| kind.is_acted_on_by(method))
+    };
+    let fits = |method: &&Method| !names_capability || acts(**method);
     let is_dead = |glob: &Glob| {
         let mut methods = Method::ALL.iter().filter(fits);
         !methods.any(|method| glob.matches(method.as_str()))
