@@ -33,21 +33,17 @@ pub(crate) fn parse(text: &str) -> Result<JsonPath, PathError> {
         return Err(PathError::TooLong);
     }
     // The library panics where a text ends within an escape, which is always within quotes.
-    let (_, is_closed) = without_strings(text);
-    if !is_closed {
-        return Err(PathError::Unclosed);
-    }
+    let bare = without_strings(text).ok_or(PathError::Unclosed)?;
     // Before the library reads it: filters within filters take it exponential time.
-    check_cost(text)?;
+    check_cost(&bare)?;
     JsonPath::parse(text).map_err(|error| PathError::Syntax(error.to_string()))
 }
 
-/// Refuses what could multiply the values that are looked at.
+/// Refuses what could multiply the values that are looked at, by a path without its strings.
 ///
 /// # Errors
 /// [`PathError::Costly`].
-fn check_cost(text: &str) -> Result<(), PathError> {
-    let (bare, _) = without_strings(text);
+fn check_cost(bare: &str) -> Result<(), PathError> {
     let count = |pattern: &str| bare.matches(pattern).count();
     if count("..") > 1 {
         return Err(PathError::Costly("more than one `..`"));
@@ -64,23 +60,49 @@ fn check_cost(text: &str) -> Result<(), PathError> {
     Ok(())
 }
 
-/// A path with its quoted strings left out, and whether the last of them is closed.
-pub(crate) fn without_strings(text: &str) -> (String, bool) {
-    let mut quote = None;
-    let mut is_escaped = false;
-    let is_bare = |character: &char| {
-        let was_inside = quote.is_some();
-        match quote {
-            Some(_) if is_escaped => is_escaped = false,
-            Some(_) if *character == '\\' => is_escaped = true,
-            Some(end) if *character == end => quote = None,
-            None if *character == '\'' || *character == '"' => quote = Some(*character),
+/// A path with its quoted strings left out, but for the quotes that they begin with; `None` where
+/// the last of them is not closed.
+pub(crate) fn without_strings(text: &str) -> Option<String> {
+    let mut quotes = Quotes::default();
+    let bare = text.chars().filter(|c| quotes.is_outside(*c)).collect();
+    quotes.are_closed().then_some(bare)
+}
+
+/// Where in a path the quoted strings are, as it is read character by character.
+#[derive(Debug, Default)]
+pub(crate) struct Quotes {
+    /// The quote that ends the string.
+    end: Option<char>,
+    is_escaped: bool,
+}
+
+impl Quotes {
+    /// Reads the next character; whether it is in no string. The quote that begins one is not, the
+    /// quote that ends it is.
+    pub(crate) fn is_outside(&mut self, character: char) -> bool {
+        let was_outside = self.end.is_none();
+        match self.end {
+            Some(_) if self.is_escaped => self.is_escaped = false,
+            Some(_) if character == '\\' => self.is_escaped = true,
+            Some(end) if character == end => self.end = None,
+            None if matches!(character, '\'' | '"') => self.end = Some(character),
             Some(_) | None => {}
         }
-        !was_inside
-    };
-    let bare = text.chars().filter(is_bare).collect();
-    (bare, quote.is_none())
+        was_outside
+    }
+
+    /// Begins within a string.
+    pub(crate) fn within(end: char) -> Self {
+        Self {
+            end: Some(end),
+            is_escaped: false,
+        }
+    }
+
+    /// Whether the last string has ended.
+    pub(crate) fn are_closed(&self) -> bool {
+        self.end.is_none()
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ mod resource;
 
 pub use resource::{METADATA_PATH, ResourceUrl, is_host};
 
-use crate::scope::ScopeRequirement;
+use crate::{principal::Principal, scope::ScopeRequirement};
 
 /// A registered MCP server.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -88,6 +88,12 @@ impl Server {
     pub fn general_scopes(&self) -> impl Iterator<Item = &str> {
         let general = self.scopes.iter().filter(|scopes| scopes.is_general());
         general.flat_map(|general| general.scopes.iter().map(|scope| &**scope))
+    }
+
+    /// Whether a principal has them.
+    pub fn has_general_scopes(&self, principal: &Principal) -> bool {
+        let has = |scope: &str| principal.scopes.iter().any(|own| **own == *scope);
+        self.general_scopes().all(has)
     }
 
     /// How a tool calls others, if it does.

@@ -48,6 +48,17 @@ impl Truth {
     pub fn any(parts: impl IntoIterator<Item = Self>) -> Self {
         !Self::all(parts.into_iter().map(|part| !part))
     }
+
+    /// What all readers of a value find; unknown where they differ, or there is none.
+    pub fn agreed(readings: impl IntoIterator<Item = Self>) -> Self {
+        let mut readings = readings.into_iter();
+        let first = readings.next().unwrap_or(Self::Unknown);
+        if readings.all(|reading| reading == first) {
+            first
+        } else {
+            Self::Unknown
+        }
+    }
 }
 
 impl From<bool> for Truth {

@@ -7,7 +7,7 @@ use super::{
     arguments::Unreadable,
     path::{Step, singular},
 };
-use crate::json_path::{self, PathError, without_strings};
+use crate::json_path::{self, PathError, Quotes, without_strings};
 
 /// A path with more than names and indices.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ impl Query {
         Ok(Self {
             lead: lead.into(),
             names: names.into(),
-            has_filter: without_strings(text).0.contains('?'),
+            has_filter: without_strings(text).ok_or_else(odd)?.contains('?'),
             segments: segments.into(),
         })
     }
@@ -82,7 +82,7 @@ impl Query {
 impl Segment {
     fn parse(text: &str) -> Result<Self, PathError> {
         let query = json_path::parse(&format!("${text}"))?;
-        let (bare, _) = without_strings(text);
+        let bare = without_strings(text).ok_or(PathError::Unclosed)?;
         let has_name = bare.contains(['\'', '"']);
         let has_index = bare.contains(|c: char| c.is_ascii_digit() || c == ':');
         let into = if bare.starts_with("..") || bare.contains(['?', '*']) {
@@ -119,20 +119,18 @@ impl Segment {
 fn end_of(text: &str) -> usize {
     let dots = text.bytes().take_while(|byte| *byte == b'.').count();
     let mut depth: usize = 0;
-    let mut quote = None;
-    let mut is_escaped = false;
+    let mut quotes = Quotes::default();
     for (at, character) in text.char_indices().skip(dots) {
-        match (quote, character) {
-            (Some(_), _) if is_escaped => is_escaped = false,
-            (Some(_), '\\') => is_escaped = true,
-            (Some(end), _) if character == end => quote = None,
-            (None, '\'' | '"') => quote = Some(character),
-            (None, '[') if depth == 0 && at > dots => return at,
-            (None, '[') => depth = depth.saturating_add(1),
-            (None, ']') if depth == 1 => return at.saturating_add(1),
-            (None, ']') => depth = depth.saturating_sub(1),
-            (None, '.' | ' ' | '\t' | '\n' | '\r') if depth == 0 => return at,
-            (Some(_) | None, _) => {}
+        if !quotes.is_outside(character) {
+            continue;
+        }
+        match character {
+            '[' if depth == 0 && at > dots => return at,
+            '[' => depth = depth.saturating_add(1),
+            ']' if depth == 1 => return at.saturating_add(1),
+            ']' => depth = depth.saturating_sub(1),
+            '.' | ' ' | '\t' | '\n' | '\r' if depth == 0 => return at,
+            _ => {}
         }
     }
     text.len()
@@ -179,12 +177,8 @@ fn names_in(segment: &str) -> Option<Vec<Box<str>>> {
 
 /// A string up to its closing quote, decoded, and what comes after it.
 fn quoted(text: &str, quote: char) -> Option<(Box<str>, &str)> {
-    let mut is_escaped = false;
-    let is_end = |character: char| {
-        let was_escaped = std::mem::replace(&mut is_escaped, false);
-        is_escaped = character == '\\' && !was_escaped;
-        character == quote && !was_escaped
-    };
+    let mut quotes = Quotes::within(quote);
+    let is_end = |character| !quotes.is_outside(character) && quotes.are_closed();
     let (inner, beyond) = text.split_at_checked(text.find(is_end)?)?;
     let json = match quote {
         '\'' => inner.replace("\\'", "'").replace('"', "\\\""),

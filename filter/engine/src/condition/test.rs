@@ -226,10 +226,8 @@ impl Bounds {
 
 /// Whether one number compares so with another; unknown where those who round differ.
 fn compare(number: &str, other: &str, is_so: fn(Ordering) -> bool) -> Truth {
-    match orderings(number, other).map(|both| both.map(is_so)) {
-        Some([exact, rounded]) if exact == rounded => exact.into(),
-        Some(_) | None => Truth::Unknown,
-    }
+    let both = orderings(number, other).into_iter().flatten();
+    Truth::agreed(both.map(|ordering| is_so(ordering).into()))
 }
 
 impl Test {
@@ -253,13 +251,7 @@ impl Test {
                 let Some(readings) = normalisation.apply(&text) else {
                     return Truth::Unknown;
                 };
-                let mut truths = readings.iter().map(|text| self.apply_to_text(text));
-                let first = truths.next().unwrap_or(Truth::Unknown);
-                if truths.all(|truth| truth == first) {
-                    first
-                } else {
-                    Truth::Unknown
-                }
+                Truth::agreed(readings.iter().map(|text| self.apply_to_text(text)))
             }
         }
     }

@@ -52,6 +52,19 @@ pub(super) struct Addressee<'p> {
     pub(super) endpoint: &'p Endpoint,
 }
 
+impl<'p> Addressee<'p> {
+    /// The workspace that whoever shows a token calls from, if it is meant for this endpoint and of
+    /// an issuer of the server's organization.
+    pub(super) fn workspace_of(self, token: &VerifiedToken) -> Result<&'p str, TokenError> {
+        let issuer = token.principal.issuer.as_deref().unwrap_or_default();
+        let provider = self.policy.identity_provider(issuer);
+        provider
+            .filter(|provider| provider.organization() == self.server.organization())
+            .ok_or(TokenError::Issuer)?
+            .admit(&token.audiences, self.endpoint)
+    }
+}
+
 impl Exchange {
     /// Finds the principal, or what must be done first.
     ///
@@ -150,10 +163,7 @@ impl Exchange {
         if self.peer.is_none() && agent.starts_with(spiffe::SCHEME) {
             return Err(TokenError::UnprovenAgent);
         }
-        let issuer = claimed.principal.issuer.as_deref().unwrap_or_default();
-        let provider = at.policy.identity_provider(issuer);
-        let provider = provider.ok_or(TokenError::Issuer)?;
-        self.workspace = provider.admit(&claimed.audiences, at.endpoint)?.into();
+        self.workspace = at.workspace_of(claimed)?.into();
         Ok(())
     }
 
@@ -217,8 +227,7 @@ impl Exchange {
         subject: Subject<'s>,
     ) -> Result<Subject<'s>, Reply> {
         let server = place.server;
-        let has = |scope: &str| self.principal.scopes.iter().any(|own| **own == *scope);
-        if !server.general_scopes().all(has) {
+        if !server.has_general_scopes(&self.principal) {
             return Err(self.refuse_scopes(server, acts, subject));
         }
         let subject = self.judge(place, acts, subject)?;

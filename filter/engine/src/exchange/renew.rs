@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Exchange, Phase, Verb};
+use super::{Exchange, Phase, Verb, identity::Addressee};
 use crate::{
     decide::Verdict,
     id::Time,
@@ -83,12 +83,12 @@ impl Exchange {
         let workspace = match &self.admitted {
             None => &*endpoint.workspace,
             Some(token) => {
-                let issuer = token.principal.issuer.as_deref().unwrap_or_default();
-                let provider = policy.identity_provider(issuer);
-                let provider = provider
-                    .filter(|provider| provider.organization() == server.organization())
-                    .ok_or(Reason::InvalidToken)?;
-                let admitted = provider.admit(&token.audiences, endpoint);
+                let at = Addressee {
+                    policy,
+                    server,
+                    endpoint,
+                };
+                let admitted = at.workspace_of(token);
                 admitted.map_err(|_error| Reason::InvalidToken)?
             }
         };
@@ -105,8 +105,7 @@ impl Exchange {
     /// Asks again for what was asked for, as far as it is known, and keeps what must be masked now.
     fn judge_again(&mut self, policy: &Arc<Policy>) -> Result<(), Reason> {
         let place = self.place(Some(policy)).ok_or(Reason::UnknownServer)?;
-        let has = |scope: &str| self.principal.scopes.iter().any(|own| **own == *scope);
-        if !place.server.general_scopes().all(has) {
+        if !place.server.has_general_scopes(&self.principal) {
             return Err(Reason::InsufficientScope);
         }
         let method = self.asked.method;

@@ -19,60 +19,69 @@ const PATH: &AsciiSet = &CONTROLS
 /// A path without dot segments, which also have spellings with an encoded dot. `None` where some
 /// readers find other segments in it than the rest.
 pub(super) fn resolved(path: &str) -> Option<String> {
-    let mut segments: Vec<&str> = Vec::new();
+    let mut segments: Vec<(&str, Segment)> = Vec::new();
     let mut ends_open = true;
-    for segment in path.strip_prefix('/').unwrap_or(path).split('/') {
-        if !is_one_segment(segment)? {
-            segments.push(segment);
-            ends_open = false;
-            continue;
-        }
-        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-        ends_open = true;
-        match &*plain {
-            "." => {}
-            ".." => match segments.pop() {
+    for text in path.strip_prefix('/').unwrap_or(path).split('/') {
+        let segment = Segment::of(text)?;
+        ends_open = matches!(segment, Segment::Here | Segment::Above);
+        match segment {
+            Segment::Here => {}
+            Segment::Above => {
                 // Some drop an empty segment first, and some find two in one.
-                Some(last) if last.is_empty() || !is_one_segment(last)? => return None,
-                Some(_) | None => {}
-            },
-            _ => {
-                segments.push(segment);
-                ends_open = false;
+                if let Some(("", _) | (_, Segment::Several)) = segments.pop() {
+                    return None;
+                }
             }
+            Segment::One | Segment::Several => segments.push((text, segment)),
         }
     }
-    let mut text = String::new();
-    for segment in segments {
-        text.push('/');
-        text.push_str(&encoded(segment, PATH));
+    let mut resolved = String::new();
+    for (text, _) in segments {
+        resolved.push('/');
+        resolved.push_str(&encoded(text, PATH));
     }
     if ends_open {
-        text.push('/');
+        resolved.push('/');
     }
-    Some(text)
+    Some(resolved)
 }
 
-/// Whether a segment has no encoded separator in it. `None` where it hides a dot segment: behind
-/// one, behind a second encoding, or before parameters.
-fn is_one_segment(segment: &str) -> Option<bool> {
-    let is_dots = |part: &[u8]| {
-        let name = part.split(|byte| *byte == b';').next().unwrap_or_default();
-        matches!(name, b"." | b"..")
-    };
-    let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-    if matches!(&*plain, "." | "..") {
-        return Some(true);
-    }
-    let mut bytes = segment.as_bytes().to_vec();
-    for _ in 0..MAX_ENCODINGS {
-        let decoded: Vec<u8> = percent_decode(&bytes).collect();
-        if decoded == bytes {
+/// What readers find in what stands between two `/`.
+enum Segment {
+    /// `.`
+    Here,
+    /// `..`
+    Above,
+    One,
+    /// Of these, with an encoded separator between them.
+    Several,
+}
+
+impl Segment {
+    /// `None` where it hides a dot segment: behind a separator, behind a second encoding, or before
+    /// parameters.
+    fn of(text: &str) -> Option<Self> {
+        match &*text.to_ascii_lowercase().replace("%2e", ".") {
+            "." => return Some(Self::Here),
+            ".." => return Some(Self::Above),
+            _ => {}
+        }
+        let is_dots = |part: &[u8]| {
+            let name = part.split(|byte| *byte == b';').next().unwrap_or_default();
+            matches!(name, b"." | b"..")
+        };
+        let mut bytes = text.as_bytes().to_vec();
+        for _ in 0..MAX_ENCODINGS {
+            let decoded: Vec<u8> = percent_decode(&bytes).collect();
+            if decoded != bytes {
+                bytes = decoded;
+                continue;
+            }
             let mut parts = bytes.split(|byte| matches!(byte, b'/' | b'\\'));
             let is_one = parts.clone().nth(1).is_none();
-            return (!parts.any(is_dots)).then_some(is_one);
+            let all = if is_one { Self::One } else { Self::Several };
+            return (!parts.any(is_dots)).then_some(all);
         }
-        bytes = decoded;
+        None
     }
-    None
 }

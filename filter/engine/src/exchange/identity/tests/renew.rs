@@ -28,6 +28,18 @@ fn with(change: impl FnOnce(&mut Parts)) -> Parts {
     parts
 }
 
+/// The only rule applies no more so long after an exchange began.
+fn with_rule_until(milliseconds: u64) -> Parts {
+    with(|parts| {
+        let rule = Rule::clone(&parts.rules[0]);
+        let expire_time = Some(after(milliseconds));
+        parts.rules = vec![Arc::new(Rule {
+            expire_time,
+            ..rule
+        })];
+    })
+}
+
 fn respond(exchange: &mut Exchange, content_type: &str) -> ResponseStep {
     let headers = [("content-type".to_owned(), content_type.as_bytes().to_vec())];
     let head = ResponseHead {
@@ -84,14 +96,7 @@ fn is_over(exchange: &mut Exchange, said: &str, reason: &str) -> bool {
 
 #[test]
 fn whoever_listens_hears_nothing_after_the_only_rule_has_expired() {
-    let parts = with(|parts| {
-        let rule = Rule::clone(&parts.rules[0]);
-        let expire_time = Some(after(100));
-        parts.rules = vec![Arc::new(Rule {
-            expire_time,
-            ..rule
-        })];
-    });
+    let parts = with_rule_until(100);
     let mut exchange = listening(parts);
     let policy = same(&exchange);
     let said = chunk(&mut exchange, &policy, NEWS, after(99));
@@ -247,14 +252,7 @@ fn a_head_is_judged_again_once_it_says_something_else() {
 
 #[test]
 fn a_body_is_judged_by_the_rules_of_when_it_is_whole() {
-    let parts = with(|parts| {
-        let rule = Rule::clone(&parts.rules[0]);
-        let expire_time = Some(after(100));
-        parts.rules = vec![Arc::new(Rule {
-            expire_time,
-            ..rule
-        })];
-    });
+    let parts = with_rule_until(100);
     let asked = Asked {
         token: Some(good(&json!({}))),
         ..Asked::default()
