@@ -17,9 +17,10 @@ use std::collections::BTreeSet;
 
 use chancery_engine::wire::Invalid;
 use chancery_proto::admin::v1::{Rule, Warning};
+use serde_json::Value;
 
 use self::site::Site;
-use crate::resource::{Kind, Resource};
+use crate::resource::{Kind, Resource, name::organization_of};
 
 /// What is wrong with a rule, or hardly meant.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -101,7 +102,7 @@ pub fn check(change: &Change<'_>) -> Lint {
     let organizations: BTreeSet<&str> = change
         .wished
         .iter()
-        .map(|(_, name, _)| organization(name))
+        .map(|(_, name, _)| organization_of(name))
         .collect();
     for organization in organizations {
         let after = Site::of(change.after, organization);
@@ -109,7 +110,7 @@ pub fn check(change: &Change<'_>) -> Lint {
         let shifts_ground = change.wished.iter().any(|(kind, name, is_changed)| {
             *is_changed
                 && matches!(kind, Kind::Server | Kind::Role | Kind::Offer)
-                && self::organization(name) == organization
+                && organization_of(name) == organization
         });
         if shifts_ground {
             let before = Site::of(change.before, organization);
@@ -122,7 +123,7 @@ pub fn check(change: &Change<'_>) -> Lint {
 /// The rules of the change itself.
 fn written(change: &Change<'_>, organization: &str, site: &Site<'_>, lint: &mut Lint) {
     for (position, (kind, name, is_changed)) in change.wished.iter().enumerate() {
-        if *kind != Kind::Rule || self::organization(name) != organization {
+        if *kind != Kind::Rule || organization_of(name) != organization {
             continue;
         }
         let Some(rule) = site.rules.iter().find(|rule| rule.name == *name) else {
@@ -204,11 +205,11 @@ fn findings(rule: &Rule, site: &Site<'_>, now_seconds: i64) -> Vec<Finding> {
     findings
 }
 
-/// The organization of a resource name.
-fn organization(name: &str) -> &str {
-    match name.match_indices('/').nth(1) {
-        Some((second_slash, _)) => name.get(..second_slash).unwrap_or_default(),
-        None => name,
+/// Whether two JSON values are one; numbers by what they come to.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one.as_f64(), other.as_f64()) {
+        (Some(one), Some(other)) => one.total_cmp(&other).is_eq(),
+        (Some(_) | None, _) => one == other,
     }
 }
 

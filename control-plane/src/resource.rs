@@ -20,6 +20,8 @@ use chancery_proto::{
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
+pub use self::server::workspaces_of_calls;
+
 /// Writes down, for each kind of resource, what holds for all of them alike: every message has a
 /// name, and an etag and times that only the control plane sets.
 macro_rules! resources {
@@ -197,11 +199,7 @@ impl Resource {
 
     /// The organization it belongs to, `organizations/{o}`, or that it is.
     pub fn organization(&self) -> &str {
-        let name = self.name();
-        match name.match_indices('/').nth(1) {
-            Some((second_slash, _)) => name.get(..second_slash).unwrap_or_default(),
-            None => name,
-        }
+        name::organization_of(self.name())
     }
 
     /// Sets what only the control plane sets.

@@ -9,7 +9,7 @@ use super::{ControlPlane, error};
 use crate::{
     access::{Caller, Grants, Place, Role},
     registry::{By, Wish},
-    resource::{Kind, Resource},
+    resource::{Kind, Resource, workspaces_of_calls},
 };
 
 /// What a request needs of its caller.
@@ -67,18 +67,14 @@ fn lacking<'w>(grants: &Grants, wish: &'w Wish) -> Option<Cow<'w, str>> {
         return None;
     };
     let organization = Place::of(&server.name)?.organization;
-    let of_endpoints = server.endpoints.iter().flat_map(|endpoint| {
-        let of_audiences = endpoint.audiences.iter();
-        std::iter::once(&endpoint.workspace).chain(of_audiences.map(|it| &it.workspace))
-    });
-    let lacks = |workspace: &&String| {
+    let lacks = |workspace: &&str| {
         let place = Place {
             organization,
             workspace: Some(workspace),
         };
-        !workspace.is_empty() && !grants.allow(role, place)
+        !grants.allow(role, place)
     };
-    let workspace = of_endpoints.into_iter().find(lacks)?;
+    let workspace = workspaces_of_calls(server).find(lacks)?;
     Some(format!("organizations/{organization}/workspaces/{workspace}").into())
 }
 

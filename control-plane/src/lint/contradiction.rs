@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{
     Finding,
     interval::Interval,
+    is_same,
     path::{self, Step},
 };
 
@@ -105,14 +106,9 @@ fn listed(test: &Test) -> Option<Vec<Value>> {
 /// Whether a value passes a test; yes where that is not known.
 fn may_pass(value: &Value, test: &Test) -> bool {
     match test {
-        Test::Equals(_) | Test::In(_) => listed(test).is_none_or(|listed| {
-            listed
-                .iter()
-                .any(|listed| match (listed.as_f64(), value.as_f64()) {
-                    (Some(listed), Some(value)) => listed.total_cmp(&value).is_eq(),
-                    (Some(_) | None, _) => listed == value,
-                })
-        }),
+        Test::Equals(_) | Test::In(_) => {
+            listed(test).is_none_or(|listed| listed.iter().any(|listed| is_same(listed, value)))
+        }
         Test::Glob(globs) => value.as_str().is_some_and(|text| {
             let mut globs = globs.values.iter();
             globs.any(|glob| Glob::parse(glob).map_or(true, |glob| glob.matches(text)))

@@ -6,8 +6,7 @@ use chancery_engine::glob::Glob;
 use chancery_proto::admin::v1::{Offer, Role, Rule, Server};
 use serde_json::Value;
 
-use super::organization;
-use crate::resource::Resource;
+use crate::resource::{Resource, workspaces_of_calls};
 
 /// The resources of one organization that decide what a rule can do.
 pub(super) struct Site<'r> {
@@ -39,7 +38,7 @@ impl<'r> Site<'r> {
         let own = resources
             .iter()
             .copied()
-            .filter(|resource| organization(resource.name()) == of);
+            .filter(|resource| resource.organization() == of);
         for resource in own {
             match resource {
                 Resource::Rule(rule) => site.rules.push(rule),
@@ -83,12 +82,6 @@ impl<'r> Site<'r> {
 impl<'r> Known<'r> {
     fn of(server: &'r Server) -> Self {
         let own = workspace_of(&server.name).into_iter();
-        let of_endpoints = server.endpoints.iter().flat_map(|endpoint| {
-            let audiences = endpoint.audiences.iter();
-            audiences
-                .map(|audience| &*audience.workspace)
-                .chain([&*endpoint.workspace])
-        });
         let schema = |definition: &str| {
             let definition: Value = serde_json::from_str(definition).ok()?;
             definition.get("inputSchema").cloned()
@@ -96,10 +89,7 @@ impl<'r> Known<'r> {
         Self {
             server,
             id: last_segment(&server.name),
-            workspaces: own
-                .chain(of_endpoints)
-                .filter(|workspace| !workspace.is_empty())
-                .collect(),
+            workspaces: own.chain(workspaces_of_calls(server)).collect(),
             tools: server
                 .tools
                 .iter()

@@ -73,6 +73,15 @@ fn check_definition(tool: &admin::ToolDefinition) -> Result<(), (String, &'stati
     ))
 }
 
+/// The workspaces that a server's endpoints and their audiences say calls belong to.
+pub fn workspaces_of_calls(server: &admin::Server) -> impl Iterator<Item = &str> {
+    let named = server.endpoints.iter().flat_map(|endpoint| {
+        let of_audiences = endpoint.audiences.iter().map(|it| &*it.workspace);
+        std::iter::once(&*endpoint.workspace).chain(of_audiences)
+    });
+    named.filter(|workspace| !workspace.is_empty())
+}
+
 fn check_workspaces(endpoints: &[policy::Endpoint]) -> Result<(), Invalid> {
     for (position, endpoint) in endpoints.iter().enumerate() {
         let field = format!("endpoints[{position}]");

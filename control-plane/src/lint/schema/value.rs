@@ -6,7 +6,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::{Misfit, kinds, listed, misfit, type_of, types};
-use crate::lint::{interval::Interval, most_like, some};
+use crate::lint::{interval::Interval, is_same, most_like, some};
 
 /// Whether a value that fits the schema can pass a condition.
 pub(super) fn check(
@@ -118,12 +118,8 @@ fn one_of(schema: &Map<String, Value>, values: &[&String], at: &str) -> Result<(
                 return Err(misfit("", format!("`{json}`"), expected));
             }
         }
-        let is_same = |listed: &&Value| match (listed.as_f64(), value.as_f64()) {
-            (Some(listed), Some(value)) => listed.total_cmp(&value).is_eq(),
-            _ => **listed == value,
-        };
         if let Some(listed) = listed(schema)
-            && !listed.iter().any(is_same)
+            && !listed.iter().any(|listed| is_same(listed, &value))
         {
             let texts: Vec<_> = listed.iter().map(ToString::to_string).collect();
             let known = most_like(json, texts);

@@ -9,7 +9,7 @@ use chancery_proto::{admin::v1::credential::Kind as CredentialKind, policy::v1 a
 
 use crate::{
     registry::Resources,
-    resource::{Kind, Resource},
+    resource::{Kind, Resource, name::organization_of},
 };
 
 /// Resources by their names.
@@ -115,9 +115,7 @@ impl<'r> Index<'r> {
 
     /// What still names a server or role that is no longer there.
     pub(in crate::registry) fn named_by(&self, kind: Kind, name: &str) -> Option<&'r str> {
-        let second_slash = name.match_indices('/').nth(1);
-        let organization = second_slash.and_then(|(at, _)| name.get(..at));
-        let organization = organization.unwrap_or(name);
+        let organization = organization_of(name);
         let id = name.rsplit('/').next().unwrap_or_default();
         let is_left = match kind {
             Kind::Server => !self.servers(organization, id).is_empty(),
