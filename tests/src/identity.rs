@@ -1,11 +1,11 @@
 //! An identity provider for tests: keys made at run time, and tokens, good and bad.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{EncodingKey, jwk::Jwk};
 use rsa::{pkcs1::EncodeRsaPrivateKey as _, pkcs8::EncodePrivateKey as _};
 use serde_json::{Map, Value, json};
+
+use crate::clock::now_unix_ms;
 
 const RSA_BITS: usize = 2048;
 const LIFETIME_SECONDS: u64 = 3600;
@@ -321,9 +321,7 @@ fn encode(json: &Value) -> String {
 }
 
 fn unix_seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |elapsed| elapsed.as_secs())
+    now_unix_ms() / 1_000
 }
 
 #[cfg(test)]

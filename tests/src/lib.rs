@@ -4,6 +4,7 @@
 //! - [`envoy`], [`control_plane`], [`mcp_server`], [`client`], [`identity`],
 //!   [`openid`], [`signing`], [`pki`]: the real parts.
 //! - [`case`], [`fixture`], [`layer`]: the case table, its policy and the layers that run it.
+//! - [`clock`]: what time it is.
 //! - [`oauth`]: an authorization server for what the gateway itself needs.
 //! - [`scale`]: an organization that has grown.
 //! - [`conformance`]: the official conformance suite of MCP.
@@ -15,6 +16,7 @@
 pub mod artifacts;
 pub mod case;
 pub mod client;
+pub mod clock;
 pub mod conformance;
 pub mod control_plane;
 pub mod envoy;

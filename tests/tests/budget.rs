@@ -5,16 +5,11 @@
 
 #![cfg(test)]
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    fs,
-    path::Path,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use chancery_tests::{
     artifacts,
+    clock::now_unix_ms,
     fixture::Fixture,
     identity::Algorithm,
     layer::Wasm,
@@ -120,11 +115,7 @@ fn large_tokens(fixture: &Fixture) -> [(Message, [String; 3]); 2] {
 #[test]
 fn no_message_costs_more_than_its_budget() {
     let fixture = Fixture::new().unwrap();
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_millis();
-    let mut wasm = Wasm::start(&artifacts::filter().unwrap(), now.try_into().unwrap()).unwrap();
+    let mut wasm = Wasm::start(&artifacts::filter().unwrap(), now_unix_ms()).unwrap();
     wasm.push(&fixture.snapshot(1).unwrap()).unwrap();
     let token = fixture.token("alice").unwrap();
     let alice = [0; 3].map(|_| token.clone());

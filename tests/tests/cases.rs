@@ -2,20 +2,14 @@
 
 #![cfg(test)]
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use chancery_engine::id::Time;
 use chancery_tests::{
     artifacts,
     case::{self, Case, Observed, check},
+    clock::now_unix_ms,
     fixture::Fixture,
     layer::{Native, RealEnvoy, Wasm},
 };
-
-fn now_unix_ms() -> u64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    elapsed.as_millis().try_into().unwrap()
-}
 
 /// Collects what differs, so that one run shows every broken case.
 #[derive(Default)]

@@ -2,10 +2,7 @@
 
 #![cfg(test)]
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use chancery_engine::{credential::Credential, id::Time, secret::Secret};
 use chancery_proto::{
@@ -16,6 +13,7 @@ use chancery_proto::{
 use chancery_tests::{
     artifacts,
     case::{self, Case, Observed},
+    clock::now_unix_ms,
     fixture::Fixture,
     layer::{Native, Snapshot, Wasm, request},
     wasm_host::{Exchange, UpstreamResponse},
@@ -24,11 +22,6 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 const CREDENTIAL: &str = "organizations/default/credentials/tests";
-
-fn now_unix_ms() -> u64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    elapsed.as_millis().try_into().unwrap()
-}
 
 /// The case table's snapshot, its servers called with a credential in this header.
 fn snapshot(

@@ -2,7 +2,7 @@
 
 #![cfg(test)]
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use chancery_proto::{
     audit::v1::entry::Event,
@@ -11,6 +11,7 @@ use chancery_proto::{
 };
 use chancery_tests::{
     artifacts,
+    clock::now_unix_ms,
     fixture::Fixture,
     identity::{Algorithm, IdentityProvider},
     layer::{Snapshot, Wasm},
@@ -38,9 +39,7 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let now = now.as_millis().try_into().unwrap();
-        let wasm = Wasm::start(&artifacts::filter().unwrap(), now).unwrap();
+        let wasm = Wasm::start(&artifacts::filter().unwrap(), now_unix_ms()).unwrap();
         let mut stage = Self {
             fixture: Fixture::new().unwrap(),
             wasm,

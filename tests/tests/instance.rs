@@ -2,10 +2,7 @@
 
 #![cfg(test)]
 
-use std::{
-    collections::BTreeSet,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::collections::BTreeSet;
 
 use chancery::signing::SigningKey;
 use chancery_proto::{
@@ -16,6 +13,7 @@ use chancery_proto::{
 use chancery_tests::{
     artifacts,
     case::{self, Case},
+    clock::now_unix_ms,
     fixture::Fixture,
     layer::{ORGANIZATION, SEALING_KEY, Snapshot, Wasm, plugin},
     signing,
@@ -23,15 +21,6 @@ use chancery_tests::{
 };
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
-
-fn now_unix_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_millis()
-        .try_into()
-        .unwrap()
-}
 
 fn start() -> Wasm {
     Wasm::start(&artifacts::filter().unwrap(), now_unix_ms()).unwrap()

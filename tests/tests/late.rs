@@ -2,12 +2,13 @@
 
 #![cfg(test)]
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use chancery_proto::policy::v1 as policy;
 use chancery_tests::{
     artifacts,
     case::{self, Case},
+    clock::now_unix_ms,
     fixture::Fixture,
     layer::{Snapshot, Wasm, request},
     wasm_host::{Exchange, RequestSpec},
@@ -25,10 +26,8 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let now = now.as_millis().try_into().unwrap();
         Self {
-            wasm: Wasm::start(&artifacts::filter().unwrap(), now).unwrap(),
+            wasm: Wasm::start(&artifacts::filter().unwrap(), now_unix_ms()).unwrap(),
             fixture: Fixture::new().unwrap(),
         }
     }

@@ -3,10 +3,7 @@
 
 #![cfg(test)]
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use chancery::{
     cli,
@@ -16,13 +13,13 @@ use chancery::{
 use chancery_engine::{exchange::headers_with, id::Time, limits::Limits, principal::Principal};
 use chancery_tests::{
     case::{self, Case, Observed, check},
+    clock::now_unix_ms,
     fixture::Fixture,
     layer::Native,
 };
 
 fn now() -> Time {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Time::from_unix_ms(elapsed.as_millis().try_into().unwrap())
+    Time::from_unix_ms(now_unix_ms())
 }
 
 /// Whom a case acts for. `None`: its token proves nothing, which no assumption can show.

@@ -2,7 +2,7 @@
 
 #![cfg(test)]
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use chancery_engine::{
     limits::Limits,
@@ -12,6 +12,7 @@ use chancery_engine::{
 use chancery_proto::node::v1::{self as node, connect_request::Message, connect_response};
 use chancery_tests::{
     artifacts,
+    clock::now_unix_ms,
     layer::{Snapshot, Wasm},
     scale::Scale,
     signing,
@@ -116,9 +117,7 @@ fn a_changed_rule_is_compiled_without_the_others() {
 
 #[test]
 fn no_slice_of_a_large_snapshot_stalls_a_worker() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let now = u64::try_from(now.as_millis()).unwrap();
-    let mut wasm = Wasm::start(&artifacts::filter().unwrap(), now).unwrap();
+    let mut wasm = Wasm::start(&artifacts::filter().unwrap(), now_unix_ms()).unwrap();
     wasm.take_requests();
     let first = Scale::LARGE.snapshot(1).unwrap();
     let whole = push(&mut wasm, &first, &[]);

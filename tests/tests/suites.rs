@@ -6,14 +6,12 @@
 
 #![cfg(test)]
 
-use std::{
-    collections::BTreeMap,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::collections::BTreeMap;
 
 use chancery_engine::id::Time;
 use chancery_tests::{
     case::{Case, Observed, check},
+    clock::now_unix_ms,
     fixture::Fixture,
     layer::{Native, RealEnvoy},
     suite::{self, Judgement, Sample},
@@ -120,8 +118,7 @@ fn string_cases(position: usize, text: &str) -> [Case; 2] {
 }
 
 fn now() -> Time {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Time::from_unix_ms(elapsed.as_millis().try_into().unwrap())
+    Time::from_unix_ms(now_unix_ms())
 }
 
 fn native() -> impl FnMut(&Case) -> Observed {

@@ -4,7 +4,7 @@ use rmcp::{
     ErrorData, ServiceError,
     model::{CallToolRequestParams, CallToolResult, PaginatedRequestParams},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{super::LabError, scene::Scene};
 use crate::client::Session;
@@ -41,6 +41,11 @@ pub(super) async fn call(
         request = request.with_arguments(arguments);
     }
     surfaced(scene.session.call_tool(request).await)
+}
+
+/// Alice writes a note.
+pub(super) async fn create_note(scene: &Scene, id: &str, text: &str) -> Result<Answer, LabError> {
+    call(scene, "create_note", json!({ "id": id, "text": text })).await
 }
 
 /// Errors of the protocol are answers too.

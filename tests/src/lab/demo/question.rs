@@ -1,11 +1,10 @@
 //! What a rule would do, before it is there.
 
 use chancery_proto::audit::v1::RecordFilter;
-use serde_json::json;
 
 use super::{
     super::LabError,
-    answer::{call, said},
+    answer::{create_note, said},
     record::holds,
     report::Report,
     scene::Scene,
@@ -15,12 +14,7 @@ use crate::artifacts;
 
 /// Asks, and lets the record be judged again.
 pub(super) async fn ask(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabError> {
-    let before = call(
-        scene,
-        "create_note",
-        json!({ "id": "release-1", "text": "first" }),
-    )
-    .await?;
+    let before = create_note(scene, "release-1", "first").await?;
     report.fact(
         "Alice calls",
         &format!("create_note release-1: {}", said(&before)),

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{
     super::LabError,
-    answer::{call, customers, said, surfaced, tool_names},
+    answer::{call, create_note, customers, said, surfaced, tool_names},
     question,
     record::{EXPECTED, holds},
     report::Report,
@@ -232,12 +232,7 @@ async fn redacted(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabE
 
 async fn change(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabError> {
     let version = published(scene).await?;
-    let before = call(
-        scene,
-        "create_note",
-        json!({ "id": "release-3", "text": "third" }),
-    )
-    .await?;
+    let before = create_note(scene, "release-3", "third").await?;
     report.fact(
         "before",
         &format!("create_note release-3: {}", said(&before)),
@@ -251,19 +246,9 @@ async fn change(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabErr
     let enforced = start.elapsed();
 
     report.fact("apply", &applied);
-    let after = call(
-        scene,
-        "create_note",
-        json!({ "id": "release-4", "text": "fourth" }),
-    )
-    .await?;
+    let after = create_note(scene, "release-4", "fourth").await?;
     report.fact("after", &format!("create_note release-4: {}", said(&after)));
-    let other = call(
-        scene,
-        "create_note",
-        json!({ "id": "shopping", "text": "milk" }),
-    )
-    .await?;
+    let other = create_note(scene, "shopping", "milk").await?;
     report.fact("", &format!("create_note shopping: {}", said(&other)));
     report.check(
         before.is_ok() && after.is_err() && other.is_ok(),
