@@ -4,10 +4,12 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 18] = [
+const FILES: [&str; 21] = [
+    "chancery/admin/v1/allowlist.proto",
     "chancery/admin/v1/apply.proto",
     "chancery/admin/v1/binding.proto",
     "chancery/admin/v1/credential.proto",
+    "chancery/admin/v1/detector.proto",
     "chancery/admin/v1/identity_provider.proto",
     "chancery/admin/v1/instance.proto",
     "chancery/admin/v1/offer.proto",
@@ -15,6 +17,7 @@ const FILES: [&str; 18] = [
     "chancery/admin/v1/policy_service.proto",
     "chancery/admin/v1/proposal_service.proto",
     "chancery/admin/v1/quota.proto",
+    "chancery/admin/v1/redaction_profile.proto",
     "chancery/admin/v1/role.proto",
     "chancery/admin/v1/rule.proto",
     "chancery/admin/v1/server.proto",

@@ -311,7 +311,8 @@ impl Credentials {
 
     /// Keeps what another policy has still a use for.
     pub fn keep_for(&mut self, policy: &Policy) {
-        let servers: BTreeMap<_, _> = policy.upstreams().collect();
+        let mut servers = BTreeMap::new();
+        servers.extend(policy.upstreams());
         self.forget(|key| {
             let upstream = servers.get(&*key.server);
             upstream.is_none_or(|upstream| upstream.credential != key.credential)

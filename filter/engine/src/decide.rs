@@ -13,7 +13,6 @@ use crate::{
     policy::{Policy, ServerIndex},
     principal::Principal,
     reason::Reason,
-    redact::{Detectors, Redaction},
     rule::{Act, CapabilityKind, Effect, Given, Mode, Rule, RuleIndex, Target},
     subject::Memberships,
     truth::Truth,
@@ -32,12 +31,16 @@ pub struct Judgement<'p> {
     pub rules: Vec<&'p str>,
     /// The rules in shadow mode that would have decided otherwise, in the order of their names.
     pub shadow_rules: Vec<&'p str>,
-    /// What must be masked, from every rule that allows.
-    pub redaction: Redaction,
+    /// The ids of the redaction profiles that apply, of every rule that allows, each once.
+    pub redact: Vec<&'p str>,
+    /// The ids of the detectors whose tokens are opened, of every rule that allows, each once.
+    pub reveal: Vec<&'p str>,
+    /// The same of every rule that could allow.
+    pub could_reveal: Vec<&'p str>,
     /// Whether any rule that could decide has conditions, so that arguments were read.
     pub reads_arguments: bool,
-    /// What would be masked in what was read, if every rule that could decide allowed.
-    pub masks: Detectors,
+    /// The profiles that would apply to what was read, if every rule that could decide allowed.
+    pub masks: Vec<&'p str>,
 }
 
 impl Judgement<'_> {
@@ -52,9 +55,11 @@ impl Judgement<'_> {
             verdict: Verdict::Deny(Reason::NotOffered),
             rules: Vec::new(),
             shadow_rules: Vec::new(),
-            redaction: Redaction::default(),
+            redact: Vec::new(),
+            reveal: Vec::new(),
+            could_reveal: Vec::new(),
             reads_arguments: false,
-            masks: Detectors::default(),
+            masks: Vec::new(),
         }
     }
 }
@@ -234,16 +239,20 @@ struct Applying<'p> {
 struct Tally<'p> {
     enforced: Applying<'p>,
     shadow: Applying<'p>,
-    redaction: Redaction,
+    redact: Vec<&'p str>,
+    reveal: Vec<&'p str>,
+    could_reveal: Vec<&'p str>,
     reads_arguments: bool,
-    masks: Detectors,
+    masks: Vec<&'p str>,
 }
 
 impl<'p> Tally<'p> {
     fn add(&mut self, rule: &'p Rule, truth: Truth) {
         self.reads_arguments |= !rule.when.is_empty();
-        if let Some(redaction) = &rule.redaction {
-            self.masks.extend(redaction.arguments);
+        add_each(&mut self.masks, &rule.obligations.redact);
+        let can_allow = rule.mode == Mode::Enforce && rule.effect == Effect::Allow;
+        if can_allow {
+            add_each(&mut self.could_reveal, &rule.obligations.reveal);
         }
         if !rule.effect.applies(truth) {
             return;
@@ -259,8 +268,9 @@ impl<'p> Tally<'p> {
         // They come in order, but for a server as such.
         let before = names.partition_point(|name| **name < *rule.name);
         names.insert(before, &rule.name);
-        if rule.mode == Mode::Enforce && rule.effect == Effect::Allow {
-            self.redaction.extend(rule.redaction.as_ref());
+        if can_allow {
+            add_each(&mut self.redact, &rule.obligations.redact);
+            add_each(&mut self.reveal, &rule.obligations.reveal);
         }
     }
 
@@ -268,7 +278,9 @@ impl<'p> Tally<'p> {
         let Self {
             enforced,
             shadow,
-            redaction,
+            mut redact,
+            mut reveal,
+            could_reveal,
             reads_arguments,
             masks,
         } = self;
@@ -282,19 +294,33 @@ impl<'p> Tally<'p> {
         } else {
             (Verdict::Allow, enforced.allowed)
         };
-        let (redaction, shadow_rules) = match (verdict, would_allow) {
-            (Verdict::Allow, true) => (redaction, Vec::new()),
-            (Verdict::Allow, false) => (redaction, shadow.denied),
-            (Verdict::Deny(_), true) => (Redaction::default(), shadow.allowed),
-            (Verdict::Deny(_), false) => (Redaction::default(), Vec::new()),
+        let shadow_rules = match (verdict, would_allow) {
+            (Verdict::Allow, true) | (Verdict::Deny(_), false) => Vec::new(),
+            (Verdict::Allow, false) => shadow.denied,
+            (Verdict::Deny(_), true) => shadow.allowed,
         };
+        if verdict != Verdict::Allow {
+            redact.clear();
+            reveal.clear();
+        }
         Judgement {
             verdict,
             rules,
             shadow_rules,
-            redaction,
+            redact,
+            reveal,
+            could_reveal,
             reads_arguments,
             masks,
+        }
+    }
+}
+
+/// Adds ids that are not there yet. They are few.
+pub(crate) fn add_each<'p>(ids: &mut Vec<&'p str>, more: &'p [Box<str>]) {
+    for id in more {
+        if !ids.contains(&&**id) {
+            ids.push(id);
         }
     }
 }

@@ -26,6 +26,7 @@ mod claims;
 mod credential;
 mod discovery;
 mod dispatch;
+mod forward;
 mod handles;
 mod head;
 mod headers;
@@ -35,6 +36,7 @@ mod malformed;
 mod record;
 mod renew;
 mod response;
+mod reveal;
 mod spend;
 mod stateless;
 mod stream;
@@ -69,10 +71,11 @@ use crate::{
     policy::{Arrival, Policy},
     principal::Principal,
     reason::Reason,
-    redact::{Detectors, Finding, Redaction},
+    redact::{Finding, Plan, Redactor},
     refusal::{Extra, Refusal, Reply},
     seal::Keyring,
     secret::Secret,
+    server::Server,
     token::{UnverifiedToken, VerifiedToken},
 };
 
@@ -153,7 +156,9 @@ pub struct Exchange {
     phase: Phase,
     entries: Vec<Entry>,
     /// Why rules did not apply, where that is asked.
-    near_misses: Option<Vec<NearMiss>>,
+    near_misses: Vec<NearMiss>,
+    /// What finds that out, where it is asked: a filter never asks, and has none of it.
+    explain: Option<assume::Explain>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -178,7 +183,8 @@ struct Asked {
     /// What a server may ask the client before it answers.
     answerable: Vec<Method>,
     protocol_version: Option<Box<str>>,
-    redaction: Redaction,
+    /// What must be redacted.
+    plan: Plan,
 }
 
 impl Asked {
@@ -247,7 +253,8 @@ impl Exchange {
             lost: None,
             phase: Phase::Request,
             entries: Vec::new(),
-            near_misses: None,
+            near_misses: Vec::new(),
+            explain: None,
         }
     }
 
@@ -331,10 +338,11 @@ impl Exchange {
         reply
     }
 
-    fn detectors(&self, direction: Direction) -> Detectors {
-        match direction {
-            Direction::ToServer => self.asked.redaction.arguments,
-            Direction::ToClient => self.asked.redaction.results,
+    fn redactor<'a>(&'a self, server: &'a Server, direction: Direction) -> Redactor<'a> {
+        Redactor {
+            plan: &self.asked.plan,
+            direction,
+            binding: Some(self.binding(server)),
         }
     }
 }

@@ -324,7 +324,7 @@ pub fn conditions(rule: &Rule) -> Vec<String> {
         source_ranges,
         expire_time: _,
         mode,
-        redaction: _,
+        obligations: _,
     } = rule;
     let globs = |kind: &str, globs: &[Glob]| {
         let is_given = !globs.is_empty();

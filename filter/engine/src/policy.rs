@@ -4,6 +4,7 @@ mod assembly;
 mod parts;
 mod places;
 mod providers;
+mod redaction;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,16 +18,19 @@ pub use places::Arrival;
 use places::Places;
 use providers::Providers;
 pub use providers::Vouchers;
+use redaction::Redaction;
 
 use crate::{
     circumstances::Circumstances,
     glob::Glob,
     id::SnapshotVersion,
     index::Bits,
+    name::organization_of,
     offer::Offer,
     principal::Principal,
     quota::Quota,
     reason::Reason,
+    redact::Plan,
     rule::{Rule, RuleIndex, RuleIndexDraft},
     server::{Endpoint, Server, Upstream},
     subject::{Role, Subjects},
@@ -45,6 +49,7 @@ pub struct Policy {
     roles: BTreeMap<Box<str>, Role>,
     offers: Vec<Offer>,
     quotas: Vec<Quota>,
+    redaction: Redaction,
     places: Places,
     providers: Providers,
 }
@@ -90,6 +95,7 @@ impl Policy {
             roles,
             offers,
             quotas,
+            redaction_profiles,
             identity_providers,
             key_sets,
         } = parts;
@@ -120,6 +126,8 @@ impl Policy {
         let of_rules = rules.iter().map(|rule| (&*rule.name, &rule.subjects));
         let of_quotas = quotas.iter().map(|quota| (&*quota.name, &quota.subjects));
         check_roles(&roles_by_name, of_rules.chain(of_quotas))?;
+        let redaction = Redaction::new(redaction_profiles)?;
+        redaction.check(&rules)?;
         let policy = Self {
             version,
             servers: Vec::with_capacity(servers.len()),
@@ -127,6 +135,7 @@ impl Policy {
             roles: roles_by_name,
             offers,
             quotas,
+            redaction,
             places,
             providers,
         };
@@ -170,6 +179,16 @@ impl Policy {
             })
         };
         subjects.contain(principal, workspace, in_role)
+    }
+
+    /// The redaction profiles of an organization, `organizations/{o}`, that have these ids.
+    /// `None`: one of them is none.
+    pub fn plan(&self, organization: &str, ids: &[&str]) -> Option<Plan> {
+        let mut plan = Plan::default();
+        for id in ids {
+            plan.add(self.redaction.profile(organization, id)?);
+        }
+        Some(plan)
     }
 
     /// Which snapshot it is.
@@ -360,13 +379,6 @@ impl Policy {
 
 fn role_name(organization: &str, id: &str) -> String {
     format!("{organization}/roles/{id}")
-}
-
-/// The organization, `organizations/{o}`, that a resource belongs to.
-fn organization_of(name: &str) -> &str {
-    let mut slashes = name.match_indices('/').map(|(at, _)| at);
-    let end = slashes.nth(1).unwrap_or(name.len());
-    name.get(..end).unwrap_or_default()
 }
 
 impl Registered {

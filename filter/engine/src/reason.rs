@@ -63,10 +63,16 @@ pub enum Reason {
     NotOffered,
     /// What a dispatcher would call cannot be read.
     UnreadableDispatch,
+    /// A reversible token was not made for this principal, or was altered, or is older than the keys.
+    UnopenedToken,
+    /// A redaction profile says that a message with this in it must not go on.
+    SensitiveContent,
     /// A quota has no call left.
     QuotaExceeded,
     /// The server's answer cannot be judged.
     UnreadableResponse,
+    /// Redacted, the result would not fit the schema that the tool promises.
+    SchemaMisfit,
     /// The server's answer is longer than the limit.
     ResponseTooLarge,
     /// The server speaks the HTTP+SSE transport of 2024-11-05.
@@ -109,8 +115,11 @@ impl Reason {
             Self::NoMatchingRule => "no_matching_rule",
             Self::NotOffered => "not_offered",
             Self::UnreadableDispatch => "unreadable_dispatch",
+            Self::UnopenedToken => "unopened_token",
+            Self::SensitiveContent => "sensitive_content",
             Self::QuotaExceeded => "quota_exceeded",
             Self::UnreadableResponse => "unreadable_response",
+            Self::SchemaMisfit => "schema_misfit",
             Self::ResponseTooLarge => "response_too_large",
             Self::LegacyTransport => "legacy_transport",
             Self::UpstreamUnauthorized => "upstream_unauthorized",
@@ -150,8 +159,13 @@ impl Reason {
             Self::NoMatchingRule => "not allowed by policy",
             Self::NotOffered => "not offered to this workspace",
             Self::UnreadableDispatch => "the call inside the call cannot be read",
+            Self::UnopenedToken => "a token that stands for a redacted value does not open",
+            Self::SensitiveContent => "the message holds what policy lets nobody send on",
             Self::QuotaExceeded => "a quota is used up",
             Self::UnreadableResponse => "the server's answer could not be judged and was withheld",
+            Self::SchemaMisfit => {
+                "the result was withheld: once redacted it would not fit the tool's output schema"
+            }
             Self::ResponseTooLarge => "the server's answer is longer than the gateway's limit",
             Self::LegacyTransport => {
                 "the server speaks the HTTP+SSE transport of 2024-11-05, which is not supported here"
@@ -198,11 +212,16 @@ impl Reason {
             Self::UnreadableDispatch => {
                 "name the inner tool and its arguments as the outer one asks"
             }
+            Self::UnopenedToken => {
+                "copy the token exactly as it was given to you, from `r1.` to its last character; \
+                 where that was long ago, ask for the value again"
+            }
+            Self::SensitiveContent => "do not retry with it; leave it out, or ask an administrator",
             Self::QuotaExceeded => "retry after `data.retry_after` seconds",
             Self::DeniedByRule | Self::NoMatchingRule | Self::NotOffered => {
                 "do not retry; ask an administrator, naming the decision id"
             }
-            Self::UnreadableResponse | Self::ResponseTooLarge => {
+            Self::UnreadableResponse | Self::ResponseTooLarge | Self::SchemaMisfit => {
                 "do not retry; tell the server's owner, naming the decision id"
             }
         }

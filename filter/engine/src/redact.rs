@@ -1,35 +1,46 @@
 //! Masks sensitive values in the strings of a message by splicing; all other bytes stay.
 
+mod body;
+mod carried;
+mod columns;
+mod copy;
 mod detector;
+mod keys;
+mod media;
+mod place;
+mod profile;
+mod protocol;
+mod replace;
+mod reveal;
+mod scan;
+mod schema;
+mod view;
+mod walk;
 
-use std::ops::Range;
+pub use body::{Redacted, UnreadableBody};
+pub use carried::Carried;
+pub use detector::{Detector, DetectorGroup};
+pub use place::Place;
+pub use profile::{
+    ALL_DETECTORS, Action, Allowlist, Choice, CustomDetector, DEFAULT_PROFILE, FieldPath, Matcher,
+    Media, MediaAction, Plan, Profile, ProfileMode, ProfileParts,
+};
+pub use reveal::{Token, holds_token, tokens_below};
+pub use schema::{FieldLimit, Texts, ToolSchema};
 
-pub use detector::Detector;
+use keys::KeyCache;
+use scan::{Field, Sought, Verdict};
+use walk::{Splices, Walk};
 
-use crate::json::{Edits, Kind, Value, raw_ranges};
-
-/// Which detectors mask, in each direction.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Redaction {
-    /// In what goes to the server.
-    pub arguments: Detectors,
-    /// In what comes back.
-    pub results: Detectors,
-}
-
-impl Redaction {
-    /// Adds what another obligation asks for.
-    pub fn extend(&mut self, other: Option<&Self>) {
-        if let Some(other) = other {
-            self.arguments.extend(other.arguments);
-            self.results.extend(other.results);
-        }
-    }
-}
+use crate::{
+    entry::Direction,
+    json::{Edits, Value},
+    seal::Binding,
+};
 
 /// A set of detectors.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Detectors(u8);
+pub struct Detectors(u64);
 
 impl Detectors {
     /// Whether none is in it.
@@ -56,96 +67,91 @@ impl Detectors {
 /// What was found at one place. Never the value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Finding {
-    /// By which detector.
-    pub detector: Detector,
-    /// Where: a JSON pointer into the message. Empty: at more places than are kept one by one.
+    /// By which detector: its id.
+    pub detector: Box<str>,
+    /// Where: a JSON pointer into the message, or the name of a header. Empty: at more places than are
+    /// kept one by one.
     pub pointer: String,
     /// How often there.
     pub count: u32,
+    /// What was done. `None`: it was only recorded.
+    pub action: Option<Action>,
 }
 
 /// Most findings that are kept one by one, by place; more are counted together.
 const MAX_FINDINGS: usize = 100;
 
-/// Masks below `value` and says what was found. `root` is where pointers begin.
-pub fn redact(
-    root: Value<'_>,
-    value: Value<'_>,
-    detectors: Detectors,
-    edits: &mut Edits,
-    findings: &mut Vec<Finding>,
-) {
-    if detectors.is_empty() {
-        return;
-    }
-    let mut spans = Vec::new();
-    for leaf in value.leaves().filter(|leaf| leaf.kind() == Kind::String) {
-        spans.clear();
-        let Some(text) = leaf.as_str() else { continue };
-        detector::scan(&text, detectors, &mut spans);
-        if spans.is_empty() {
-            continue;
-        }
-        // A pointer costs a walk past everything before the place.
-        let pointer = if findings.len() < MAX_FINDINGS {
-            root.pointer_to(leaf)
-        } else {
-            String::new()
-        };
-        note(&pointer, &spans, findings);
-        let start = leaf.span().start.saturating_add(1);
-        let ranges: Vec<Range<usize>> = spans.iter().map(|span| span.range.clone()).collect();
-        let raw = if leaf.is_escaped() {
-            raw_ranges(leaf.inner(), &ranges)
-        } else {
-            ranges
-        };
-        for (span, range) in spans.iter().zip(raw) {
-            let range = range.start.saturating_add(start)..range.end.saturating_add(start);
-            edits.replace(range, span.detector.mask().to_owned());
-        }
-    }
+/// Something was found in whose presence a message must not go on.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("found by `{detector}`")]
+pub struct Blocked {
+    /// By which detector: its id.
+    pub detector: Box<str>,
 }
 
-/// A text with what must be masked in it masked; `None` where there is nothing.
-pub fn mask(text: &str, detectors: Detectors) -> Option<String> {
-    let mut spans = Vec::new();
-    detector::scan(text, detectors, &mut spans);
-    if spans.is_empty() {
-        return None;
-    }
-    let mut edits = Edits::default();
-    for span in spans {
-        edits.replace(span.range, span.detector.mask().to_owned());
-    }
-    // Ranges of a scan neither overlap nor reach outside, so there is no other outcome.
-    edits.apply(text).ok()
+/// Redacts messages of one direction by the profiles of a plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Redactor<'p> {
+    /// What is looked for and what is done.
+    pub plan: &'p Plan,
+    /// Which way the messages go.
+    pub direction: Direction,
+    /// What hashes and tokens are made with. `None`: types take their place.
+    pub binding: Option<Binding<'p>>,
 }
 
-fn note(pointer: &str, spans: &[detector::Span], findings: &mut Vec<Finding>) {
-    for detector in Detector::ALL {
-        let found = spans
-            .iter()
-            .filter(|span| span.detector == detector)
-            .count();
-        let Ok(count @ 1..) = u32::try_from(found) else {
-            continue;
-        };
-        let same =
-            |finding: &&mut Finding| finding.detector == detector && finding.pointer == pointer;
-        match findings
-            .iter_mut()
-            .rev()
-            .take(Detector::ALL.len())
-            .find(same)
-        {
-            Some(finding) => finding.count = finding.count.saturating_add(count),
-            None => findings.push(Finding {
-                detector,
-                pointer: pointer.to_owned(),
-                count,
-            }),
+impl Redactor<'_> {
+    /// Redacts below `value` and says what was found. `root` is where pointers begin.
+    ///
+    /// # Errors
+    /// Where the message must not go on.
+    pub fn redact(
+        &self,
+        place: Place,
+        (root, value): (Value<'_>, Value<'_>),
+        edits: &mut Edits,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), Blocked> {
+        if self.plan.is_empty() {
+            return Ok(());
         }
+        let mut splices = Splices::new();
+        let mut walk = Walk {
+            redactor: self,
+            sought: Sought::new(self.plan, self.direction, place),
+            findings,
+            base: &|| root.pointer_to(value),
+            blocked: None,
+            keys: KeyCache::new(),
+            finds: Vec::new(),
+        };
+        walk.run(value, &mut splices);
+        let blocked = walk.blocked;
+        for (range, with) in splices {
+            edits.replace(range, with);
+        }
+        blocked.map_or(Ok(()), Err)
+    }
+
+    /// A text with what must be redacted in it redacted; `None` where there is nothing.
+    pub fn text(&self, place: Place, text: &str) -> Option<String> {
+        let sought = Sought::new(self.plan, self.direction, place);
+        let mut finds = Vec::new();
+        scan::scan(text, Field::default(), &sought, &mut finds);
+        reveal::spare_tokens(text, self.binding.as_ref(), &mut finds);
+        let mut edits = Edits::default();
+        for find in finds {
+            let found = text.get(find.range.clone()).unwrap_or_default();
+            if let Verdict::Changed(action) = sought.verdict(find.finder, found) {
+                let id = sought.id(find.finder);
+                let with = replace::replacement(self.binding.as_ref(), id, action, found);
+                edits.replace(find.range, with);
+            }
+        }
+        // Ranges of a scan neither overlap nor reach outside, so there is no other outcome.
+        (!edits.is_empty())
+            .then(|| edits.apply(text).ok())
+            .flatten()
     }
 }
 

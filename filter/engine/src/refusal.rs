@@ -177,7 +177,10 @@ impl Refusal<'_> {
             Reason::HeaderMismatch => -32_020,
             Reason::MissingCapability => -32_021,
             Reason::UnsupportedVersion => -32_022,
-            Reason::InvalidParams | Reason::UnknownHandle | Reason::UnreadableDispatch => -32_602,
+            Reason::InvalidParams
+            | Reason::UnknownHandle
+            | Reason::UnopenedToken
+            | Reason::UnreadableDispatch => -32_602,
             Reason::UnknownMethod if self.era == Era::Stateless => -32_601,
             Reason::NoSnapshot
             | Reason::Misconfigured
@@ -193,6 +196,7 @@ impl Refusal<'_> {
             | Reason::DeniedByRule
             | Reason::NoMatchingRule
             | Reason::NotOffered
+            | Reason::SensitiveContent
             | Reason::QuotaExceeded
             | Reason::Origin
             | Reason::Aborted
@@ -200,6 +204,7 @@ impl Refusal<'_> {
             | Reason::NoSealingKey
             | Reason::NoUpstreamCredential
             | Reason::UnreadableResponse
+            | Reason::SchemaMisfit
             | Reason::ResponseTooLarge
             | Reason::LegacyTransport
             | Reason::UpstreamUnauthorized => POLICY_CODE,
@@ -230,6 +235,7 @@ impl Refusal<'_> {
             | Reason::InvalidParams
             | Reason::MissingCapability => 400,
             Reason::UnreadableResponse
+            | Reason::SchemaMisfit
             | Reason::ResponseTooLarge
             | Reason::LegacyTransport
             | Reason::UpstreamUnauthorized => 502,
@@ -243,6 +249,8 @@ impl Refusal<'_> {
             | Reason::DeniedByRule
             | Reason::NoMatchingRule
             | Reason::NotOffered
+            | Reason::UnopenedToken
+            | Reason::SensitiveContent
             | Reason::UnreadableDispatch => {
                 if self.rpc_id.is_some() {
                     200

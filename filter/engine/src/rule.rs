@@ -13,7 +13,6 @@ use crate::{
     id::Time,
     json::Value,
     message::Method,
-    redact::Redaction,
     subject::Subjects,
     truth::Truth,
 };
@@ -51,8 +50,24 @@ pub struct Rule {
     pub expire_time: Option<Time>,
     /// Whether it is enforced.
     pub mode: Mode,
-    /// What must be masked in a call it allows.
-    pub redaction: Option<Redaction>,
+    /// What must happen to a call it allows.
+    pub obligations: Obligations,
+}
+
+/// What must happen to a call that a rule allows.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Obligations {
+    /// The ids of the organization's redaction profiles that apply.
+    pub redact: Vec<Box<str>>,
+    /// The ids of the detectors whose reversible tokens its tools get opened.
+    pub reveal: Vec<Box<str>>,
+}
+
+impl Obligations {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.redact.is_empty() && self.reveal.is_empty()
+    }
 }
 
 /// Whether a rule is enforced.
@@ -237,7 +252,7 @@ impl Rule {
 
     /// Whether it only ever allows: of many that do, one says what all do.
     pub(crate) fn is_plain(&self) -> bool {
-        self.mode == Mode::Enforce && self.effect == Effect::Allow && self.redaction.is_none()
+        self.mode == Mode::Enforce && self.effect == Effect::Allow && self.obligations.is_empty()
     }
 
     /// Whether it applies no more.

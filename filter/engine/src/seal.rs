@@ -1,8 +1,12 @@
-//! Sealed handles: what a server hands out to be shown again, bound to whom it was handed.
+//! Sealed handles and values: what a server hands out to be shown again, bound to whom it was handed.
 //!
 //! A session id, a task id or a request state is a bearer of rights: whoever shows it gets the
 //! conversation behind it. Clients get a sealed token in its place, which opens only for the same
 //! principal at the same server, on whatever instance it is shown, without a table.
+//!
+//! So does a value that redaction takes out of what a server says and may have to put in again: its
+//! token opens for the same principal at every server of the organization, and says which detector
+//! found it. It knows the server that it came from, so the same value of two servers has two tokens.
 //!
 //! AES-SIV (RFC 5297) is deterministic: one handle has one token, and no randomness is needed.
 
@@ -10,6 +14,8 @@ use std::{collections::BTreeMap, fmt};
 
 use aes_siv::{KeyInit as _, siv::Aes256Siv};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 
 use crate::principal::Principal;
 
@@ -18,6 +24,15 @@ const PREFIX: &str = "c1.";
 
 /// Parts every domain of the bound data from another use of the same key.
 const DOMAIN: &[u8] = b"chancery.handle.v1";
+
+/// The same for values.
+const VALUE_DOMAIN: &[u8] = b"chancery.value.v1";
+
+/// Parts the key of hashes from the sealing key that it is made of.
+const HASH_DOMAIN: &[u8] = b"chancery.hash.v1";
+
+/// Bytes that are kept of a hash: two of a thousand million values are alike once in 37.
+const HASH_BYTES: usize = 8;
 
 /// Bytes of a sealing key.
 pub const SEALING_KEY_BYTES: usize = 64;
@@ -109,12 +124,8 @@ impl Binding<'_> {
     /// # Errors
     /// [`SealError::NoKey`].
     pub fn seal(&self, handle: Handle, about: &str, id: &str) -> Result<String, SealError> {
-        let key = self.keys.of(self.organization).first();
-        let key = key.ok_or(SealError::NoKey)?;
-        let content = content(about, id).ok_or(SealError::Foreign)?;
-        let sealed = Aes256Siv::new(&key.0.into()).encrypt(self.header(handle), &content);
-        let sealed = sealed.map_err(|aes_siv::Error| SealError::Foreign)?;
-        Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(sealed)))
+        let text = self.encrypt(self.header(handle), about, id)?;
+        Ok(format!("{PREFIX}{text}"))
     }
 
     /// Opens a token into what it is about and the server's own handle.
@@ -122,25 +133,101 @@ impl Binding<'_> {
     /// # Errors
     /// Where it does not open here.
     pub fn open(&self, handle: Handle, token: &str) -> Result<(String, String), SealError> {
+        // Without keys nothing can be said of a token, whatever it looks like.
+        let text = token.strip_prefix(PREFIX).unwrap_or_default();
+        self.decrypt(self.header(handle), text)
+    }
+
+    /// Seals a value that a detector, named by its id, found in what the server says.
+    ///
+    /// # Errors
+    /// [`SealError::NoKey`].
+    pub fn seal_value(&self, detector: &str, value: &str) -> Result<String, SealError> {
+        let about = self.value_header(detector);
+        self.encrypt([VALUE_DOMAIN, &about], self.server, value)
+    }
+
+    /// Opens a sealed value into the resource name of the server that it came from and itself.
+    ///
+    /// # Errors
+    /// Where it does not open here.
+    pub fn open_value(&self, detector: &str, sealed: &str) -> Result<(String, String), SealError> {
+        let about = self.value_header(detector);
+        self.decrypt([VALUE_DOMAIN, &about], sealed)
+    }
+
+    /// A hash of a value in hexadecimal, the same in all of the organization for as long as it has
+    /// the same key.
+    ///
+    /// # Errors
+    /// [`SealError::NoKey`].
+    pub fn hash(&self, detector: &str, value: &str) -> Result<String, SealError> {
+        let key = self.keys.of(self.organization).first();
+        let key = key.ok_or(SealError::NoKey)?;
+        let key = mac(&key.0, &[HASH_DOMAIN])?;
+        // No id has a byte of nothing in it.
+        let hash = mac(&key, &[detector.as_bytes(), b"\0", value.as_bytes()])?;
+        let nibbles = hash
+            .iter()
+            .take(HASH_BYTES)
+            .flat_map(|byte| [byte >> 4, byte & 0xF]);
+        let digits = nibbles.map(|nibble| char::from_digit(nibble.into(), 16).unwrap_or('0'));
+        Ok(digits.collect())
+    }
+
+    fn encrypt<const N: usize>(
+        &self,
+        header: [&[u8]; N],
+        about: &str,
+        text: &str,
+    ) -> Result<String, SealError> {
+        let key = self.keys.of(self.organization).first();
+        let key = key.ok_or(SealError::NoKey)?;
+        let content = content(about, text).ok_or(SealError::Foreign)?;
+        let sealed = Aes256Siv::new(&key.0.into()).encrypt(header, &content);
+        let sealed = sealed.map_err(|aes_siv::Error| SealError::Foreign)?;
+        Ok(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    fn decrypt<const N: usize>(
+        &self,
+        header: [&[u8]; N],
+        text: &str,
+    ) -> Result<(String, String), SealError> {
         let keys = self.keys.of(self.organization);
         if keys.is_empty() {
             return Err(SealError::NoKey);
         }
-        let sealed = token
-            .strip_prefix(PREFIX)
-            .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
-            .ok_or(SealError::Foreign)?;
-        let opened = keys.iter().find_map(|key| {
-            Aes256Siv::new(&key.0.into())
-                .decrypt(self.header(handle), &sealed)
-                .ok()
-        });
+        let sealed = URL_SAFE_NO_PAD.decode(text);
+        let sealed = sealed.map_err(|_not_base64| SealError::Foreign)?;
+        let opened = keys
+            .iter()
+            .find_map(|key| Aes256Siv::new(&key.0.into()).decrypt(header, &sealed).ok());
         opened.as_deref().and_then(parts).ok_or(SealError::Foreign)
     }
 
     /// What a token must be shown with, beside the key: each a component of its own in RFC 5297.
-    /// None of the principal's is empty where it is there.
     fn header(&self, handle: Handle) -> [&[u8]; 7] {
+        let [is_known, issuer, user, agent] = self.bearer();
+        let (handle, server) = (handle.as_bytes(), self.server.as_bytes());
+        [DOMAIN, handle, server, is_known, issuer, user, agent]
+    }
+
+    /// The same of a value, of which a message can have many, as one component: each is a pass of
+    /// its own. The parts are told apart by their lengths.
+    fn value_header(&self, detector: &str) -> Vec<u8> {
+        let about = [detector.as_bytes(), self.organization.as_bytes()];
+        let mut header = Vec::with_capacity(128);
+        for part in about.into_iter().chain(self.bearer()) {
+            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+            header.extend_from_slice(&length.to_be_bytes());
+            header.extend_from_slice(part);
+        }
+        header
+    }
+
+    /// Who it is. Nothing that is there is empty.
+    fn bearer(&self) -> [&[u8]; 4] {
         let Principal {
             user,
             issuer,
@@ -153,15 +240,21 @@ impl Binding<'_> {
             b"anonymous"
         };
         [
-            DOMAIN,
-            handle.as_bytes(),
-            self.server.as_bytes(),
             is_known,
             issuer.as_deref().unwrap_or_default().as_bytes(),
             user.as_deref().unwrap_or_default().as_bytes(),
             agent.as_deref().unwrap_or_default().as_bytes(),
         ]
     }
+}
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> Result<[u8; 32], SealError> {
+    // HMAC takes a key of any length, so there is no other outcome.
+    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).map_err(|_length| SealError::NoKey)?;
+    for part in parts {
+        mac.update(part);
+    }
+    Ok(mac.finalize().into_bytes().into())
 }
 
 fn content(about: &str, id: &str) -> Option<Vec<u8>> {
@@ -179,94 +272,4 @@ fn parts(content: &[u8]) -> Option<(String, String)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn principal(user: &str) -> Principal {
-        Principal {
-            user: Some(user.into()),
-            issuer: Some("https://idp.test".into()),
-            ..Principal::default()
-        }
-    }
-
-    fn keyring(keys: &[u8]) -> Keyring {
-        let key = |byte: &u8| SealingKey([*byte; SEALING_KEY_BYTES]);
-        let mut keyring = Keyring::default();
-        keyring.insert("organizations/o", keys.iter().map(key).collect());
-        keyring
-    }
-
-    fn binding<'a>(keys: &'a Keyring, server: &'a str, principal: &'a Principal) -> Binding<'a> {
-        Binding {
-            keys,
-            organization: "organizations/o",
-            server,
-            principal,
-        }
-    }
-
-    #[test]
-    fn opens_for_whom_it_was_sealed_and_for_no_one_else() {
-        let (alice, bob) = (principal("alice"), principal("bob"));
-        let keys = keyring(&[1]);
-        let here = binding(&keys, "s", &alice);
-        let token = here.seal(Handle::Session, "", "id-7").unwrap();
-        assert_eq!(token, here.seal(Handle::Session, "", "id-7").unwrap());
-        assert!(!token.contains("id-7"));
-        let opened = Ok((String::new(), "id-7".to_owned()));
-        assert_eq!(here.open(Handle::Session, &token), opened);
-
-        let foreign = Err(SealError::Foreign);
-        let anonymous = Principal::anonymous();
-        let through = Principal {
-            agent: Some("bot".into()),
-            ..alice.clone()
-        };
-        let agent = Principal {
-            user: None,
-            agent: Some("alice".into()),
-            ..alice.clone()
-        };
-        let namesake = Principal {
-            issuer: Some("https://other.test".into()),
-            ..alice.clone()
-        };
-        let elsewhere = keyring(&[2]);
-        for other in [
-            binding(&keys, "s", &bob),
-            binding(&keys, "t", &alice),
-            binding(&keys, "s", &anonymous),
-            binding(&keys, "s", &through),
-            binding(&keys, "s", &agent),
-            binding(&keys, "s", &namesake),
-            binding(&elsewhere, "s", &alice),
-        ] {
-            assert_eq!(other.open(Handle::Session, &token), foreign);
-        }
-        assert_eq!(here.open(Handle::Task, &token), foreign);
-        assert_eq!(here.open(Handle::Session, "id-7"), foreign);
-        let mut altered = token;
-        let last = if altered.pop() == Some('A') { 'B' } else { 'A' };
-        altered.push(last);
-        assert_eq!(here.open(Handle::Session, &altered), foreign);
-    }
-
-    #[test]
-    fn the_key_before_still_opens() {
-        let alice = principal("alice");
-        let (old, both) = (keyring(&[1]), keyring(&[2, 1]));
-        let token = binding(&old, "s", &alice).seal(Handle::Task, "tool:a", "t");
-        let opened = binding(&both, "s", &alice).open(Handle::Task, &token.unwrap());
-        assert_eq!(opened, Ok(("tool:a".to_owned(), "t".to_owned())));
-    }
-
-    #[test]
-    fn without_a_key_nothing_is_sealed_or_opened() {
-        let alice = principal("alice");
-        let keys = Keyring::default();
-        let here = binding(&keys, "s", &alice);
-        assert_eq!(here.seal(Handle::Task, "", "t"), Err(SealError::NoKey));
-        assert_eq!(here.open(Handle::Task, "c1.x"), Err(SealError::NoKey));
-    }
-}
+mod tests;

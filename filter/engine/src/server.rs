@@ -4,7 +4,9 @@ mod resource;
 
 pub use resource::{METADATA_PATH, ResourceUrl, is_host};
 
-use crate::{principal::Principal, scope::ScopeRequirement};
+use crate::{
+    name::organization_of, principal::Principal, redact::ToolSchema, scope::ScopeRequirement,
+};
 
 /// A registered MCP server.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,6 +27,8 @@ pub struct Server {
     pub environment: Option<Box<str>>,
     /// Tools of its that call other tools of its, which are judged as well.
     pub dispatchers: Vec<Dispatcher>,
+    /// What the structured content of its tools must fit, where that is known, each once.
+    pub tool_schemas: Vec<ToolSchema>,
     /// As whom it is called. `None`: without credentials.
     pub upstream: Option<Upstream>,
 }
@@ -81,7 +85,7 @@ impl Server {
 
     /// The organization it belongs to, `organizations/{o}`.
     pub fn organization(&self) -> &str {
-        self.name.split("/workspaces/").next().unwrap_or_default()
+        organization_of(&self.name)
     }
 
     /// The scopes that everything needs here.
@@ -99,6 +103,11 @@ impl Server {
     /// How a tool calls others, if it does.
     pub fn dispatcher(&self, tool: &str) -> Option<&Dispatcher> {
         self.dispatchers.iter().find(|known| *known.tool == *tool)
+    }
+
+    /// What the structured content of a tool must fit, where that is known.
+    pub fn tool_schema(&self, tool: &str) -> Option<&ToolSchema> {
+        self.tool_schemas.iter().find(|known| *known.tool == *tool)
     }
 
     /// The id of the workspace it is registered in.
@@ -247,6 +256,7 @@ mod tests {
             scopes: Vec::new(),
             environment: None,
             dispatchers: Vec::new(),
+            tool_schemas: Vec::new(),
             upstream: None,
         };
         let (named, any) = (server(Some("mcp.example.com")), server(None));

@@ -29,7 +29,7 @@ pub const FEATURES: [&str; 13] = [
     "methods.v1",
     "offers.v1",
     "quotas.v1",
-    "redact.v1",
+    "redaction_profiles.v1",
     "roles.v1",
     "rules.v1",
 ];

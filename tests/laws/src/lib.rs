@@ -16,6 +16,7 @@ mod exchange;
 mod json;
 mod panel;
 mod policy;
+mod redact;
 mod request;
 mod snapshot;
 mod spelling;
@@ -28,6 +29,7 @@ pub use claims::claims;
 pub use condition::condition;
 pub use exchange::exchange;
 pub use json::json;
+pub use redact::redact;
 pub use request::request;
 pub use snapshot::{pieces, snapshot};
 pub use spelling::spelling;
@@ -38,12 +40,13 @@ pub use token::token;
 pub type Law = fn(&[u8]);
 
 /// Every law by the name of its fuzz target and of the folder with its seeds.
-pub const LAWS: [(&str, Law); 10] = [
+pub const LAWS: [(&str, Law); 11] = [
     ("answer", answer),
     ("claims", claims),
     ("condition", condition),
     ("exchange", exchange),
     ("json", json),
+    ("redact", redact),
     ("request", request),
     ("snapshot", snapshot),
     ("spelling", spelling),

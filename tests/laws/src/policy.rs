@@ -8,7 +8,7 @@ use chancery_engine::{
     id::Time,
     policy::{Policy, ServerIndex},
     principal::Principal,
-    redact::Detectors,
+    redact::Plan,
     rule::{Act, Target},
     snapshot::{InvalidSnapshot, compile},
 };
@@ -56,7 +56,7 @@ pub(crate) fn policy_with(rules: Vec<pb::Rule>) -> Result<Policy, InvalidSnapsho
 pub(crate) fn judge<'p>(policy: &'p Policy, act: Act<'_>) -> Option<Judgement<'p>> {
     let index = server_index(policy)?;
     let rules = policy.rules_for(index, &Principal::anonymous(), &CIRCUMSTANCES);
-    drop(rules.facts(act, Detectors::default()));
+    drop(rules.facts(act, &Plan::default()));
     drop(policy.near_misses(index, &Principal::anonymous(), &CIRCUMSTANCES, act));
     Some(rules.judge(act))
 }
@@ -130,11 +130,6 @@ pub(crate) fn rule(id: &str, effect: pb::Effect) -> pb::Rule {
 
 fn rules() -> pb::section::Content {
     let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
-    let redaction = pb::Redaction {
-        detectors: texts(&["email", "payment_card", "aws_access_key", "github_token"]),
-        arguments: true,
-        results: true,
-    };
     let rules = vec![
         pb::Rule {
             tools: texts(&["echo", "*_note"]),
@@ -145,7 +140,8 @@ fn rules() -> pb::section::Content {
         pb::Rule {
             tools: texts(&["send_mail"]),
             obligations: Some(pb::Obligations {
-                redaction: Some(redaction),
+                redact: texts(&["default"]),
+                reveal: Vec::new(),
             }),
             ..rule("allow-masked", pb::Effect::Allow)
         },

@@ -6,6 +6,7 @@ use super::{MAX_VALUES, arguments::Unreadable, decimal::Decimal, query::Query};
 use crate::{
     json::{Kind, Value},
     message::forms,
+    order,
 };
 
 /// Most values and keys in arguments that are queried by more than a singular path.
@@ -44,8 +45,8 @@ impl<'d> Tree<'d> {
         *tree.root = tree.branch(root, &mut foreign_bytes)?;
         let mut places = Vec::with_capacity(root.node_count());
         place(&mut places, &tree.root, root);
-        places.sort_unstable_by_key(|(address, _)| *address);
-        tree.places = places;
+        let order = order::by_range(places.iter().map(|(address, _)| *address..*address));
+        tree.places = order::rearranged(places, &order);
         Some(tree)
     }
 

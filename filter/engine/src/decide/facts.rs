@@ -5,9 +5,9 @@ use std::{borrow::Cow, collections::BTreeSet};
 use super::RulesFor;
 use crate::{
     condition::{Arguments, Condition},
-    entry::{Fact, Provenance},
+    entry::{Direction, Fact, Provenance},
     json::{Kind, Value, escape_into},
-    redact::{Detectors, mask},
+    redact::{Place, Plan, Redactor},
     rule::{Act, Given},
 };
 
@@ -21,9 +21,9 @@ impl RulesFor<'_> {
     /// record keeps them: by path as the rule writes it, each as JSON text, an array or object as
     /// `[]` or `{}`.
     ///
-    /// What detectors find in them is masked. A value that was masked or cut, or is one of more
+    /// What the profiles of `plan` find in arguments is redacted. A value that was masked or cut, or is one of more
     /// than are kept, says so: nothing can be judged by it again.
-    pub fn facts(&self, act: Act<'_>, detectors: Detectors) -> Vec<Fact> {
+    pub fn facts(&self, act: Act<'_>, plan: &Plan) -> Vec<Fact> {
         let Given::Settled(root) = act.given else {
             return Vec::new();
         };
@@ -33,7 +33,7 @@ impl RulesFor<'_> {
         self.candidates(act, |rule, _known| {
             for condition in &rule.when {
                 if seen.len() < MAX_FACTS && seen.insert(condition.argument.as_str()) {
-                    facts.extend(read(condition, &arguments, detectors));
+                    facts.extend(read(condition, &arguments, plan));
                 }
             }
             true
@@ -42,7 +42,7 @@ impl RulesFor<'_> {
     }
 }
 
-fn read(condition: &Condition, arguments: &Arguments<'_>, detectors: Detectors) -> Vec<Fact> {
+fn read(condition: &Condition, arguments: &Arguments<'_>, plan: &Plan) -> Vec<Fact> {
     let path = condition.argument.as_str();
     let fact = |value: &str, provenance, is_altered| Fact {
         key: Cow::Owned(path.to_owned()),
@@ -58,7 +58,7 @@ fn read(condition: &Condition, arguments: &Arguments<'_>, detectors: Detectors) 
     }
     let is_cut = values.len() > MAX_FACTS;
     let kept = values.iter().take(MAX_FACTS).map(|value| {
-        let (text, is_altered) = text_of(*value, detectors);
+        let (text, is_altered) = text_of(*value, plan);
         let end = text.floor_char_boundary(MAX_FACT_BYTES);
         let is_altered = is_altered || is_cut || end < text.len();
         fact(
@@ -71,13 +71,20 @@ fn read(condition: &Condition, arguments: &Arguments<'_>, detectors: Detectors) 
 }
 
 /// A value as JSON text, and whether something in it was masked.
-fn text_of(value: Value<'_>, detectors: Detectors) -> (Cow<'_, str>, bool) {
+fn text_of<'v>(value: Value<'v>, plan: &Plan) -> (Cow<'v, str>, bool) {
     match value.kind() {
         Kind::Array => (Cow::Borrowed("[]"), false),
         Kind::Object => (Cow::Borrowed("{}"), false),
         Kind::Null | Kind::Bool | Kind::Number => (Cow::Borrowed(value.raw()), false),
         Kind::String => {
-            let masked = value.as_str().and_then(|text| mask(&text, detectors));
+            let redactor = Redactor {
+                plan,
+                direction: Direction::ToServer,
+                binding: None,
+            };
+            let masked = value
+                .as_str()
+                .and_then(|text| redactor.text(Place::Arguments, &text));
             let Some(masked) = masked else {
                 return (Cow::Borrowed(value.raw()), false);
             };

@@ -12,7 +12,7 @@ use crate::{
     message::Method,
     offer::Offer,
     policy::Parts,
-    redact::Detector,
+    rule::Obligations,
     server::{Authentication, Endpoint, OnDenied, Server},
     subject::{Names, Role, Subjects},
 };
@@ -115,24 +115,13 @@ fn condition(arguments: &'static [&'static str]) -> impl Strategy<Value = Condit
     })
 }
 
-fn redaction() -> impl Strategy<Value = Redaction> {
-    let detectors = || {
-        let detectors = select(
-            &[
-                Detector::Email,
-                Detector::PaymentCard,
-                Detector::GithubToken,
-            ][..],
-        );
-        vec(detectors, 0..2).prop_map(|detectors| {
-            let mut set = Detectors::default();
-            for detector in detectors {
-                set.insert(detector);
-            }
-            set
-        })
-    };
-    (detectors(), detectors()).prop_map(|(arguments, results)| Redaction { arguments, results })
+fn obligations() -> impl Strategy<Value = Obligations> {
+    let ids = |ids: &'static [&'static str]| vec(select(ids), 0..3);
+    let boxed = |ids: Vec<&str>| ids.into_iter().map(Box::from).collect();
+    (ids(&["default"]), ids(&["email", "phone"])).prop_map(move |(redact, reveal)| Obligations {
+        redact: boxed(redact),
+        reveal: boxed(reveal),
+    })
 }
 
 prop_compose! {
@@ -149,7 +138,7 @@ prop_compose! {
         when in conditions,
         ranges in vec(select(&["10.0.0.0/8", "192.0.2.0/24"][..]), 0..2),
         expire_time in option::weighted(0.2, select(&[NOW - 1, NOW, NOW + 1][..])),
-        redaction in option::of(redaction()),
+        obligations in obligations(),
     ) -> Rule {
         let scope = workspace.map_or_else(String::new, |id| format!("/workspaces/{id}"));
         Rule {
@@ -167,7 +156,7 @@ prop_compose! {
             when,
             source_ranges: ranges.into_iter().map(|range| range.parse().unwrap()).collect(),
             expire_time: expire_time.map(Time::from_unix_ms),
-            redaction,
+            obligations,
         }
     }
 }
@@ -249,6 +238,7 @@ fn server() -> Server {
         origins: Vec::new(),
         environment: Some("prod".into()),
         dispatchers: Vec::new(),
+        tool_schemas: Vec::new(),
         scopes: Vec::new(),
         upstream: None,
     }

@@ -5,13 +5,14 @@ use super::{
 };
 use crate::{
     decide::Verdict,
-    entry::{Content, Direction, OutcomeStatus},
+    entry::{Capability, Content, Direction, OutcomeStatus},
     json::{Document, Edits, Kind, Value},
     limits::Limits,
     message::{Answer, Body, Call, Era, Message, Method, Sender, is_ambiguous_input},
     reason::Reason,
-    redact::redact,
+    redact::{Blocked, Carried, Finding},
     rule::Act,
+    server::Server,
 };
 
 /// What a judged message turned into.
@@ -22,12 +23,23 @@ pub(super) struct Delivery {
 }
 
 /// Why a message is not delivered.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Withheld {
     /// It goes no further, which is recorded where it was judged; what follows may.
     Dropped,
     /// It makes the answer one that must be refused.
     Refused(Reason),
+    /// It holds what must not go on, and so the answer is refused.
+    Blocked(Blocked, Vec<Finding>),
+}
+
+/// Whether a redacted answer fits what the tool promises.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fit {
+    /// As far as it is known.
+    Fits,
+    /// It did not, and a failure took its place.
+    Replaced,
 }
 
 impl Exchange {
@@ -64,8 +76,6 @@ impl Exchange {
             http_status: self.stream.status,
             ..Ending::default()
         };
-        let detectors = self.detectors(Direction::ToClient);
-        let findings = &mut ending.findings;
         let status = match answer {
             Answer::Result(result) => {
                 let sealed = self.seal_result(place.server, result, &mut edits);
@@ -77,24 +87,83 @@ impl Exchange {
                     limits: &self.context.limits,
                 };
                 reader.prune(self.asked.method, result, &mut edits, &mut ending.pruned);
-                redact(message.root, result, detectors, &mut edits, findings);
                 match result.get("isError").and_then(Value::as_bool) {
                     Some(true) => OutcomeStatus::ToolError,
                     Some(false) | None => OutcomeStatus::Result,
                 }
             }
             Answer::Error(error) => {
-                redact(message.root, error, detectors, &mut edits, findings);
                 let code = error.get("code").and_then(Value::as_number);
                 ending.rpc_code = code.and_then(|code| code.parse().ok());
                 OutcomeStatus::RpcError
             }
+        };
+        let status = match self.redact_answer(place.server, message, &mut edits, &mut ending) {
+            Ok(Fit::Fits) => status,
+            Ok(Fit::Replaced) => OutcomeStatus::ToolError,
+            Err(withheld) => return Err(withheld),
         };
         let ends_with = match self.verb {
             Verb::Post => Some((status, ending)),
             Verb::Get | Verb::Delete => None,
         };
         Ok(Delivery { edits, ends_with })
+    }
+
+    fn redact_answer(
+        &self,
+        server: &Server,
+        message: &Message<'_>,
+        edits: &mut Edits,
+        ending: &mut Ending,
+    ) -> Result<Fit, Withheld> {
+        let tool = match &self.asked.capability {
+            Some(Capability::Tool(name)) => server.tool_schema(name),
+            Some(Capability::Prompt(_) | Capability::Resource(_)) | None => None,
+        };
+        let mut carried = Carried {
+            redactor: self.redactor(server, Direction::ToClient),
+            root: message.root,
+            schema: tool,
+            edits,
+            findings: &mut ending.findings,
+            is_unfit: false,
+        };
+        let redacted = carried.message(message, self.asked.method);
+        let is_unfit = carried.is_unfit;
+        if let Err(blocked) = redacted {
+            return Err(Withheld::Blocked(
+                blocked,
+                std::mem::take(&mut ending.findings),
+            ));
+        }
+        let result = match message.body {
+            Body::Response {
+                answer: Answer::Result(result),
+                ..
+            } if is_unfit => result,
+            Body::Response { .. } | Body::Request { .. } | Body::Notification(_) => {
+                return Ok(Fit::Fits);
+            }
+        };
+        if !matches!(
+            self.asked.method,
+            Some(Method::ToolsCall | Method::TasksResult)
+        ) {
+            return Err(Withheld::Refused(Reason::SchemaMisfit));
+        }
+        // Clients that know the schema throw away what does not fit it, but never a failure.
+        let kind = match self.asked.era {
+            Era::Legacy => "",
+            Era::Stateless => "\"resultType\":\"complete\",",
+        };
+        let text = Reason::SchemaMisfit.message();
+        let failure = format!(
+            "{{{kind}\"content\":[{{\"type\":\"text\",\"text\":\"{text}\"}}],\"isError\":true}}"
+        );
+        edits.replace(result.span(), failure);
+        ending.reason = Some(Reason::SchemaMisfit);
+        Ok(Fit::Replaced)
     }
 
     /// What a server asks in place of an answer (MCP 2026-07-28, multi-round-trip requests) is
@@ -159,17 +228,20 @@ impl Exchange {
                 return Err(Withheld::Dropped);
             }
         };
-        let detectors = self.detectors(Direction::ToClient);
-        if let Some(params) = call.params {
-            redact(
-                message.root,
-                params,
-                detectors,
-                &mut edits,
-                &mut subject.findings,
-            );
+        let mut carried = Carried {
+            redactor: self.redactor(place.server, Direction::ToClient),
+            root: message.root,
+            schema: None,
+            edits: &mut edits,
+            findings: &mut subject.findings,
+            is_unfit: false,
+        };
+        if carried.message(message, None).is_err() {
+            let verdict = Verdict::Deny(Reason::SensitiveContent);
+            self.decide(verdict, Direction::ToClient, subject);
+            return Err(Withheld::Dropped);
         }
-        if method != Method::Progress {
+        if method != Method::Progress || !subject.findings.is_empty() {
             self.decide(Verdict::Allow, Direction::ToClient, subject);
         }
         Ok(Delivery {

@@ -8,11 +8,14 @@ use super::{
     headers::encode_mirrored, identity::Addressee,
 };
 use crate::{
+    circumstances::Circumstances,
     entry::Capability,
     explain::NearMiss,
     limits::Limits,
     message::{self, Message, PROTOCOL_VERSION_KEY},
+    policy::{Policy, ServerIndex},
     principal::Principal,
+    rule::Act,
     seal::{Binding, Handle, SealError},
     server::Authentication,
     token::{TokenCache, TokenError},
@@ -38,12 +41,16 @@ pub struct Assumed {
     pub is_explained: bool,
 }
 
+/// Finds out why rules do not apply to an act.
+pub(super) type Explain =
+    fn(&Policy, ServerIndex, &Principal, &Circumstances<'_>, Act<'_>) -> Vec<NearMiss>;
+
 impl Exchange {
     /// Judges a head as [`Exchange::open`] does, but for the token, which a principal that is only
     /// assumed stands for. No request may go anywhere by this.
     pub fn assume(context: Context, head: &RequestHead<'_>, assumed: &Assumed) -> (Self, HeadStep) {
         let mut exchange = Self::new(context);
-        exchange.near_misses = assumed.is_explained.then(Vec::new);
+        exchange.explain = assumed.is_explained.then_some(Policy::near_misses);
         let step = exchange
             .judge_head(head, &Identity::Assumed(assumed))
             .unwrap_or_else(|reason| HeadStep::Reply(exchange.refuse(reason, Subject::default())));
@@ -52,7 +59,7 @@ impl Exchange {
 
     /// Why rules did not apply to what was decided on, where that was asked.
     pub fn take_near_misses(&mut self) -> Vec<NearMiss> {
-        self.near_misses.take().unwrap_or_default()
+        std::mem::take(&mut self.near_misses)
     }
 
     /// Takes a principal as its token's answer; where nobody is logged in, there is no token.

@@ -5,25 +5,24 @@ use std::borrow::Cow;
 use super::{
     Allowed, Exchange, HeaderEdit, Malformed, Subject,
     dispatch::{Inner, inner_calls},
+    forward::Going,
     handles::{Opened, Task},
     list::Reader,
+    reveal::{Revealed, Unopened},
     stateless::{answerable, check_capability, era_of},
     target::{capability_of, is_normal_uri},
+    verdict::Place as At,
 };
 use crate::{
-    decide::Verdict,
-    entry::{Capability, Content, Direction, bounded},
+    entry::{Capability, bounded},
     glob::percent_encoded,
-    id::Digest,
-    json::{Document, Edits, Kind, Value},
+    json::{Edits, Kind, Value},
     limits::Limits,
     message::{
-        self, Answer, Body, CLIENT_INFO_KEY, Call, Era, Message, Method, PROTOCOL_VERSION_KEY,
-        Sender,
+        self, Body, CLIENT_INFO_KEY, Call, Era, Message, Method, PROTOCOL_VERSION_KEY, Sender,
     },
     quota::Charge,
     reason::Reason,
-    redact::{mask, redact},
     refusal::Reply,
     rule::{Act, Given, Target},
     server::Server,
@@ -55,11 +54,11 @@ pub enum BodyStep {
 }
 
 /// A message with what was found out about it on the way to being judged.
-struct Reading<'d> {
-    call: Option<Call<'d>>,
-    capability: Option<Capability>,
+pub(super) struct Reading<'d> {
+    pub(super) call: Option<Call<'d>>,
+    pub(super) capability: Option<Capability>,
     /// The calls that it makes in turn, where it calls a dispatcher.
-    inner: Vec<Inner<'d>>,
+    pub(super) inner: Vec<Inner<'d>>,
     /// Everything it acts on beside the capability.
     tasks: Vec<Task>,
     resources: Vec<Capability>,
@@ -119,7 +118,14 @@ impl Exchange {
         for inner in &reading.inner {
             self.facts.push(inner.fact());
         }
-        let subject = self.judge_request(&place, &reading.acts(), subject)?;
+        let revealed = match self.reveal(&place, &document, &reading) {
+            Ok(revealed) => revealed,
+            Err(Unopened { reason, detail }) => {
+                subject.detail = detail.as_deref();
+                return Err(self.refuse(reason, subject));
+            }
+        };
+        let subject = self.judge_revealed_request(&place, &reading, &revealed, subject)?;
         let charges = self.charges(&place, &reading.called_tools());
         self.asked.rpc_id = subject.rpc_id.map(Box::from);
         self.asked.method = reading.call.and_then(|call| call.method);
@@ -134,7 +140,8 @@ impl Exchange {
             };
             reader.strip_client(call, &mut edits);
         }
-        let allowed = self.forward(&document, &message, edits, subject)?;
+        let going = Going { edits, revealed };
+        let allowed = self.forward(place.server, (&document, &message), going, subject)?;
         Ok(Allowed { charges, ..allowed })
     }
 
@@ -223,71 +230,31 @@ impl Exchange {
         Ok(())
     }
 
-    /// Masks what must be masked; the decision is about what really goes on.
-    fn forward(
+    /// Asks the rules about a request as the server will get it.
+    fn judge_revealed_request<'s>(
         &mut self,
-        document: &Document<'_>,
-        message: &Message<'_>,
-        mut edits: Edits,
-        mut subject: Subject<'_>,
-    ) -> Result<Allowed, Reply> {
-        let detectors = self.detectors(Direction::ToServer);
-        for value in sent_values(message) {
-            redact(
-                message.root,
-                value,
-                detectors,
-                &mut edits,
-                &mut subject.findings,
-            );
-        }
-        let masked = self.claims.rewritten(|text| mask(text, detectors));
-        self.edits.extend(masked);
-        if edits.is_empty() {
-            subject.arguments = self.keep_arguments(message);
-            return Ok(self.allowed(subject, None));
-        }
-        // What was written is read again, so that the record keeps what the server gets.
-        let limits = self.context.limits;
-        let max_bytes = limits.max_body_bytes.saturating_mul(2);
-        let rewritten = edits.apply(document.text()).ok();
-        let reread = rewritten.as_deref().map(str::as_bytes);
-        let reread = reread.and_then(|bytes| message::parse(bytes, max_bytes, &limits).ok());
-        match reread.as_ref().map(Message::read) {
-            Some(Ok(reread)) => subject.arguments = self.keep_arguments(&reread),
-            Some(Err(_)) | None => return Err(self.refuse(Reason::InvalidMessage, subject)),
-        }
-        Ok(self.allowed(subject, rewritten))
-    }
-
-    fn allowed(&self, subject: Subject<'_>, body: Option<String>) -> Allowed {
-        Allowed {
-            decision: self.decision(Verdict::Allow, Direction::ToServer, subject),
-            body,
-            charges: Vec::new(),
-        }
-    }
-
-    fn keep_arguments(&self, message: &Message<'_>) -> Option<Content> {
-        let arguments = match message.body {
-            Body::Request { call, .. } => call.param("arguments"),
-            Body::Notification(_) => None,
-            Body::Response {
-                answer: Answer::Result(result),
-                ..
-            } => Some(result),
-            Body::Response {
-                answer: Answer::Error(error),
-                ..
-            } => Some(error),
+        place: &At<'_>,
+        reading: &Reading<'_>,
+        revealed: &Revealed,
+        subject: Subject<'s>,
+    ) -> Result<Subject<'s>, Reply> {
+        let arguments = reading.call.and_then(|call| call.param("arguments"));
+        let acts = reading.acts(arguments, &reading.inner);
+        let Some(text) = &revealed.text else {
+            return self.judge_request(place, &acts, None, subject);
         };
-        let text = arguments?.raw();
-        let digest = Digest::of(text.as_bytes());
-        Some(Content::bounded(
-            text,
-            self.context.limits.max_content_bytes,
-            Some(digest),
-        ))
+        let document = match self.reread(text) {
+            Ok(document) => document,
+            Err(Unopened { reason, .. }) => return Err(self.refuse(reason, subject)),
+        };
+        let params = document.root().get("params");
+        let arguments = params.and_then(|params| params.get("arguments"));
+        let inner = match self.inner_again(place, arguments, reading) {
+            Ok(inner) => inner,
+            Err(Unopened { reason, .. }) => return Err(self.refuse(reason, subject)),
+        };
+        let opened = reading.acts(arguments, &inner);
+        self.judge_request(place, &opened, Some(&acts), subject)
     }
 }
 
@@ -309,12 +276,15 @@ impl Reading<'_> {
 
     /// Everything the rules are asked about. A list is asked for as part of the conversation and
     /// pruned when it comes. A task was judged with its arguments when it was made.
-    fn acts(&self) -> Vec<Act<'_>> {
+    /// `arguments` and `inner` are its own, or the same revealed.
+    pub(super) fn acts<'a>(
+        &'a self,
+        arguments: Option<Value<'a>>,
+        inner: &'a [Inner<'a>],
+    ) -> Vec<Act<'a>> {
         let method = self.method();
         let given = match method {
-            Some(method) if method.has_arguments() => {
-                Given::Settled(self.call.and_then(|call| call.param("arguments")))
-            }
+            Some(method) if method.has_arguments() => Given::Settled(arguments),
             Some(method) if method.is_about_a_task() => Given::Open,
             Some(_) | None => Given::Settled(None),
         };
@@ -323,7 +293,7 @@ impl Reading<'_> {
             None if method.is_some_and(Method::is_list) => Act::on_server(None),
             None => Act::on_server(method),
         };
-        let inner = self.inner.iter().map(|inner| Act {
+        let inner = inner.iter().map(|inner| Act {
             method,
             target: Target::Tool(&inner.tool),
             given: Given::Settled(inner.arguments),
@@ -407,40 +377,5 @@ fn check_inputs(call: &Call<'_>) -> Result<(), Malformed> {
             Err(Malformed::new(Reason::InvalidParams, INPUTS))
         }
         Some(_) | None => Ok(()),
-    }
-}
-
-/// Parameters that name, rather than carry, and are never masked.
-const NAMING_PARAMS: [&str; 12] = [
-    "name",
-    "uri",
-    "ref",
-    "cursor",
-    "_meta",
-    "requestState",
-    "protocolVersion",
-    "capabilities",
-    "progressToken",
-    "taskId",
-    "notifications",
-    "task",
-];
-
-/// The parts of a message that carry data to the server.
-fn sent_values<'d>(message: &Message<'d>) -> Vec<Value<'d>> {
-    let carries = |(key, value): (Value<'d>, Value<'d>)| {
-        (!NAMING_PARAMS.iter().any(|name| key.is(name))).then_some(value)
-    };
-    match message.body {
-        Body::Request { call, .. } | Body::Notification(call) => call
-            .params
-            .into_iter()
-            .flat_map(Value::members)
-            .filter_map(carries)
-            .collect(),
-        Body::Response {
-            answer: Answer::Result(value) | Answer::Error(value),
-            ..
-        } => vec![value],
     }
 }

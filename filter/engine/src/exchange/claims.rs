@@ -115,9 +115,11 @@ impl HeaderClaims {
         let Some(texts) = texts.collect::<Option<Vec<_>>>() else {
             return false;
         };
-        let mut said: Said<'_> = texts.iter().map(|text| (*text, false)).collect();
+        let mut said = Said::new();
+        said.extend(texts.iter().map(|text| (*text, false)));
         // The same by the whole numbers that they say.
-        let mut numbers: Said<'_> = texts.iter().map(|text| (whole(text), false)).collect();
+        let mut numbers = Said::new();
+        numbers.extend(texts.iter().map(|text| (whole(text), false)));
         for leaf in arguments.into_iter().flat_map(Value::leaves) {
             match leaf.kind() {
                 Kind::String => tick(&mut said, &leaf.as_str().unwrap_or_default()),
@@ -143,13 +145,20 @@ impl HeaderClaims {
             .then(|| HeaderEdit::Set("mcp-name".to_owned(), encode_mirrored(name)))
     }
 
-    /// The edits after which headers that mirror arguments say what `rewrite` makes of them.
-    pub(super) fn rewritten(&self, rewrite: impl Fn(&str) -> Option<String>) -> Vec<HeaderEdit> {
-        let edit = |(header, claim): &(Box<str>, Claim)| {
-            let value = rewrite(claim.text()?)?;
-            Some(HeaderEdit::Set(header.to_string(), encode_mirrored(&value)))
-        };
-        self.parameters.iter().filter_map(edit).collect()
+    /// The edits after which headers that mirror arguments say what `rewrite` makes of them, by the
+    /// name of the header and what it says.
+    pub(super) fn rewritten<E>(
+        &self,
+        mut rewrite: impl FnMut(&str, &str) -> Result<Option<String>, E>,
+    ) -> Result<Vec<HeaderEdit>, E> {
+        let mut edits = Vec::new();
+        for (header, claim) in &self.parameters {
+            let Some(text) = claim.text() else { continue };
+            if let Some(value) = rewrite(header, text)? {
+                edits.push(HeaderEdit::Set(header.to_string(), encode_mirrored(&value)));
+            }
+        }
+        Ok(edits)
     }
 }
 

@@ -6,6 +6,7 @@
 use super::{Exchange, RequestHead, Unmatched};
 use crate::{
     json::escape_into,
+    order,
     policy::{Arrival, Policy},
     reason::Reason,
     refusal::Reply,
@@ -90,8 +91,9 @@ impl Exchange {
 
 /// What a client needs to begin with; for more it is challenged (MCP, scope selection).
 fn scopes_of(server: &Server) -> Vec<&str> {
-    let mut scopes: Vec<_> = server.general_scopes().collect();
-    scopes.sort_unstable();
+    let scopes: Vec<_> = server.general_scopes().collect();
+    let order = order::by_key(scopes.iter().map(|scope| scope.as_bytes()));
+    let mut scopes = order::rearranged(scopes, &order);
     scopes.dedup();
     scopes
 }

@@ -276,7 +276,8 @@ fn capability_from(about: &str) -> Option<Capability> {
     }
 }
 
-fn quoted(text: &str) -> String {
+/// A text as a JSON string.
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     escape_into(&mut quoted, text);
     quoted.push('"');

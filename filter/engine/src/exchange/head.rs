@@ -261,7 +261,7 @@ impl Exchange {
         if let Err(reason) = self.bodiless(place.server) {
             return HeadStep::Reply(self.refuse(reason, subject));
         }
-        match self.judge_request(&place, &[Act::on_server(None)], subject) {
+        match self.judge_request(&place, &[Act::on_server(None)], None, subject) {
             Ok(subject) => {
                 let decision = self.decision(Verdict::Allow, Direction::ToServer, subject);
                 if let Err(reply) = self.go_on(decision) {

@@ -219,18 +219,20 @@ impl Exchange {
 
     /// Asks about everything that a request does: first the scopes that all of the server needs,
     /// then the rules, then the scopes of these very acts. So nobody is sent for a scope to do what
-    /// no scope would let them do.
+    /// no scope would let them do. `recorded` are the acts as the record has them, where these hold
+    /// what the record must not.
     pub(super) fn judge_request<'s>(
         &mut self,
         place: &Place<'_>,
         acts: &[Act<'_>],
+        recorded: Option<&[Act<'_>]>,
         subject: Subject<'s>,
     ) -> Result<Subject<'s>, Reply> {
         let server = place.server;
         if !server.has_general_scopes(&self.principal) {
             return Err(self.refuse_scopes(server, acts, subject));
         }
-        let subject = self.judge(place, acts, subject)?;
+        let subject = self.judge(place, acts, recorded, subject)?;
         if scope::missing(&server.scopes, &self.principal, acts).is_empty() {
             Ok(subject)
         } else {

@@ -26,6 +26,17 @@ pub(super) struct Ending {
     pub(super) reason: Option<Reason>,
 }
 
+impl Ending {
+    /// That of an answer in which something was found that must not go on.
+    pub(super) fn blocked(findings: Vec<Finding>) -> Self {
+        Self {
+            findings,
+            reason: Some(Reason::SensitiveContent),
+            ..Self::default()
+        }
+    }
+}
+
 impl Exchange {
     pub(super) fn decide(&mut self, verdict: Verdict, direction: Direction, subject: Subject<'_>) {
         let event = self.decision(verdict, direction, subject);

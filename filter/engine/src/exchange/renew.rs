@@ -9,6 +9,7 @@ use crate::{
     message::Method,
     policy::{Arrival, Policy},
     reason::Reason,
+    redact::Plan,
     rule::{Act, Given},
     server::Authentication,
     spiffe::SpiffeId,
@@ -102,7 +103,7 @@ impl Exchange {
         policy.same_place(&self.server_name, own.endpoint(self.arrival?)?)
     }
 
-    /// Asks again for what was asked for, as far as it is known, and keeps what must be masked now.
+    /// Asks again for what was asked for, as far as it is known, and what must be redacted now.
     fn judge_again(&mut self, policy: &Arc<Policy>) -> Result<(), Reason> {
         let place = self.place(Some(policy)).ok_or(Reason::UnknownServer)?;
         if !place.server.has_general_scopes(&self.principal) {
@@ -120,15 +121,20 @@ impl Exchange {
             let method = method.filter(|method| !method.is_list());
             acts.push(Act::on_server(method));
         }
-        let mut redaction = self.asked.redaction.clone();
+        // Of the policy in force alone: profiles of earlier ones would add up on a long stream.
+        let mut plan = Plan::default();
+        let organization = place.server.organization();
         for act in acts {
             let judgement = place.rules.judge(act);
             match judgement.verdict {
-                Verdict::Allow => redaction.extend(Some(&judgement.redaction)),
+                Verdict::Allow => {
+                    let more = policy.plan(organization, &judgement.redact);
+                    plan.extend(&more.ok_or(Reason::NoSnapshot)?);
+                }
                 Verdict::Deny(reason) => return Err(reason),
             }
         }
-        self.asked.redaction = redaction;
+        self.asked.plan = plan;
         Ok(())
     }
 }

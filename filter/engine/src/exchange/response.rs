@@ -186,6 +186,11 @@ impl Exchange {
             Err(Withheld::Refused(reason)) => {
                 return Judged::Reply(self.refuse_response(reason, None, now));
             }
+            Err(Withheld::Blocked(blocked, findings)) => {
+                let ending = Ending::blocked(findings);
+                let detail = blocked.to_string();
+                return Judged::Reply(self.refuse_answer(ending, Some(&detail), now));
+            }
         };
         if edits.is_empty() {
             ending.size_bytes = bytes.len();
@@ -193,16 +198,31 @@ impl Exchange {
             self.end(status, now, ending);
             return Judged::Unchanged;
         }
-        match edits.apply(document.text()) {
-            Ok(text) => {
+        let rewritten = edits.apply(document.text()).ok();
+        self.rewritten_response(rewritten, status, ending, now)
+    }
+
+    fn rewritten_response(
+        &mut self,
+        rewritten: Option<String>,
+        status: OutcomeStatus,
+        mut ending: Ending,
+        now: Time,
+    ) -> Judged {
+        let max_bytes = self.context.limits.max_response_bytes.saturating_mul(2);
+        match rewritten {
+            // Tokens are longer than what they stand for.
+            Some(text) if text.len() > max_bytes => {
+                Judged::Reply(self.refuse_response(Reason::ResponseTooLarge, None, now))
+            }
+            Some(text) => {
                 ending.size_bytes = text.len();
                 ending.result = self.keep_rewritten(&text);
                 self.end(status, now, ending);
                 Judged::Rewritten(text)
             }
-            Err(_overlap) => {
-                Judged::Reply(self.refuse_response(Reason::UnreadableResponse, None, now))
-            }
+            // Replacements overlap.
+            None => Judged::Reply(self.refuse_response(Reason::UnreadableResponse, None, now)),
         }
     }
 
@@ -222,15 +242,19 @@ impl Exchange {
         detail: Option<&str>,
         now: Time,
     ) -> Reply {
+        let ending = Ending {
+            reason: Some(reason),
+            ..Ending::default()
+        };
+        self.refuse_answer(ending, detail, now)
+    }
+
+    fn refuse_answer(&mut self, mut ending: Ending, detail: Option<&str>, now: Time) -> Reply {
         let rpc_id = self.asked.rpc_id.clone();
+        let reason = ending.reason.unwrap_or(Reason::UnreadableResponse);
         let reply = self.refusal(reason, rpc_id.as_deref(), detail).reply();
         if self.phase == Phase::Response {
-            let http_status = reply.status;
-            let ending = Ending {
-                http_status,
-                reason: Some(reason),
-                ..Ending::default()
-            };
+            ending.http_status = reply.status;
             self.end(OutcomeStatus::Refused, now, ending);
         }
         reply

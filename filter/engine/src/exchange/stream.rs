@@ -141,12 +141,21 @@ impl Exchange {
             Ok(delivery) => delivery,
             Err(Withheld::Dropped) => return self.withhold(),
             Err(Withheld::Refused(reason)) => return self.break_off(reason, now, delivered),
+            Err(Withheld::Blocked(blocked, findings)) => {
+                let ending = Ending::blocked(findings);
+                let detail = blocked.to_string();
+                return self.break_off_with(ending, Some(&detail), now, delivered);
+            }
         };
         let is_answer = ends_with.is_some();
         let (bytes, result) = if edits.is_empty() {
             let result = is_answer.then(|| self.keep_result(message)).flatten();
             (event.into_bytes(), result)
         } else if let Ok(text) = edits.apply(document.text()) {
+            // Tokens are longer than what they stand for.
+            if text.len() > limits.max_event_bytes.saturating_mul(2) {
+                return self.break_off(Reason::ResponseTooLarge, now, delivered);
+            }
             let result = is_answer.then(|| self.keep_rewritten(&text)).flatten();
             (event.with_data(&text), result)
         } else {
@@ -168,25 +177,35 @@ impl Exchange {
 
     /// Ends a stream that can no longer be judged, with an answer where one is still due.
     fn break_off(&mut self, reason: Reason, now: Time, delivered: &mut Vec<u8>) {
+        let ending = Ending {
+            reason: Some(reason),
+            ..Ending::default()
+        };
+        self.break_off_with(ending, None, now, delivered);
+    }
+
+    fn break_off_with(
+        &mut self,
+        mut ending: Ending,
+        detail: Option<&str>,
+        now: Time,
+        delivered: &mut Vec<u8>,
+    ) {
         self.stream.is_closed = true;
         self.stream.splitter = EventSplitter::default();
         if self.phase != Phase::Response {
             return;
         }
         let rpc_id = self.asked.rpc_id.clone();
-        let body = self.refusal(reason, rpc_id.as_deref(), None).body();
+        let reason = ending.reason.unwrap_or(Reason::UnreadableResponse);
+        let body = self.refusal(reason, rpc_id.as_deref(), detail).body();
         delivered.extend(if rpc_id.is_some() {
             sse::event(&body)
         } else {
             // Nobody waits for an answer, but whoever listens is told.
             sse::error_event(&body)
         });
-        let http_status = self.stream.status;
-        let ending = Ending {
-            http_status,
-            reason: Some(reason),
-            ..Ending::default()
-        };
+        ending.http_status = self.stream.status;
         self.end(OutcomeStatus::Refused, now, ending);
     }
 }

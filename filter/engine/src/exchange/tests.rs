@@ -14,10 +14,16 @@ use crate::{
     token::TokenCache,
 };
 
+mod chunks;
 mod dispatch;
+mod media;
 mod offers;
+mod redaction;
+mod reveal;
+mod schema;
 mod shadow;
 mod spend;
+mod trip;
 mod unmatched;
 
 /// A server `s` of workspace `w`, which anybody may call, with what a test adds.
@@ -28,8 +34,14 @@ struct Site {
     rules: Vec<pb::Rule>,
     offers: Vec<pb::Offer>,
     quotas: Vec<pb::Quota>,
+    profiles: Vec<pb::RedactionProfile>,
+    keys: Arc<Keyring>,
+    /// Beside that of the content type.
+    headers: Vec<(&'static str, String)>,
     shelves: BTreeMap<String, Vec<u8>>,
     now_ms: u64,
+    /// Of the snapshot, beside the first.
+    version: u64,
 }
 
 /// What became of a request.
@@ -92,8 +104,12 @@ impl Site {
                 offers: self.offers.clone(),
             }),
             pb::section::Content::QuotaSet(pb::QuotaSet {
-                name,
+                name: name.clone(),
                 quotas: self.quotas.clone(),
+            }),
+            pb::section::Content::RedactionProfileSet(pb::RedactionProfileSet {
+                name,
+                redaction_profiles: self.profiles.clone(),
             }),
         ];
         let sections = contents.map(|content| {
@@ -109,20 +125,22 @@ impl Site {
         };
         let manifest = pb::Manifest {
             epoch: 1,
-            version: 1,
+            version: self.version.saturating_add(1),
             sections: sections.iter().map(reference).collect(),
             ..pb::Manifest::default()
         };
         snapshot::compile(&manifest.encode_to_vec(), &sections)
     }
 
-    /// Sends a message.
-    fn send(&mut self, message: &serde_json::Value) -> Seen {
-        let headers = [("content-type".to_owned(), b"application/json".to_vec())];
+    /// Opens an exchange and sends a message in it.
+    fn begin(&mut self, message: &serde_json::Value) -> (Exchange, BodyStep) {
+        let mut headers = vec![("content-type".to_owned(), b"application/json".to_vec())];
+        let more = self.headers.iter();
+        headers.extend(more.map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())));
         let now = Time::from_unix_ms(1_790_000_000_000 + self.now_ms);
         let context = Context {
             policy: Some(Arc::new(self.policy().unwrap())),
-            keys: Arc::default(),
+            keys: Arc::clone(&self.keys),
             limits: Limits::DEFAULT,
             unmatched: Unmatched::Refuse,
             decision_id: DecisionId::new([7; 16]),
@@ -146,6 +164,12 @@ impl Site {
         while let BodyStep::Spend(charges) = &step {
             step = exchange.spent(quota::spend(charges, &mut self.shelves, now));
         }
+        (exchange, step)
+    }
+
+    /// Sends a message.
+    fn send(&mut self, message: &serde_json::Value) -> Seen {
+        let (mut exchange, step) = self.begin(message);
         let reply = match step {
             BodyStep::Reply(reply) => Some(serde_json::from_str(&reply.body).unwrap()),
             BodyStep::Forward { .. } | BodyStep::AwaitCredential { .. } | BodyStep::Spend(_) => {

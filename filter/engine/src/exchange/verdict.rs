@@ -7,7 +7,7 @@ use crate::{
     message::Method,
     policy::{Policy, ServerIndex},
     reason::Reason,
-    redact::Detectors,
+    redact::{Plan, holds_token},
     refusal::Reply,
     rule::{Act, Target},
     server::{OnDenied, Server},
@@ -45,27 +45,36 @@ impl Exchange {
     }
 
     /// Asks the rules about everything a message does; a refusal comes back as the reply to give.
+    /// `recorded` are the acts as the record has them, where these hold what the record must not.
     pub(super) fn judge<'s>(
         &mut self,
         place: &Place<'_>,
         acts: &[Act<'_>],
+        recorded: Option<&[Act<'_>]>,
         mut subject: Subject<'s>,
     ) -> Result<Subject<'s>, Reply> {
         let mut denied = None;
-        let mut masks = Detectors::default();
+        let mut masks = Plan::default();
+        let organization = place.server.organization();
         let mut asked: usize = 0;
         let mut reads_arguments = false;
         for act in acts {
             let judgement = place.rules.judge(*act);
             self.explain(place, *act);
             asked = asked.saturating_add(1);
-            masks.extend(judgement.masks);
+            let plan = |ids: &[&str]| place.policy.plan(organization, ids);
+            // Every profile that a rule names is there, or the policy would not be.
+            let (Some(seen), Some(asked_for)) = (plan(&judgement.masks), plan(&judgement.redact))
+            else {
+                return Err(self.refuse(Reason::NoSnapshot, subject));
+            };
+            masks.extend(&seen);
             reads_arguments |= judgement.reads_arguments;
             match judgement.verdict {
                 Verdict::Allow => {
                     add(&mut subject.shadow_rules, &judgement.shadow_rules);
                     add(&mut subject.rules, &judgement.rules);
-                    self.asked.redaction.extend(Some(&judgement.redaction));
+                    self.asked.plan.extend(&asked_for);
                 }
                 Verdict::Deny(reason) => {
                     subject.rules.clear();
@@ -81,11 +90,13 @@ impl Exchange {
             }
         }
         if reads_arguments {
-            for act in acts.iter().take(asked) {
+            for act in recorded.unwrap_or(acts).iter().take(asked) {
                 let inner = inner_tool(*act, &subject).map(str::to_owned);
-                let mut facts = place.rules.facts(*act, masks);
-                if let Some(tool) = inner {
-                    for fact in &mut facts {
+                let mut facts = place.rules.facts(*act, &masks);
+                for fact in &mut facts {
+                    // Judged was what the token stands for.
+                    fact.is_altered |= recorded.is_some() && holds_token(&fact.value);
+                    if let Some(tool) = &inner {
                         fact.key = format!("dispatch.{tool}:{}", fact.key).into();
                     }
                 }
@@ -103,11 +114,16 @@ impl Exchange {
     /// Keeps why rules did not apply to an act, where that is asked; the last act asked about is
     /// the one that decides.
     fn explain(&mut self, place: &Place<'_>, act: Act<'_>) {
-        if self.near_misses.is_some() {
+        if let Some(explain) = self.explain {
             let circumstances = self.circumstances();
-            let (policy, principal) = (place.policy, &self.principal);
-            let near_misses = policy.near_misses(place.index, principal, &circumstances, act);
-            self.near_misses = Some(near_misses);
+            let near_misses = explain(
+                place.policy,
+                place.index,
+                &self.principal,
+                &circumstances,
+                act,
+            );
+            self.near_misses = near_misses;
         }
     }
 

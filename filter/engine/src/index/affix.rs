@@ -1,5 +1,7 @@
 //! Which of many affixes a name begins with, in time that does not grow with their number.
 
+use crate::order;
+
 /// Things by an affix, in the order of their affixes.
 #[derive(Debug)]
 pub(super) struct AffixIndex<T>(Vec<Entry<T>>);
@@ -20,8 +22,9 @@ impl<T> Default for AffixIndex<T> {
 
 impl<T> FromIterator<(Box<[u8]>, T)> for AffixIndex<T> {
     fn from_iter<I: IntoIterator<Item = (Box<[u8]>, T)>>(pairs: I) -> Self {
-        let mut pairs: Vec<_> = pairs.into_iter().collect();
-        pairs.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let pairs: Vec<_> = pairs.into_iter().collect();
+        let order = order::by_key(pairs.iter().map(|(affix, _)| &**affix));
+        let pairs = order::rearranged(pairs, &order);
         let mut entries: Vec<Entry<T>> = Vec::new();
         // The affixes that the last one begins with, and it.
         let mut open: Vec<usize> = Vec::new();

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::{Child, Value};
+use crate::order;
 
 /// Replacements that wait to be made, in any order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Edits {
     replacements: Vec<(Range<usize>, String)>,
 }
@@ -62,13 +63,43 @@ impl Edits {
         }
     }
 
+    /// Adds the replacements of another.
+    pub fn extend(&mut self, more: Self) {
+        self.replacements.extend(more.replacements);
+    }
+
+    /// Puts them in the order of the text, which [`Self::applied_within`] needs.
+    pub fn sort(&mut self) {
+        let ranges = self.replacements.iter().map(|(range, _)| range.clone());
+        let order = order::by_range(ranges);
+        self.replacements = order::rearranged(std::mem::take(&mut self.replacements), &order);
+    }
+
+    /// The text of a value with what is replaced within it; `None` where nothing is.
+    pub fn applied_within(&self, value: Value<'_>) -> Option<String> {
+        let span = value.span();
+        let from = self
+            .replacements
+            .partition_point(|(range, _)| range.start < span.start);
+        let rest = self.replacements.get(from..).unwrap_or_default();
+        let within = rest.iter().take_while(|(range, _)| range.end <= span.end);
+        let mut edits = Self::default();
+        for (range, with) in within {
+            let start = range.start.saturating_sub(span.start);
+            let end = range.end.saturating_sub(span.start);
+            edits.replace(start..end, with.clone());
+        }
+        (!edits.is_empty())
+            .then(|| edits.apply(value.raw()).ok())
+            .flatten()
+    }
+
     /// Makes the replacements. What lies inside something that is replaced goes with it.
     ///
     /// # Errors
     /// Where two of them overlap or one reaches outside the text.
     pub fn apply(mut self, text: &str) -> Result<String, EditError> {
-        self.replacements
-            .sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        self.sort();
         let mut edited = String::with_capacity(text.len());
         let mut at = 0;
         for (range, with) in &self.replacements {

@@ -337,3 +337,32 @@ proptest! {
         prop_assert_eq!(document.root().as_str().unwrap(), text);
     }
 }
+
+proptest! {
+    #[test]
+    fn maps_what_is_decoded_onto_what_was_written(
+        written in prop::collection::vec(
+            prop::sample::select(&["a", "é", "\u{1F600}", r"\n", r"\u0041", r"\u00e9", r"\ud83d\ude00", r#"\""#][..]),
+            0..20,
+        ),
+        cuts in prop::collection::vec(0_usize..20, 0..8),
+    ) {
+        let inner = written.concat();
+        let text = format!("\"{inner}\"");
+        let document = parse(text.as_bytes()).unwrap();
+        let decoded = document.root().as_str().unwrap().into_owned();
+        let (mut raw, mut plain) = (vec![0], vec![0]);
+        for (piece, character) in written.iter().zip(decoded.chars()) {
+            raw.push(raw[raw.len() - 1] + piece.len());
+            plain.push(plain[plain.len() - 1] + character.len_utf8());
+        }
+        let mut cuts: Vec<_> = cuts.into_iter().filter(|cut| *cut < raw.len()).collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        let (pairs, _) = cuts.as_chunks::<2>();
+        let of = |places: &[usize]| -> Vec<_> {
+            pairs.iter().map(|[from, to]| places[*from]..places[*to]).collect()
+        };
+        prop_assert_eq!(raw_ranges(&inner, &of(&plain)), of(&raw));
+    }
+}

@@ -5,10 +5,17 @@ use std::ops::Range;
 /// Decodes the inside of a string that the parser has accepted.
 pub(super) fn unescape(inner: &str) -> String {
     let mut decoded = String::with_capacity(inner.len());
-    for (_, character) in Characters::new(inner) {
-        decoded.push(character);
+    let mut characters = Characters::new(inner);
+    loop {
+        let rest = inner.get(characters.at..).unwrap_or_default();
+        let plain = memchr::memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
+        decoded.push_str(rest.get(..plain).unwrap_or_default());
+        characters.at = characters.at.saturating_add(plain);
+        match characters.next() {
+            Some((_, character)) => decoded.push(character),
+            None => return decoded,
+        }
     }
-    decoded
 }
 
 /// The characters of a string's inside with the raw range each stands in.
@@ -68,27 +75,67 @@ fn surrogate_pair(high: u32, low: u32) -> char {
 
 /// Maps ascending, non-overlapping byte ranges of a decoded string onto its raw inside.
 pub fn raw_ranges(inner: &str, decoded: &[Range<usize>]) -> Vec<Range<usize>> {
-    let mut mapped = Vec::with_capacity(decoded.len());
-    let mut wanted = decoded.iter();
-    let mut current = wanted.next();
-    let mut at = 0_usize;
-    let mut start = None;
-    for (raw, character) in Characters::new(inner) {
-        let Some(range) = current else { break };
-        if start.is_none() && at >= range.start {
-            start = Some(raw.start);
-        }
-        at = at.saturating_add(character.len_utf8());
-        if at >= range.end {
-            mapped.push(start.take().unwrap_or(raw.start)..raw.end);
-            current = wanted.next();
+    let mut places = Places {
+        characters: Characters::new(inner),
+        decoded: 0,
+        plain: 0..0,
+    };
+    let raw = |range: &Range<usize>| {
+        let start = places.of(range.start);
+        start..places.of(range.end).max(start)
+    };
+    decoded.iter().map(raw).collect()
+}
+
+/// Where ever later places of a decoded string stand in its raw inside.
+struct Places<'a> {
+    /// What comes after the plain text.
+    characters: Characters<'a>,
+    /// Where the plain text begins in the decoded string.
+    decoded: usize,
+    /// Text without escapes: raw, as it is decoded.
+    plain: Range<usize>,
+}
+
+impl Places<'_> {
+    fn of(&mut self, place: usize) -> usize {
+        loop {
+            let into = place.saturating_sub(self.decoded);
+            if into <= self.plain.len() {
+                return self.plain.start.saturating_add(into);
+            }
+            // An escape, and the plain text after it.
+            self.decoded = self.decoded.saturating_add(self.plain.len());
+            self.characters.at = self.plain.end;
+            let rest = self.rest();
+            if rest.first() == Some(&b'\\') {
+                let character = self.characters.next().map(|(_, character)| character);
+                let length = character.map_or(0, char::len_utf8);
+                self.decoded = self.decoded.saturating_add(length);
+            }
+            let start = self.characters.at;
+            let rest = self.rest();
+            let length = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
+            self.plain = start..start.saturating_add(length);
+            if length == 0 && self.rest().is_empty() {
+                return start;
+            }
         }
     }
-    mapped
+
+    fn rest(&self) -> &[u8] {
+        let rest = self.characters.inner.as_bytes().get(self.characters.at..);
+        rest.unwrap_or_default()
+    }
 }
 
 /// Appends `text` as the inside of a JSON string.
 pub fn escape_into(out: &mut String, text: &str) {
+    let is_plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
+    if text.as_bytes().iter().all(is_plain) {
+        out.push_str(text);
+        return;
+    }
     for character in text.chars() {
         match character {
             '"' => out.push_str("\\\""),

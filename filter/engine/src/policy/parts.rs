@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{organization_of, role_name};
+use super::role_name;
 use crate::{
+    name::organization_of,
     offer::Offer,
+    order,
     quota::Quota,
+    redact::Profile,
     rule::Rule,
     server::Server,
     subject::{Role, Subjects},
@@ -64,6 +67,22 @@ pub enum PolicyError {
         /// The id.
         role: Box<str>,
     },
+    /// Two redaction profiles have one name.
+    #[error("redaction profile `{name}` occurs twice")]
+    DuplicateProfile {
+        /// The name.
+        name: Box<str>,
+    },
+    /// A rule names a redaction profile that its organization does not have.
+    #[error(
+        "`{name}` names redaction profile `{profile}`, expected `default` or the id of one of its organization"
+    )]
+    UnknownProfile {
+        /// The rule.
+        name: Box<str>,
+        /// The id.
+        profile: Box<str>,
+    },
     /// Two identity providers have one issuer.
     #[error("issuer `{issuer}` occurs twice")]
     DuplicateIssuer {
@@ -101,6 +120,8 @@ pub struct Parts {
     pub offers: Vec<Offer>,
     /// How much may be called.
     pub quotas: Vec<Quota>,
+    /// What is redacted where rules say so.
+    pub redaction_profiles: Vec<Arc<Profile>>,
     /// Who issues tokens.
     pub identity_providers: Vec<IdentityProvider>,
     /// The keys that issuers publish.
@@ -116,6 +137,7 @@ impl Parts {
             roles,
             offers,
             quotas,
+            redaction_profiles,
             identity_providers,
             key_sets,
         } = self;
@@ -125,6 +147,7 @@ impl Parts {
             roles.len(),
             offers.len(),
             quotas.len(),
+            redaction_profiles.len(),
             identity_providers.len(),
             key_sets.len(),
         ]
@@ -135,11 +158,12 @@ impl Parts {
 
 /// Puts parts in the order of their names, of which each occurs once.
 pub(super) fn in_order<T>(
-    mut parts: Vec<T>,
+    parts: Vec<T>,
     name: impl Fn(&T) -> &str,
     twice: impl Fn(Box<str>) -> PolicyError,
 ) -> Result<Vec<T>, PolicyError> {
-    parts.sort_unstable_by(|a, b| name(a).cmp(name(b)));
+    let order = order::by_key(parts.iter().map(|part| name(part).as_bytes()));
+    let parts = order::rearranged(parts, &order);
     match parts.array_windows().find(|[a, b]| name(a) == name(b)) {
         Some([part, _]) => Err(twice(name(part).into())),
         None => Ok(parts),

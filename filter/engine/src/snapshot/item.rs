@@ -11,6 +11,7 @@ use crate::{
     offer::Offer,
     policy::Parts,
     quota::Quota,
+    redact::Profile,
     rule::Rule,
     server::Server,
     subject::Role,
@@ -29,6 +30,8 @@ enum Item {
     Role(Role),
     Offer(Offer),
     Quota(Quota),
+    /// Shared by every policy that has it.
+    RedactionProfile(Arc<Profile>),
 }
 
 impl Item {
@@ -48,6 +51,10 @@ impl Item {
             Kind::Role => Self::Role(item(digest, bytes, |it: &pb::Role| &it.name)?),
             Kind::Offer => Self::Offer(item(digest, bytes, |it: &pb::Offer| &it.name)?),
             Kind::Quota => Self::Quota(item(digest, bytes, |it: &pb::Quota| &it.name)?),
+            Kind::RedactionProfile => {
+                let profile = item(digest, bytes, |it: &pb::RedactionProfile| &it.name)?;
+                Self::RedactionProfile(Arc::new(profile))
+            }
         })
     }
 
@@ -60,6 +67,9 @@ impl Item {
             Self::Role(role) => parts.roles.push(role.clone()),
             Self::Offer(offer) => parts.offers.push(offer.clone()),
             Self::Quota(quota) => parts.quotas.push(quota.clone()),
+            Self::RedactionProfile(profile) => {
+                parts.redaction_profiles.push(Arc::clone(profile));
+            }
         }
     }
 }

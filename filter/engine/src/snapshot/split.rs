@@ -21,6 +21,7 @@ pub(super) enum Kind {
     Role,
     Offer,
     Quota,
+    RedactionProfile,
 }
 
 /// A section, taken apart.
@@ -49,6 +50,7 @@ fn content(number: u32) -> Option<(Kind, bool)> {
         6 => Some((Kind::Role, true)),
         7 => Some((Kind::Offer, true)),
         8 => Some((Kind::Quota, true)),
+        9 => Some((Kind::RedactionProfile, true)),
         _ => None,
     }
 }

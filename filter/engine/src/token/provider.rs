@@ -7,6 +7,7 @@ use crate::{
     claims::{ClaimMapping, Claims, RequiredClaim},
     id::Time,
     json::Value,
+    name::organization_of,
     principal::Principal,
     server::Endpoint,
 };
@@ -82,10 +83,7 @@ const MAX_WANTED_KEY_ID_BYTES: usize = 256;
 impl IdentityProvider {
     /// The organization it belongs to, `organizations/{o}`.
     pub fn organization(&self) -> &str {
-        self.name
-            .split("/identityProviders/")
-            .next()
-            .unwrap_or_default()
+        organization_of(&self.name)
     }
 
     /// What its claims prove, whatever vouches for them: that they hold now, for whom, and who acts.

@@ -11,7 +11,7 @@ use crate::{
     },
     id::Time,
     principal::Principal,
-    redact::Finding,
+    redact::{Action, Finding},
     server::UpstreamIdentity,
 };
 
@@ -326,11 +326,13 @@ fn finding(finding: Finding) -> pb::Finding {
         detector,
         pointer,
         count,
+        action,
     } = finding;
     pb::Finding {
-        detector: detector.as_str().to_owned(),
+        detector: detector.into(),
         pointer,
         count,
+        action: action.map_or("observe", Action::as_str).to_owned(),
     }
 }
 

@@ -7,9 +7,12 @@ mod offer;
 mod quota;
 mod redaction;
 mod rule;
+mod schema;
 mod server;
 mod subject;
 mod upstream;
+
+use std::collections::BTreeSet;
 
 use super::{Invalid, shown};
 use crate::glob::{Glob, percent_encoded};
@@ -72,6 +75,13 @@ fn globs(field: &str, patterns: Vec<String>) -> Result<Vec<Glob>, Invalid> {
             )
         })
     })
+}
+
+/// A set of these. Collecting one compiles a sort of its own ([`crate::order`]).
+fn set_of<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeSet<T> {
+    let mut set = BTreeSet::new();
+    set.extend(items);
+    set
 }
 
 /// Converts the items of a repeated field; an error says which of them.

@@ -1,5 +1,7 @@
 //! A server as such, of which not every rule is asked.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 prop_compose! {
@@ -8,7 +10,7 @@ prop_compose! {
         rule in rule_with(Just(Vec::new())),
         is_deny in prop::bool::weighted(0.1),
         is_shadow in prop::bool::weighted(0.1),
-        redaction in option::weighted(0.9, redaction()),
+        obligations in obligations(),
     ) -> Rule {
         Rule {
             effect: if is_deny { Effect::Deny } else { Effect::Allow },
@@ -18,7 +20,7 @@ prop_compose! {
             environments: Vec::new(),
             agents: Vec::new(),
             source_ranges: Vec::new(),
-            redaction,
+            obligations,
             ..rule
         }
     }
@@ -30,9 +32,10 @@ fn wide_rules() -> impl Strategy<Value = Vec<Rule>> {
 
 /// So many rules that allow and mask something, and after them one that denies these methods.
 fn denied_last(allows: usize, methods: &[&str]) -> Vec<Rule> {
-    let mut results = Detectors::default();
-    results.insert(Detector::Email);
-    let arguments = Detectors::default();
+    let masking = Obligations {
+        redact: vec!["default".into()],
+        reveal: Vec::new(),
+    };
     let rule = |name: String, effect, methods: Vec<Glob>| Rule {
         name: format!("organizations/o/rules/{name}").into(),
         effect,
@@ -51,7 +54,10 @@ fn denied_last(allows: usize, methods: &[&str]) -> Vec<Rule> {
         when: Vec::new(),
         source_ranges: Vec::new(),
         expire_time: None,
-        redaction: (effect == Effect::Allow).then_some(Redaction { arguments, results }),
+        obligations: match effect {
+            Effect::Allow => masking.clone(),
+            Effect::Deny => Obligations::default(),
+        },
     };
     let methods = methods
         .iter()
@@ -107,14 +113,16 @@ proptest! {
         let expected = naive_verdict(&rules, &[], &asked);
         prop_assert_eq!(judgement.verdict, expected.verdict);
         prop_assert_eq!(rules_here.allow(asked.act()), expected.verdict == Verdict::Allow);
-        let mut redaction = Redaction::default();
+        let (mut redact, mut reveal) = (BTreeSet::new(), BTreeSet::new());
         if expected.verdict == Verdict::Allow {
             for rule in rules.iter().filter(|rule| expected.rules.contains(&rule.name.to_string())) {
-                redaction.extend(rule.redaction.as_ref());
+                redact.extend(rule.obligations.redact.iter().map(|id| &**id));
+                reveal.extend(rule.obligations.reveal.iter().map(|id| &**id));
             }
         } else {
             prop_assert_eq!(judgement.rules, expected.rules);
         }
-        prop_assert_eq!(judgement.redaction, redaction);
+        prop_assert_eq!(BTreeSet::from_iter(judgement.redact), redact);
+        prop_assert_eq!(BTreeSet::from_iter(judgement.reveal), reveal);
     }
 }

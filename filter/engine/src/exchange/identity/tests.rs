@@ -11,7 +11,7 @@ use crate::{
     id::{DecisionId, Digest, SnapshotVersion, Time},
     limits::Limits,
     policy::Parts,
-    rule::{Effect, Mode, Rule},
+    rule::{Effect, Mode, Obligations, Rule},
     scope::ScopeRequirement,
     seal::Keyring,
     server::{Audience, OnDenied, ResourceUrl},
@@ -99,6 +99,7 @@ fn parts() -> Parts {
         environment: None,
         scopes,
         dispatchers: Vec::new(),
+        tool_schemas: Vec::new(),
         upstream: None,
     };
     let scopes = vec![needs(&["mcp"], &[]), needs(&["write", "mcp"], &["set_*"])];
@@ -162,7 +163,7 @@ fn rule() -> Rule {
         source_ranges: Vec::new(),
         expire_time: None,
         mode: Mode::Enforce,
-        redaction: None,
+        obligations: Obligations::default(),
     }
 }
 

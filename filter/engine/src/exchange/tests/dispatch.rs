@@ -186,11 +186,8 @@ fn what_either_rule_says_to_mask_is_masked() {
     let mut site = site();
     site.rules.push(pb::Rule {
         obligations: Some(pb::Obligations {
-            redaction: Some(pb::Redaction {
-                detectors: texts(&["email"]),
-                arguments: true,
-                results: false,
-            }),
+            redact: texts(&["default"]),
+            reveal: Vec::new(),
         }),
         ..rule("mask", pb::Effect::Allow, &["get_mail"])
     });

@@ -32,6 +32,9 @@ fn expected(content: &Content) -> (Kind, Vec<Vec<u8>>) {
         Content::RoleSet(set) => (Kind::Role, encoded(&set.roles)),
         Content::OfferSet(set) => (Kind::Offer, encoded(&set.offers)),
         Content::QuotaSet(set) => (Kind::Quota, encoded(&set.quotas)),
+        Content::RedactionProfileSet(set) => {
+            (Kind::RedactionProfile, encoded(&set.redaction_profiles))
+        }
     }
 }
 
@@ -69,8 +72,12 @@ fn every_content_is_taken_apart_into_its_messages() {
             offers: named!(Offer),
         }),
         Content::QuotaSet(pb::QuotaSet {
-            name,
+            name: name.clone(),
             quotas: named!(Quota),
+        }),
+        Content::RedactionProfileSet(pb::RedactionProfileSet {
+            name,
+            redaction_profiles: named!(RedactionProfile),
         }),
     ] {
         let expected = expected(&content);

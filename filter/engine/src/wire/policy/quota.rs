@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use chancery_proto::policy::v1 as pb;
 
-use super::{super::Invalid, each, globs, named, subject::SUBJECTS};
+use super::{super::Invalid, each, globs, named, set_of, subject::SUBJECTS};
 use crate::{
     quota::{Per, Quota, Rate},
     subject::Subjects,
@@ -42,7 +42,7 @@ impl TryFrom<pb::Quota> for Quota {
             servers: globs("servers", servers)?,
             tools: globs("tools", tools)?,
             rate: Rate { calls, period_ms },
-            per: each("per", per, key)?.into_iter().collect(),
+            per: set_of(each("per", per, key)?),
         })
     }
 }

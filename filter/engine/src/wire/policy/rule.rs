@@ -7,14 +7,14 @@ use super::{
     ascii,
     condition::{conditions, ranges},
     fits, globs, misnamed,
+    redaction::built_in,
     subject::SUBJECTS,
 };
 use crate::{
     glob::Glob,
     id::Time,
     message::Method,
-    redact::Redaction,
-    rule::{CapabilityKind, Effect, Mode, Rule},
+    rule::{CapabilityKind, Effect, Mode, Obligations, Rule},
     subject::Subjects,
 };
 
@@ -60,12 +60,16 @@ impl TryFrom<pb::Rule> for Rule {
         if !when.is_empty() {
             check_conditional(&capabilities, &methods)?;
         }
-        let redaction = obligations.map(|pb::Obligations { redaction }| redaction);
-        let redaction = redaction.flatten().map(Redaction::try_from).transpose();
-        let redaction = redaction.map_err(|error| error.within("obligations.redaction"))?;
-        if redaction.is_some() && effect == Effect::Deny {
+        let is_there = obligations.is_some();
+        let obligations = obligations.map(Obligations::from).unwrap_or_default();
+        // What somebody else knew to say in them must not be lost.
+        if is_there && obligations.is_empty() {
+            let expected = "`redact` or `reveal`, or no obligations";
+            return Err(Invalid::new("obligations", "none", expected));
+        }
+        if !obligations.is_empty() && effect == Effect::Deny {
             let expected = "no obligations on a rule that denies";
-            return Err(Invalid::new("obligations", "a redaction", expected));
+            return Err(Invalid::new("obligations", "some", expected));
         }
         Ok(Self {
             name,
@@ -82,8 +86,25 @@ impl TryFrom<pb::Rule> for Rule {
             source_ranges: ranges("source_ranges", source_ranges)?,
             expire_time: expire_time.map(time).transpose()?,
             mode: mode_of(mode)?,
-            redaction,
+            obligations,
         })
+    }
+}
+
+impl From<pb::Obligations> for Obligations {
+    fn from(message: pb::Obligations) -> Self {
+        let pb::Obligations { redact, reveal } = message;
+        let mut revealed: Vec<Box<str>> = Vec::new();
+        for id in reveal {
+            match built_in(&id) {
+                Some(chosen) => revealed.extend(chosen.iter().map(|one| one.as_str().into())),
+                None => revealed.push(id.into()),
+            }
+        }
+        Self {
+            redact: redact.into_iter().map(Into::into).collect(),
+            reveal: revealed,
+        }
     }
 }
 

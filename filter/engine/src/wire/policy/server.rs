@@ -7,8 +7,10 @@ use super::{
     dispatcher::dispatchers as dispatchers_of,
     each, globs, is_id, named,
     rule::methods_of,
+    schema::tool_schemas as tool_schemas_of,
 };
 use crate::{
+    name::organization_of,
     scope::{ScopeRequirement, is_scope},
     server::{
         Audience, Authentication, Endpoint, OnDenied, ResourceUrl, Server, Upstream, is_host,
@@ -30,6 +32,7 @@ impl TryFrom<pb::Server> for Server {
             dispatchers,
             scopes,
             upstream,
+            tool_schemas,
         } = message;
         let name = named(name, ["organizations", "workspaces", "servers"])?;
         if endpoints.is_empty() {
@@ -68,6 +71,7 @@ impl TryFrom<pb::Server> for Server {
             scopes: each("scopes", scopes, ScopeRequirement::try_from)?,
             environment: environment_of(environment)?,
             dispatchers: dispatchers_of(dispatchers)?,
+            tool_schemas: tool_schemas_of(tool_schemas)?,
             upstream,
         })
     }
@@ -76,7 +80,7 @@ impl TryFrom<pb::Server> for Server {
 /// A credential is of the server's own organization.
 fn called_as(server: &str, upstream: pb::Upstream) -> Result<Upstream, Invalid> {
     let upstream = Upstream::try_from(upstream).map_err(|error| error.within("upstream"))?;
-    let organization = server.split("/workspaces/").next().unwrap_or_default();
+    let organization = organization_of(server);
     let collection = format!("{organization}/credentials/");
     if upstream.credential.starts_with(&collection) {
         return Ok(upstream);

@@ -2,7 +2,7 @@
 
 use chancery_proto::policy::v1 as pb;
 
-use super::{super::Invalid, each, globs, named};
+use super::{super::Invalid, each, globs, named, set_of};
 use crate::subject::{Names, Role, Subjects};
 
 pub(super) const SUBJECTS: &str = "at least one of `users`, `groups`, `token_roles`, `roles`, \
@@ -49,7 +49,7 @@ fn names(field: &str, names: Vec<String>) -> Result<Names, Invalid> {
         "" => Err(Invalid::new("", "nothing", "an exact name")),
         _ => Ok(Box::from(name)),
     };
-    Ok(each(field, names, name)?.into_iter().collect())
+    Ok(set_of(each(field, names, name)?))
 }
 
 impl TryFrom<pb::Role> for Role {

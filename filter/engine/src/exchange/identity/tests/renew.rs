@@ -210,15 +210,16 @@ fn another_policy_that_allows_as_much_changes_nothing() {
 
 #[test]
 fn what_must_be_masked_by_now_is_masked() {
-    let mut results = crate::redact::Detectors::default();
-    results.insert(crate::redact::Detector::Email);
     let masking = later(with(|parts| {
         let rule = Rule::clone(&parts.rules[0]);
-        let redaction = Some(crate::redact::Redaction {
-            results,
-            ..Default::default()
-        });
-        parts.rules = vec![Arc::new(Rule { redaction, ..rule })];
+        let obligations = Obligations {
+            redact: vec!["default".into()],
+            reveal: Vec::new(),
+        };
+        parts.rules = vec![Arc::new(Rule {
+            obligations,
+            ..rule
+        })];
     }));
     let news = String::from_utf8(NEWS.to_vec())
         .unwrap()
