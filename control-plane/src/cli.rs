@@ -1,9 +1,10 @@
 //! The command line.
 //!
 //! It talks to a control plane through the admin and audit APIs alone, as any other client could;
-//! only `serve` and `test` know the control plane's inside, the one to run it and the other to judge
-//! without it.
+//! only `serve`, `test` and `redact` know the control plane's inside, the one to run it and the others
+//! to judge without it.
 
+mod alone;
 mod apply;
 mod audit;
 mod batch;
@@ -32,6 +33,7 @@ mod path;
 mod principal;
 mod problem;
 mod proposals;
+mod redact;
 mod render;
 mod replay;
 mod schema;
@@ -148,6 +150,7 @@ enum Command {
     CanI(can_i::CanIArgs),
     Replay(replay::ReplayArgs),
     Test(test::TestArgs),
+    Redact(redact::RedactArgs),
     Nodes(nodes::NodesArgs),
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
@@ -298,6 +301,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::CanI(args) => can_i::run(&args, &context, console).await,
         Command::Replay(args) => replay::run(&args, &context, console).await,
         Command::Test(args) => test::run(&args, &context, console),
+        Command::Redact(args) => redact::run(&args, &context, console).await,
         Command::Nodes(args) => nodes::run(&args, &context, console).await,
         Command::Proposals(command) => proposals::run(&command, &context, console).await,
         Command::Credentials(command) => credentials::run(&command, &context, console).await,

@@ -14,6 +14,7 @@ pub mod instances;
 pub mod issuer_keys;
 pub mod ledger;
 pub mod lint;
+mod nearest;
 pub mod outbox;
 pub mod registry;
 pub mod resource;

@@ -15,12 +15,12 @@ mod site;
 
 use std::collections::BTreeSet;
 
-use chancery_engine::wire::Invalid;
+use chancery_engine::{name::organization_of, wire::Invalid};
 use chancery_proto::admin::v1::{Rule, Warning};
 use serde_json::Value;
 
 use self::site::Site;
-use crate::resource::{Kind, Resource, name::organization_of};
+use crate::resource::{Kind, Resource};
 
 /// What is wrong with a rule, or hardly meant.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -9,10 +9,12 @@ pub mod credential;
 mod identity_provider;
 pub mod jwks;
 pub(crate) mod name;
+mod output_schema;
+pub(crate) mod redaction;
 mod rule;
 mod server;
 
-use chancery_engine::{id::Hex, wire::Invalid};
+use chancery_engine::{id::Hex, name::organization_of, redact::DEFAULT_PROFILE, wire::Invalid};
 use chancery_proto::{
     admin::v1::{self as admin, resource::Kind as AnyKind},
     policy::v1 as policy,
@@ -134,19 +136,25 @@ macro_rules! resources {
             /// # Errors
             /// Where they are not of that kind.
             pub fn decode(kind: Kind, bytes: &[u8]) -> Result<Self, prost::DecodeError> {
-                Ok(match kind {
+                let mut resource = match kind {
                     $(Kind::$kind => Self::$kind(admin::$kind::decode(bytes)?),)+
-                })
+                };
+                resource.renew();
+                Ok(resource)
             }
         }
     };
 }
 
 resources! {
+    /// What is left alone although a detector finds it.
+    Allowlist in "allowlists",
     /// Which administrators may do what.
     Binding in "bindings",
     /// As whom servers are called.
     Credential in "credentials",
+    /// What an organization looks for.
+    Detector in "detectors",
     /// Who issues tokens.
     IdentityProvider in "identityProviders",
     /// What workspaces may use.
@@ -155,6 +163,8 @@ resources! {
     Organization in "organizations",
     /// How much may be called.
     Quota in "quotas",
+    /// What is redacted.
+    RedactionProfile in "redactionProfiles",
     /// A named set of principals.
     Role in "roles",
     /// Who may use what.
@@ -166,14 +176,21 @@ resources! {
 /// A resource as the filter gets it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PolicyPart {
+    /// What is left alone, for the redaction profiles that name it.
+    Allowlist(policy::Allowlist),
     /// As whom the servers with these ids are called.
     Credential(Vec<String>, policy::Upstream),
+    /// A detector, for the redaction profiles that name it.
+    Detector(policy::CustomDetector),
     /// An identity provider.
     IdentityProvider(policy::IdentityProvider),
     /// An offer.
     Offer(policy::Offer),
     /// A quota.
     Quota(policy::Quota),
+    /// A redaction profile, without the detectors and allowlists of the organization, and the ids of
+    /// the allowlists that it names.
+    RedactionProfile(policy::RedactionProfile, Vec<String>),
     /// A role.
     Role(policy::Role),
     /// A rule.
@@ -192,6 +209,17 @@ impl Resource {
         }
     }
 
+    /// Rules once named detectors where they name profiles now. One that was stored with them is
+    /// redacted by all that is built in, as nothing less is sure to do what it said.
+    fn renew(&mut self) {
+        if let Self::Rule(rule) = self
+            && let Some(obligations) = &mut rule.obligations
+            && *obligations == policy::Obligations::default()
+        {
+            obligations.redact.push(DEFAULT_PROFILE.to_owned());
+        }
+    }
+
     /// The last segment of its name.
     pub fn id(&self) -> &str {
         self.name().rsplit('/').next().unwrap_or_default()
@@ -199,7 +227,7 @@ impl Resource {
 
     /// The organization it belongs to, `organizations/{o}`, or that it is.
     pub fn organization(&self) -> &str {
-        name::organization_of(self.name())
+        organization_of(self.name())
     }
 
     /// Sets what only the control plane sets.
@@ -233,6 +261,9 @@ impl Resource {
     /// The first value that is wrong, by its proto path in the admin message.
     pub fn to_policy(&self) -> Result<Option<PolicyPart>, Invalid> {
         Ok(Some(match self {
+            Self::Allowlist(allowlist) => {
+                PolicyPart::Allowlist(redaction::allowlist_to_policy(allowlist)?)
+            }
             Self::Binding(binding) => {
                 administration::check_binding(binding)?;
                 return Ok(None);
@@ -245,11 +276,18 @@ impl Resource {
                 let (servers, upstream) = credential::to_policy(credential)?;
                 PolicyPart::Credential(servers, upstream)
             }
+            Self::Detector(detector) => {
+                PolicyPart::Detector(redaction::detector_to_policy(detector)?)
+            }
             Self::IdentityProvider(provider) => {
                 PolicyPart::IdentityProvider(identity_provider::to_policy(provider)?)
             }
             Self::Offer(offer) => PolicyPart::Offer(rule::offer_to_policy(offer)?),
             Self::Quota(quota) => PolicyPart::Quota(rule::quota_to_policy(quota)?),
+            Self::RedactionProfile(profile) => {
+                let (profile, allowlists) = redaction::profile_to_policy(profile)?;
+                PolicyPart::RedactionProfile(profile, allowlists)
+            }
             Self::Role(role) => PolicyPart::Role(rule::role_to_policy(role)?),
             Self::Rule(rule) => PolicyPart::Rule(rule::to_policy(rule)?),
             Self::Server(server) => PolicyPart::Server(server::to_policy(server)?),
@@ -266,5 +304,29 @@ pub(crate) fn invalid(
         field: field.into(),
         found: found.into(),
         expected: expected.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_named_detectors_is_redacted_by_the_built_in_profile() {
+        let rule = admin::Rule {
+            name: "organizations/o/rules/r".to_owned(),
+            obligations: Some(policy::Obligations::default()),
+            ..admin::Rule::default()
+        };
+        let stored = |rule: &admin::Rule| Resource::decode(Kind::Rule, &rule.encode_to_vec());
+        let Resource::Rule(renewed) = stored(&rule).unwrap() else {
+            panic!("no rule")
+        };
+        assert_eq!(renewed.obligations.unwrap().redact, ["default"]);
+        let without = admin::Rule {
+            obligations: None,
+            ..rule
+        };
+        assert_eq!(stored(&without), Ok(Resource::Rule(without)));
     }
 }

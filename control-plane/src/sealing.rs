@@ -88,6 +88,11 @@ mod tests {
         let spread = keys_at(due + SPREADS_FOR_SECONDS);
         assert_eq!(spread, [spreading[1].clone(), first[0].clone()]);
 
+        // What the first key sealed last still opens a day later, and long after that.
+        let a_day = 24 * 60 * 60;
+        assert_eq!(keys_at(due + SPREADS_FOR_SECONDS + a_day), spread);
+        assert_eq!(keys_at(due + SEALS_FOR_SECONDS - 1), spread);
+
         let third = keys_at(due + SEALS_FOR_SECONDS + SPREADS_FOR_SECONDS);
         assert_eq!(third.len(), 2);
         assert!(third.contains(&spread[0]) && !third.contains(&first[0]));

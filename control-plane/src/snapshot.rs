@@ -4,18 +4,26 @@ mod builder;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chancery_engine::snapshot::{InvalidSnapshot, compile};
+use chancery_engine::{
+    redact::Profile,
+    snapshot::{InvalidSnapshot, compile},
+    wire::Invalid,
+};
 use chancery_proto::policy::v1 as policy;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
-use self::builder::Builder;
-use crate::{resource::Resource, signing::Signer};
+use self::builder::{Builder, Redaction};
+use crate::{
+    resource::{PolicyPart, Resource},
+    signing::Signer,
+};
 
 /// Rules can be judged.
 pub const RULES_FEATURE: &str = "rules.v1";
-/// Obligations to redact can be met.
-pub const REDACT_FEATURE: &str = "redact.v1";
+/// Rules can oblige to redact by profiles. What was `redact.v1` named detectors: who has that alone
+/// would take such a rule for one without obligations.
+pub const REDACTION_PROFILES_FEATURE: &str = "redaction_profiles.v1";
 /// Rules can name methods.
 pub const METHODS_FEATURE: &str = "methods.v1";
 /// Identity providers can have keys that their issuers publish.
@@ -89,10 +97,8 @@ pub fn build(
 ) -> Result<Snapshot, BuildError> {
     let mut builder = Builder::new(features, key_sets);
     for resource in resources {
-        let part = resource.to_policy().map_err(|error| BuildError::Resource {
-            name: resource.name().to_owned(),
-            error,
-        })?;
+        let part = resource.to_policy();
+        let part = part.map_err(|error| BuildError::of(resource.name(), error))?;
         if let Some(part) = part {
             builder.add(resource.organization(), part);
         }
@@ -122,6 +128,44 @@ pub fn build(
     })
 }
 
+/// A redaction profile as filters get it, with the detectors and allowlists that it names. `None`:
+/// there is no such profile.
+///
+/// # Errors
+/// Where one of the resources, or the profile, is not what it should be.
+pub fn redaction_profile(
+    resources: &[Resource],
+    name: &str,
+) -> Result<Option<Profile>, BuildError> {
+    let place = name.split("/redactionProfiles/").next().unwrap_or_default();
+    let mut redaction = Redaction::default();
+    for resource in resources.iter().filter(|it| it.organization() == place) {
+        let part = resource.to_policy();
+        let part = part.map_err(|error| BuildError::of(resource.name(), error))?;
+        match part {
+            Some(PolicyPart::RedactionProfile(profile, allowlists)) => {
+                redaction.add_profile(profile, allowlists);
+            }
+            Some(PolicyPart::Detector(detector)) => redaction.add_detector(detector),
+            Some(PolicyPart::Allowlist(allowlist)) => redaction.add_allowlist(allowlist),
+            Some(
+                PolicyPart::Credential(..)
+                | PolicyPart::IdentityProvider(_)
+                | PolicyPart::Offer(_)
+                | PolicyPart::Quota(_)
+                | PolicyPart::Role(_)
+                | PolicyPart::Rule(_)
+                | PolicyPart::Server(_),
+            )
+            | None => {}
+        }
+    }
+    let mut profiles = redaction.into_profiles().into_iter();
+    let found = profiles.find(|profile| profile.name == name);
+    let found = found.map(Profile::try_from).transpose();
+    found.map_err(|error| BuildError::of(name, error))
+}
+
 /// Why no snapshot can be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -132,9 +176,21 @@ pub enum BuildError {
         /// Which.
         name: String,
         /// What is wrong with it.
-        error: chancery_engine::wire::Invalid,
+        error: Invalid,
     },
     /// All of them together.
     #[error(transparent)]
     Snapshot(#[from] InvalidSnapshot),
 }
+
+impl BuildError {
+    fn of(name: &str, error: Invalid) -> Self {
+        Self::Resource {
+            name: name.to_owned(),
+            error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests {
     mod record;
+    mod redacting;
     mod seeing;
     mod testing;
 

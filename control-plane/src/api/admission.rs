@@ -48,7 +48,14 @@ fn organization(proposal: &str) -> &str {
 /// Who changes a kind of resource.
 fn writer(kind: Kind) -> Role {
     match kind {
-        Kind::IdentityProvider | Kind::Quota | Kind::Role | Kind::Rule | Kind::Server => Author,
+        Kind::Allowlist
+        | Kind::Detector
+        | Kind::IdentityProvider
+        | Kind::Quota
+        | Kind::RedactionProfile
+        | Kind::Role
+        | Kind::Rule
+        | Kind::Server => Author,
         Kind::Binding | Kind::Credential | Kind::Offer | Kind::Organization => Operator,
     }
 }
@@ -126,6 +133,27 @@ rpcs! {
         CreateQuota(admin::CreateQuotaRequest) _r => Changes;
         UpdateQuota(admin::UpdateQuotaRequest) _r => Changes;
         DeleteQuota(admin::DeleteQuotaRequest) _r => Changes;
+    }
+    "chancery.admin.v1.RedactionProfileService" {
+        GetRedactionProfile(admin::GetRedactionProfileRequest) r => At(Viewer, &r.name);
+        ListRedactionProfiles(admin::ListRedactionProfilesRequest) r => Within(&[Viewer], &r.parent);
+        CreateRedactionProfile(admin::CreateRedactionProfileRequest) _r => Changes;
+        UpdateRedactionProfile(admin::UpdateRedactionProfileRequest) _r => Changes;
+        DeleteRedactionProfile(admin::DeleteRedactionProfileRequest) _r => Changes;
+    }
+    "chancery.admin.v1.DetectorService" {
+        GetDetector(admin::GetDetectorRequest) r => At(Viewer, &r.name);
+        ListDetectors(admin::ListDetectorsRequest) r => Within(&[Viewer], &r.parent);
+        CreateDetector(admin::CreateDetectorRequest) _r => Changes;
+        UpdateDetector(admin::UpdateDetectorRequest) _r => Changes;
+        DeleteDetector(admin::DeleteDetectorRequest) _r => Changes;
+    }
+    "chancery.admin.v1.AllowlistService" {
+        GetAllowlist(admin::GetAllowlistRequest) r => At(Viewer, &r.name);
+        ListAllowlists(admin::ListAllowlistsRequest) r => Within(&[Viewer], &r.parent);
+        CreateAllowlist(admin::CreateAllowlistRequest) _r => Changes;
+        UpdateAllowlist(admin::UpdateAllowlistRequest) _r => Changes;
+        DeleteAllowlist(admin::DeleteAllowlistRequest) _r => Changes;
     }
     "chancery.admin.v1.IdentityProviderService" {
         GetIdentityProvider(admin::GetIdentityProviderRequest) r => At(Viewer, &r.name);

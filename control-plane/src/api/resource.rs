@@ -1,12 +1,13 @@
 //! The standard methods (AIP-131 to 135) of every kind of resource, written once.
 
 use chancery_proto::admin::v1::{
-    self as admin, binding_service_server::BindingService,
-    credential_service_server::CredentialService,
+    self as admin, allowlist_service_server::AllowlistService,
+    binding_service_server::BindingService, credential_service_server::CredentialService,
+    detector_service_server::DetectorService,
     identity_provider_service_server::IdentityProviderService, offer_service_server::OfferService,
     organization_service_server::OrganizationService, quota_service_server::QuotaService,
-    role_service_server::RoleService, rule_service_server::RuleService,
-    server_service_server::ServerService,
+    redaction_profile_service_server::RedactionProfileService, role_service_server::RoleService,
+    rule_service_server::RuleService, server_service_server::ServerService,
 };
 use tonic::{Request, Response, Status};
 
@@ -241,6 +242,27 @@ resource_service!(QuotaService, Quota, quota,
     create_quota: CreateQuotaRequest -> CreateQuotaResponse,
     update_quota: UpdateQuotaRequest -> UpdateQuotaResponse,
     delete_quota: DeleteQuotaRequest -> DeleteQuotaResponse);
+
+resource_service!(RedactionProfileService, RedactionProfile, redaction_profile,
+    get_redaction_profile: GetRedactionProfileRequest -> GetRedactionProfileResponse,
+    list_redaction_profiles: ListRedactionProfilesRequest -> ListRedactionProfilesResponse . redaction_profiles,
+    create_redaction_profile: CreateRedactionProfileRequest -> CreateRedactionProfileResponse,
+    update_redaction_profile: UpdateRedactionProfileRequest -> UpdateRedactionProfileResponse,
+    delete_redaction_profile: DeleteRedactionProfileRequest -> DeleteRedactionProfileResponse);
+
+resource_service!(DetectorService, Detector, detector,
+    get_detector: GetDetectorRequest -> GetDetectorResponse,
+    list_detectors: ListDetectorsRequest -> ListDetectorsResponse . detectors,
+    create_detector: CreateDetectorRequest -> CreateDetectorResponse,
+    update_detector: UpdateDetectorRequest -> UpdateDetectorResponse,
+    delete_detector: DeleteDetectorRequest -> DeleteDetectorResponse);
+
+resource_service!(AllowlistService, Allowlist, allowlist,
+    get_allowlist: GetAllowlistRequest -> GetAllowlistResponse,
+    list_allowlists: ListAllowlistsRequest -> ListAllowlistsResponse . allowlists,
+    create_allowlist: CreateAllowlistRequest -> CreateAllowlistResponse,
+    update_allowlist: UpdateAllowlistRequest -> UpdateAllowlistResponse,
+    delete_allowlist: DeleteAllowlistRequest -> DeleteAllowlistResponse);
 
 resource_service!(CredentialService, Credential, credential,
 get_credential: GetCredentialRequest -> GetCredentialResponse,

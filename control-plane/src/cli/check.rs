@@ -123,6 +123,8 @@ impl<'a> Checker<'a> {
     fn map(&mut self, node: &Node, entries: &[Entry], schema: &'a Json, path: &Path) {
         let properties = schema.get("properties").and_then(Json::as_object);
         let closed = schema.get("additionalProperties") == Some(&Json::Bool(false));
+        let open = schema.get("additionalProperties");
+        let open = open.filter(|values| values.is_object());
         let mut missing: Vec<&str> = required(schema)
             .filter(|field| node.field(field).is_none())
             .collect();
@@ -155,7 +157,10 @@ impl<'a> Checker<'a> {
                     meant.extend(nearest(&entry.key, &absent));
                     self.unknown(entry, here, &known, &absent);
                 }
-                None => self.duplicates(&entry.value, &here),
+                None => match open {
+                    Some(values) => self.node(&entry.value, values, &here),
+                    None => self.duplicates(&entry.value, &here),
+                },
             }
         }
         // A misspelt field is not said to be missing as well.

@@ -66,6 +66,14 @@ impl Address {
         }
     }
 
+    /// Whether somebody said where it is.
+    pub(crate) fn is_given(&self) -> bool {
+        match self.setting {
+            Setting::Flag | Setting::Environment => true,
+            Setting::Default => false,
+        }
+    }
+
     /// What to do where nobody answers, or not as it should.
     pub(crate) fn advice(&self, reason: &str) -> &'static str {
         let is_secure = self.url.starts_with("https://");

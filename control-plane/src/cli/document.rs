@@ -3,13 +3,16 @@
 //! The types are the contract: the published JSON Schemas are made from them, and [`super::check`]
 //! holds what is written against those same schemas.
 
+mod allowlist;
 mod binding;
 mod condition;
 mod credential;
+mod detector;
 mod identity_provider;
 mod offer;
 mod organization;
 mod quota;
+mod redaction_profile;
 mod role;
 mod rule;
 mod scalar;
@@ -23,10 +26,11 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::credential::SecretSource;
 use self::{
-    binding::BindingDocument, credential::CredentialDocument,
-    identity_provider::IdentityProviderDocument, offer::OfferDocument,
-    organization::OrganizationDocument, quota::QuotaDocument, role::RoleDocument,
-    rule::RuleDocument, server::ServerDocument,
+    allowlist::AllowlistDocument, binding::BindingDocument, credential::CredentialDocument,
+    detector::DetectorDocument, identity_provider::IdentityProviderDocument, offer::OfferDocument,
+    organization::OrganizationDocument, quota::QuotaDocument,
+    redaction_profile::RedactionProfileDocument, role::RoleDocument, rule::RuleDocument,
+    server::ServerDocument,
 };
 use super::{
     name::{Kind, Name, Scope},
@@ -96,12 +100,15 @@ pub(crate) fn schema_of<T: JsonSchema>() -> Schema {
 }
 
 documents! {
+    Allowlist(AllowlistDocument),
     Binding(BindingDocument),
     Credential(CredentialDocument),
+    Detector(DetectorDocument),
     IdentityProvider(IdentityProviderDocument),
     Offer(OfferDocument),
     Organization(OrganizationDocument),
     Quota(QuotaDocument),
+    RedactionProfile(RedactionProfileDocument),
     Role(RoleDocument),
     Rule(RuleDocument),
     Server(ServerDocument),
@@ -112,11 +119,14 @@ impl Document {
     pub(crate) fn secret(&self) -> Option<(Path, &SecretSource)> {
         match self {
             Self::Credential(document) => document.secret(),
-            Self::Binding(_)
+            Self::Allowlist(_)
+            | Self::Binding(_)
+            | Self::Detector(_)
             | Self::IdentityProvider(_)
             | Self::Offer(_)
             | Self::Organization(_)
             | Self::Quota(_)
+            | Self::RedactionProfile(_)
             | Self::Role(_)
             | Self::Rule(_)
             | Self::Server(_) => None,

@@ -2,7 +2,11 @@
 
 mod row;
 
-use chancery_proto::admin::v1::resource;
+use chancery_engine::redact::{ALL_DETECTORS, DEFAULT_PROFILE};
+use chancery_proto::{
+    admin::v1::{RedactionProfile, resource},
+    policy::v1::{RedactionAction, RedactionChoice},
+};
 
 use super::{
     Context,
@@ -10,7 +14,7 @@ use super::{
     console::Console,
     document::{Document, Unreadable},
     exit::{Exit, Failure},
-    name::Name,
+    name::{Kind, Name, Scope},
     output::Format,
     stored,
     table::{self, Cell},
@@ -41,10 +45,14 @@ pub(crate) async fn run(
     let kind = args.which.kind;
     let name = args.which.one(args.name.as_deref(), &context.scope)?;
     let connection = Connection::open(&context.address).await?;
-    let found = match &name {
+    let mut found = match &name {
         Some(name) => vec![stored::get(&connection, name).await?],
         None => stored::list(&connection, kind, &context.scope.parent(kind)).await?,
     };
+    let is_table = context.format() == Format::Table;
+    if kind == Kind::RedactionProfile && name.is_none() && is_table {
+        add_built_in(&mut found, &context.scope);
+    }
     match context.format() {
         Format::Name => {
             for message in &found {
@@ -80,6 +88,25 @@ pub(crate) async fn run(
     Ok(Exit::Success)
 }
 
+/// The profile that an organization has without one of its own, for who looks for what rules can name.
+fn add_built_in(found: &mut Vec<resource::Kind>, scope: &Scope) {
+    let name = scope.name(Kind::RedactionProfile, DEFAULT_PROFILE);
+    let name = name.to_string();
+    if found.iter().all(|message| name_of(message) != name) {
+        let everything = RedactionChoice {
+            detectors: vec![ALL_DETECTORS.to_owned()],
+            action: RedactionAction::Replace.into(),
+            ..RedactionChoice::default()
+        };
+        let built_in = RedactionProfile {
+            name,
+            choices: vec![everything],
+            ..RedactionProfile::default()
+        };
+        found.insert(0, resource::Kind::RedactionProfile(built_in));
+    }
+}
+
 /// The document of a stored resource.
 pub(crate) fn document(message: resource::Kind) -> Result<Document, Failure> {
     Document::from_message(message)
@@ -88,12 +115,15 @@ pub(crate) fn document(message: resource::Kind) -> Result<Document, Failure> {
 
 fn name_of(message: &resource::Kind) -> &str {
     match message {
+        resource::Kind::Allowlist(message) => &message.name,
         resource::Kind::Binding(message) => &message.name,
         resource::Kind::Credential(message) => &message.name,
+        resource::Kind::Detector(message) => &message.name,
         resource::Kind::IdentityProvider(message) => &message.name,
         resource::Kind::Offer(message) => &message.name,
         resource::Kind::Organization(message) => &message.name,
         resource::Kind::Quota(message) => &message.name,
+        resource::Kind::RedactionProfile(message) => &message.name,
         resource::Kind::Role(message) => &message.name,
         resource::Kind::Rule(message) => &message.name,
         resource::Kind::Server(message) => &message.name,

@@ -15,6 +15,9 @@ pub(crate) enum Kind {
     Server,
     IdentityProvider,
     Role,
+    Detector,
+    Allowlist,
+    RedactionProfile,
     Rule,
     Offer,
     Quota,
@@ -33,12 +36,15 @@ enum Home {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Organization,
         Self::Binding,
         Self::Server,
         Self::IdentityProvider,
         Self::Role,
+        Self::Detector,
+        Self::Allowlist,
+        Self::RedactionProfile,
         Self::Rule,
         Self::Offer,
         Self::Quota,
@@ -53,6 +59,9 @@ impl Kind {
             Self::Server => "Server",
             Self::IdentityProvider => "IdentityProvider",
             Self::Role => "Role",
+            Self::Detector => "Detector",
+            Self::Allowlist => "Allowlist",
+            Self::RedactionProfile => "RedactionProfile",
             Self::Rule => "Rule",
             Self::Offer => "Offer",
             Self::Quota => "Quota",
@@ -68,6 +77,9 @@ impl Kind {
             Self::Server => "server",
             Self::IdentityProvider => "identityprovider",
             Self::Role => "role",
+            Self::Detector => "detector",
+            Self::Allowlist => "allowlist",
+            Self::RedactionProfile => "redactionprofile",
             Self::Rule => "rule",
             Self::Offer => "offer",
             Self::Quota => "quota",
@@ -83,6 +95,9 @@ impl Kind {
             Self::Server => "servers",
             Self::IdentityProvider => "identityproviders",
             Self::Role => "roles",
+            Self::Detector => "detectors",
+            Self::Allowlist => "allowlists",
+            Self::RedactionProfile => "redactionprofiles",
             Self::Rule => "rules",
             Self::Offer => "offers",
             Self::Quota => "quotas",
@@ -97,6 +112,9 @@ impl Kind {
             Self::Server => "servers",
             Self::IdentityProvider => "identityProviders",
             Self::Role => "roles",
+            Self::Detector => "detectors",
+            Self::Allowlist => "allowlists",
+            Self::RedactionProfile => "redactionProfiles",
             Self::Rule => "rules",
             Self::Offer => "offers",
             Self::Quota => "quotas",
@@ -111,6 +129,14 @@ impl Kind {
             Self::Server => &["server", "srv"],
             Self::IdentityProvider => &["identityprovider", "identity-provider", "idp", "idps"],
             Self::Role => &["role"],
+            Self::Detector => &["detector"],
+            Self::Allowlist => &["allowlist"],
+            Self::RedactionProfile => &[
+                "redactionprofile",
+                "redaction-profile",
+                "profile",
+                "profiles",
+            ],
             Self::Rule => &["rule"],
             Self::Offer => &["offer"],
             Self::Quota => &["quota"],
@@ -126,6 +152,9 @@ impl Kind {
             Self::Binding
             | Self::IdentityProvider
             | Self::Role
+            | Self::Detector
+            | Self::Allowlist
+            | Self::RedactionProfile
             | Self::Offer
             | Self::Quota
             | Self::Credential => Home::Organization,

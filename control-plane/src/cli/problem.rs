@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{locate::Position, visible::visible};
+pub(crate) use crate::nearest::nearest;
 
 /// One thing that is wrong in one place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,21 +49,6 @@ impl Problem {
             hint: None,
         }
     }
-}
-
-/// The one of `known` that `word` was most likely meant to be.
-pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    const ENOUGH: f64 = 0.8;
-    let folded = word.to_lowercase();
-    known
-        .iter()
-        .map(|candidate| {
-            let candidate_folded = candidate.to_lowercase();
-            (strsim::jaro_winkler(&folded, &candidate_folded), *candidate)
-        })
-        .filter(|(likeness, _)| *likeness >= ENOUGH)
-        .max_by(|(left, _), (right, _)| left.total_cmp(right))
-        .map(|(_, candidate)| candidate)
 }
 
 /// "did you mean …?", where something comes near.

@@ -1,13 +1,17 @@
 //! What the control plane stores, whatever its kind.
 
 use chancery_proto::admin::v1::{
-    self as admin, binding_service_client::BindingServiceClient,
+    self as admin, allowlist_service_client::AllowlistServiceClient,
+    binding_service_client::BindingServiceClient,
     credential_service_client::CredentialServiceClient,
+    detector_service_client::DetectorServiceClient,
     identity_provider_service_client::IdentityProviderServiceClient,
     offer_service_client::OfferServiceClient,
     organization_service_client::OrganizationServiceClient,
-    quota_service_client::QuotaServiceClient, resource, role_service_client::RoleServiceClient,
-    rule_service_client::RuleServiceClient, server_service_client::ServerServiceClient,
+    quota_service_client::QuotaServiceClient,
+    redaction_profile_service_client::RedactionProfileServiceClient, resource,
+    role_service_client::RoleServiceClient, rule_service_client::RuleServiceClient,
+    server_service_client::ServerServiceClient,
 };
 use tonic::Code;
 
@@ -128,6 +132,18 @@ standard_methods! {
         get_quota(GetQuotaRequest).quota
         list_quotas(ListQuotasRequest).quotas
         delete_quota(DeleteQuotaRequest),
+    RedactionProfile RedactionProfileServiceClient
+        get_redaction_profile(GetRedactionProfileRequest).redaction_profile
+        list_redaction_profiles(ListRedactionProfilesRequest).redaction_profiles
+        delete_redaction_profile(DeleteRedactionProfileRequest),
+    Detector DetectorServiceClient
+        get_detector(GetDetectorRequest).detector
+        list_detectors(ListDetectorsRequest).detectors
+        delete_detector(DeleteDetectorRequest),
+    Allowlist AllowlistServiceClient
+        get_allowlist(GetAllowlistRequest).allowlist
+        list_allowlists(ListAllowlistsRequest).allowlists
+        delete_allowlist(DeleteAllowlistRequest),
     Credential CredentialServiceClient
         get_credential(GetCredentialRequest).credential
         list_credentials(ListCredentialsRequest).credentials

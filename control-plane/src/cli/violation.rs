@@ -91,15 +91,29 @@ fn written(kind: Kind, steps: &[Step]) -> Path {
         [] | ["metadata" | "spec" | "kind" | "apiVersion", ..] => (&[], 0),
         ["name", ..] => (&["metadata", "name"], 1),
         ["etag" | "create_time" | "update_time", ..] => (&["metadata"], 1),
-        ["obligations", "redaction", ..] => (&["spec", "redact"], 2),
+        ["obligations", "reveal", ..] => (&["spec", "reveal"], 2),
+        ["obligations", "redact", ..] => (&["spec", "redact"], 2),
         ["obligations", ..] => (&["spec", "redact"], 1),
         [_, ..] => (&["spec"], 0),
     };
     let of_tool = matches!(words.as_slice(), ["tools"]) && kind == Kind::Server;
     let of_condition = matches!(words.as_slice(), ["when"]);
-    let rest = steps.iter().skip(taken).filter(|step| match step {
-        // A tool's definition is the document's whole entry, and a test's values are its own.
-        Step::Field(word) => !(of_tool && word == "definition" || of_condition && word == "values"),
+    let of_matcher = kind == Kind::Detector;
+    // Documents have a mapping where messages have a list.
+    let known = match words.as_slice() {
+        ["media", "types"] => words.len(),
+        _ => steps.len(),
+    };
+    let rest = steps.iter().take(known).skip(taken);
+    let rest = rest.filter(|step| match step {
+        // A tool's definition is the document's whole entry, and a test's values are its own, as are
+        // what a detector looks for.
+        Step::Field(word) => match &**word {
+            "definition" => !of_tool,
+            "values" => !of_condition,
+            "words" | "paths" => !of_matcher,
+            _ => true,
+        },
         Step::Index(_) => true,
     });
     let place = place.iter().map(|word| Step::Field((*word).to_owned()));
@@ -120,6 +134,9 @@ fn member_name(kind: Kind) -> &'static str {
         Kind::Server => "server",
         Kind::IdentityProvider => "identity_provider",
         Kind::Role => "role",
+        Kind::Detector => "detector",
+        Kind::Allowlist => "allowlist",
+        Kind::RedactionProfile => "redaction_profile",
         Kind::Rule => "rule",
         Kind::Offer => "offer",
         Kind::Quota => "quota",
@@ -136,6 +153,7 @@ fn renamed(word: &str) -> Option<&'static str> {
         "normalisation" => Some("normalise"),
         "expire_time" => Some("expires"),
         "review_time" => Some("reviewBy"),
+        "choices" => Some("redact"),
         _ => None,
     }
 }

@@ -75,20 +75,12 @@ fn is_implied(wide: &Rule, narrow: &Rule) -> bool {
 
 /// Whether what `narrow` obliges to is what `wide` does already.
 fn adds_nothing(narrow: &Rule, wide: &Rule) -> bool {
-    let redaction = |obligations: Option<&Obligations>| {
-        obligations.and_then(|obligations| obligations.redaction.clone())
-    };
-    let Some(narrow) = redaction(narrow.obligations.as_ref()) else {
+    let Some(Obligations { redact, reveal }) = &narrow.obligations else {
         return true;
     };
-    redaction(wide.obligations.as_ref()).is_some_and(|wide| {
-        (wide.arguments || !narrow.arguments)
-            && (wide.results || !narrow.results)
-            && narrow
-                .detectors
-                .iter()
-                .all(|id| wide.detectors.contains(id))
-    })
+    let wide = wide.obligations.clone().unwrap_or_default();
+    redact.iter().all(|id| wide.redact.contains(id))
+        && reveal.iter().all(|id| wide.reveal.contains(id))
 }
 
 fn lasts_longer(wide: &Rule, narrow: &Rule) -> bool {

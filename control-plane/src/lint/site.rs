@@ -47,11 +47,14 @@ impl<'r> Site<'r> {
                 Resource::Role(role) => {
                     site.roles.insert(last_segment(&role.name), role);
                 }
-                Resource::Binding(_)
+                Resource::Allowlist(_)
+                | Resource::Binding(_)
                 | Resource::Credential(_)
+                | Resource::Detector(_)
                 | Resource::IdentityProvider(_)
                 | Resource::Organization(_)
-                | Resource::Quota(_) => {}
+                | Resource::Quota(_)
+                | Resource::RedactionProfile(_) => {}
             }
         }
         site

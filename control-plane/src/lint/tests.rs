@@ -1,7 +1,7 @@
 use chancery_proto::{
     admin::v1::{Offer, Role, Server, ToolDefinition},
     policy::v1::{
-        Bounds, Condition, Effect, OnMissing, Quantifier, RuleMode, Subjects, Values,
+        Bounds, Condition, Effect, Obligations, OnMissing, Quantifier, RuleMode, Subjects, Values,
         condition::Test,
     },
 };
@@ -558,6 +558,36 @@ fn a_rule_that_another_covers_is_said_to_change_nothing() {
     ] {
         let found = check_last(&[github()], &[other.clone(), rule]);
         assert_eq!(found, Vec::from_iter(expected), "{other:?}");
+    }
+    // What a rule obliges to, the other has to oblige to as well.
+    let obliging = |rule: Rule, redact: &[&str], reveal: &[&str]| Rule {
+        obligations: Some(Obligations {
+            redact: strings(redact),
+            reveal: strings(reveal),
+        }),
+        ..rule
+    };
+    for (other, rule, is_covered) in [
+        (wide(), obliging(base(), &["default"], &[]), false),
+        (
+            obliging(wide(), &["p"], &[]),
+            obliging(base(), &["default"], &[]),
+            false,
+        ),
+        (
+            obliging(wide(), &["p"], &[]),
+            obliging(base(), &["p"], &["email"]),
+            false,
+        ),
+        (
+            obliging(wide(), &["p", "q"], &["email"]),
+            obliging(base(), &["q"], &["email"]),
+            true,
+        ),
+        (obliging(wide(), &["p"], &[]), base(), true),
+    ] {
+        let found = check_last(&[github()], &[other.clone(), rule]);
+        assert_eq!(!found.is_empty(), is_covered, "{other:?}");
     }
     // Of two that are the same, one stays.
     let (a, b) = (rule("a", &["*"], &["*"]), rule("b", &["*"], &["*"]));

@@ -128,9 +128,12 @@ impl Registry {
 /// Whether a rollback makes resources of a kind, and removes them.
 fn is_rolled_back(kind: Kind) -> bool {
     match kind {
-        Kind::IdentityProvider
+        Kind::Allowlist
+        | Kind::Detector
+        | Kind::IdentityProvider
         | Kind::Offer
         | Kind::Quota
+        | Kind::RedactionProfile
         | Kind::Role
         | Kind::Rule
         | Kind::Server => true,

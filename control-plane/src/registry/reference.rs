@@ -1,6 +1,7 @@
 //! What resources say of each other.
 
 mod index;
+mod redaction;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,7 @@ pub(super) fn check(all: &Index<'_>, resource: &Resource) -> Vec<Invalid> {
     match resource {
         Resource::Rule(rule) => {
             check.servers(&rule.servers);
+            check.obligations(rule);
             check.roles(rule.subjects.as_ref());
         }
         Resource::Quota(quota) => {
@@ -31,6 +33,8 @@ pub(super) fn check(all: &Index<'_>, resource: &Resource) -> Vec<Invalid> {
         }
         Resource::Offer(offer) => check.servers(&offer.servers),
         Resource::Role(role) => check.no_roles(role),
+        Resource::RedactionProfile(profile) => check.profile(profile),
+        Resource::Allowlist(allowlist) => check.allowlist(allowlist),
         Resource::Credential(credential) => {
             check.servers(&credential.servers);
             check.one_server(credential);
@@ -48,7 +52,7 @@ pub(super) fn check(all: &Index<'_>, resource: &Resource) -> Vec<Invalid> {
                 check.audience(&format!("audiences[{at}]"), audience);
             }
         }
-        Resource::Binding(_) | Resource::Organization(_) => {}
+        Resource::Binding(_) | Resource::Detector(_) | Resource::Organization(_) => {}
     }
     check.problems
 }
@@ -56,10 +60,12 @@ pub(super) fn check(all: &Index<'_>, resource: &Resource) -> Vec<Invalid> {
 /// "the id of a role: `a`, `b`".
 fn one_of(what: &str, known: &[&str], count: usize) -> String {
     let listed: Vec<_> = known.iter().map(|id| format!("`{id}`")).collect();
+    let article = if what.starts_with('a') { "an" } else { "a" };
+    let what = format!("the id of {article} {what}");
     match count.saturating_sub(known.len()) {
-        _ if known.is_empty() => format!("the id of a {what}, and there is none yet"),
-        0 => format!("the id of a {what}: {}", listed.join(", ")),
-        more => format!("the id of a {what}: {} and {more} more", listed.join(", ")),
+        _ if known.is_empty() => format!("{what}, and there is none yet"),
+        0 => format!("{what}: {}", listed.join(", ")),
+        more => format!("{what}: {} and {more} more", listed.join(", ")),
     }
 }
 

@@ -16,14 +16,6 @@ pub(crate) fn is_id(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// The organization of a resource name, `organizations/{o}`, or that it is.
-pub(crate) fn organization_of(name: &str) -> &str {
-    match name.match_indices('/').nth(1) {
-        Some((second_slash, _)) => name.get(..second_slash).unwrap_or_default(),
-        None => name,
-    }
-}
-
 /// Checks a resource name against its collections, `{collection}/{id}` each.
 pub(super) fn check(name: &str, collections: &[&str]) -> Result<(), Invalid> {
     let mut segments = name.split('/');

@@ -3,7 +3,7 @@
 use chancery_engine::{server::Server as EngineServer, wire::Invalid};
 use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 
-use super::{invalid, name};
+use super::{invalid, name, output_schema};
 
 /// What a filter gets of a server. Its credential is another resource's business.
 pub(super) fn to_policy(server: &admin::Server) -> Result<policy::Server, Invalid> {
@@ -51,9 +51,27 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         origins: origins.clone(),
         environment: environment.clone(),
         dispatchers: dispatchers.clone(),
+        tool_schemas: tool_schemas(tools),
         scopes: scopes.clone(),
         upstream: None,
     })
+}
+
+/// What the structured content of tools must still fit once it is redacted. Of a tool that is there
+/// twice, the first definition counts.
+fn tool_schemas(tools: &[admin::ToolDefinition]) -> Vec<policy::ToolSchema> {
+    let mut schemas: Vec<policy::ToolSchema> = Vec::new();
+    for tool in tools {
+        let definition = serde_json::from_str::<serde_json::Value>(&tool.definition).ok();
+        let schema = definition.as_ref().and_then(|it| it.get("outputSchema"));
+        let is_new = schemas.iter().all(|known| known.tool != tool.name);
+        schemas.extend(
+            schema
+                .filter(|_| is_new)
+                .and_then(|schema| output_schema::compile(&tool.name, schema)),
+        );
+    }
+    schemas
 }
 
 fn check_definition(tool: &admin::ToolDefinition) -> Result<(), (String, &'static str)> {

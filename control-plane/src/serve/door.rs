@@ -9,15 +9,18 @@ use std::{
 use chancery_proto::{
     DESCRIPTORS,
     admin::v1::{
-        apply_service_server::ApplyServiceServer, binding_service_server::BindingServiceServer,
+        allowlist_service_server::AllowlistServiceServer, apply_service_server::ApplyServiceServer,
+        binding_service_server::BindingServiceServer,
         credential_service_server::CredentialServiceServer,
+        detector_service_server::DetectorServiceServer,
         identity_provider_service_server::IdentityProviderServiceServer,
         instance_service_server::InstanceServiceServer, offer_service_server::OfferServiceServer,
         organization_service_server::OrganizationServiceServer,
         policy_service_server::PolicyServiceServer, proposal_service_server::ProposalServiceServer,
-        quota_service_server::QuotaServiceServer, role_service_server::RoleServiceServer,
-        rule_service_server::RuleServiceServer, server_service_server::ServerServiceServer,
-        snapshot_service_server::SnapshotServiceServer,
+        quota_service_server::QuotaServiceServer,
+        redaction_profile_service_server::RedactionProfileServiceServer,
+        role_service_server::RoleServiceServer, rule_service_server::RuleServiceServer,
+        server_service_server::ServerServiceServer, snapshot_service_server::SnapshotServiceServer,
         store_key_service_server::StoreKeyServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
@@ -177,6 +180,9 @@ impl Door {
                 .add_service(RoleServiceServer::new(here()))
                 .add_service(OfferServiceServer::new(here()))
                 .add_service(QuotaServiceServer::new(here()))
+                .add_service(RedactionProfileServiceServer::new(here()))
+                .add_service(DetectorServiceServer::new(here()))
+                .add_service(AllowlistServiceServer::new(here()))
                 .add_service(CredentialServiceServer::new(here()))
                 .add_service(BindingServiceServer::new(here()))
                 .add_service(OrganizationServiceServer::new(here()))

@@ -5,6 +5,7 @@
 //! an organization's offers or quotas cannot be honoured, all its rules deny.
 
 mod needed;
+mod redaction;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +15,10 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 use self::needed::{has_new_subjects, needed_by_provider, needed_by_rule, needed_by_server};
+pub(super) use self::redaction::Redaction;
 use super::{
     Features, JWT_FEATURE, KEY_SETS_FEATURE, KeySets, OFFERS_FEATURE, QUOTAS_FEATURE,
-    ROLES_FEATURE, RULES_FEATURE,
+    REDACTION_PROFILES_FEATURE, ROLES_FEATURE, RULES_FEATURE,
 };
 use crate::resource::PolicyPart;
 
@@ -28,6 +30,7 @@ struct Organization {
     roles: Vec<policy::Role>,
     offers: Vec<policy::Offer>,
     quotas: Vec<policy::Quota>,
+    redaction: Redaction,
     providers: Vec<policy::IdentityProvider>,
     /// By the ids of servers.
     upstreams: BTreeMap<String, policy::Upstream>,
@@ -72,6 +75,11 @@ impl<'f> Builder<'f> {
             PolicyPart::Role(role) => organization.roles.push(role),
             PolicyPart::Offer(offer) => organization.offers.push(offer),
             PolicyPart::Quota(quota) => organization.quotas.push(quota),
+            PolicyPart::RedactionProfile(profile, allowlists) => {
+                organization.redaction.add_profile(profile, allowlists);
+            }
+            PolicyPart::Detector(detector) => organization.redaction.add_detector(detector),
+            PolicyPart::Allowlist(allowlist) => organization.redaction.add_allowlist(allowlist),
             PolicyPart::IdentityProvider(provider) => organization.providers.push(provider),
             PolicyPart::Credential(servers, upstream) => {
                 let each = servers.into_iter().map(|server| (server, upstream.clone()));
@@ -141,8 +149,10 @@ impl<'f> Builder<'f> {
             roles,
             offers,
             quotas,
+            redaction,
             ..
         } = organization;
+        let redaction_profiles = std::mem::take(redaction).into_profiles();
         let name = || name.to_owned();
         let sets = [
             (
@@ -169,14 +179,22 @@ impl<'f> Builder<'f> {
                     quotas: std::mem::take(quotas),
                 }),
             ),
+            (
+                !redaction_profiles.is_empty(),
+                REDACTION_PROFILES_FEATURE,
+                Content::RedactionProfileSet(policy::RedactionProfileSet {
+                    name: name(),
+                    redaction_profiles,
+                }),
+            ),
         ];
         let mut bound = BTreeSet::new();
         for (_, feature, content) in sets.into_iter().filter(|(is_there, ..)| *is_there) {
             if self.has(feature) {
                 sections.push(section([feature], content));
             }
-            // Without its roles, only the rules that name them cannot be honoured.
-            if feature != ROLES_FEATURE {
+            // Without its roles or profiles, only the rules that name them cannot be honoured.
+            if ![ROLES_FEATURE, REDACTION_PROFILES_FEATURE].contains(&feature) {
                 bound.insert(feature);
             }
         }

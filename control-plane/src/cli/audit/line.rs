@@ -260,23 +260,23 @@ fn or_dash(text: &str) -> String {
     }
 }
 
-/// `masked email×2`
+/// `found email×2 (replace)`: what was found, and what was done with it.
 fn found(findings: &[Finding]) -> Option<String> {
-    let mut counts: Vec<(&str, u64)> = Vec::new();
+    let mut counts: Vec<((&str, &str), u64)> = Vec::new();
     for finding in findings {
-        match counts
-            .iter_mut()
-            .find(|(detector, _)| *detector == finding.detector)
-        {
+        let key = (&*finding.detector, &*finding.action);
+        match counts.iter_mut().find(|(counted, _)| *counted == key) {
             Some((_, count)) => *count += u64::from(finding.count),
-            None => counts.push((&finding.detector, u64::from(finding.count))),
+            None => counts.push((key, u64::from(finding.count))),
         }
     }
-    let counts: Vec<String> = counts
-        .into_iter()
-        .map(|(detector, count)| format!("{detector}×{count}"))
-        .collect();
-    (!counts.is_empty()).then(|| format!("masked {}", counts.join(", ")))
+    let counts = counts.into_iter().map(|((detector, action), count)| {
+        // Entries of before there were profiles say no action: they masked.
+        let action = if action.is_empty() { "mask" } else { action };
+        format!("{detector}×{count} ({action})")
+    });
+    let counts: Vec<_> = counts.collect();
+    (!counts.is_empty()).then(|| format!("found {}", counts.join(", ")))
 }
 
 fn length(length: &Duration) -> String {

@@ -78,7 +78,8 @@ fn refuses_what_is_no_document() {
         "a: 1\n",
         &[
             "a.yaml:1:1: apiVersion: found nothing, expected `chancery.dev/v1`",
-            "a.yaml:1:1: kind: found nothing, expected `Organization`, `Binding`, `Server`, `IdentityProvider`, `Role`, `Rule`, `Offer`, `Quota` or `Credential`",
+            "a.yaml:1:1: kind: found nothing, expected `Organization`, `Binding`, `Server`, `IdentityProvider`, `Role`, \
+             `Detector`, `Allowlist`, `RedactionProfile`, `Rule`, `Offer`, `Quota` or `Credential`",
         ],
     );
 }
@@ -89,7 +90,8 @@ fn refuses_an_unknown_version_or_kind() {
         "apiVersion: chancery.dev/v2\nkind: Rul\nmetadata: {name: x}\n",
         &[
             "a.yaml:1:13: apiVersion: found `chancery.dev/v2`, expected `chancery.dev/v1`",
-            "a.yaml:2:7: kind: found `Rul`, expected `Organization`, `Binding`, `Server`, `IdentityProvider`, `Role`, `Rule`, `Offer`, `Quota` or `Credential` (did \
+            "a.yaml:2:7: kind: found `Rul`, expected `Organization`, `Binding`, `Server`, `IdentityProvider`, `Role`, \
+             `Detector`, `Allowlist`, `RedactionProfile`, `Rule`, `Offer`, `Quota` or `Credential` (did \
              you mean `Rule`?)",
         ],
     );
@@ -109,7 +111,7 @@ fn refuses_unknown_and_missing_fields() {
         &[
             "a.yaml:5:3: spec.efect: found the unknown field `efect`, expected `description`, \
            `effect`, `subjects`, `servers`, `tools`, `prompts`, `resources`, `methods`, `environments`, `agents`, \
-           `when`, `sourceRanges`, `expires`, `mode`, `reviewBy`, `owner` or `redact` (did you mean `effect`?)",
+           `when`, `sourceRanges`, `expires`, `mode`, `reviewBy`, `owner`, `redact` or `reveal` (did you mean `effect`?)",
         ],
     );
     check_rule(
@@ -121,7 +123,7 @@ fn refuses_unknown_and_missing_fields() {
              `authenticated` or `anyone` (did you mean `groups`?)",
             "a.yaml:7:3: spec.tool: found the unknown field `tool`, expected `description`, \
              `effect`, `subjects`, `servers`, `tools`, `prompts`, `resources`, `methods`, `environments`, `agents`, \
-           `when`, `sourceRanges`, `expires`, `mode`, `reviewBy`, `owner` or `redact` (did you mean `tools`?)",
+           `when`, `sourceRanges`, `expires`, `mode`, `reviewBy`, `owner`, `redact` or `reveal` (did you mean `tools`?)",
         ],
     );
     // What is there already is as right as what is not.
@@ -165,10 +167,10 @@ fn refuses_wrong_types_and_values() {
         ],
     );
     check_rule(
-        &format!("{GOOD}  redact: {{detectors: [email, phone]}}\n  description: {{}}\n"),
+        &format!("{GOOD}  redact: default\n  description: {{}}\n"),
         &[
-            "a.yaml:9:31: spec.redact.detectors[1]: found `phone`, expected `email`, \
-             `payment_card`, `aws_access_key` or `github_token`",
+            "a.yaml:9:11: spec.redact: found `default`, expected a list (a list of one is written \
+             [default])",
             "a.yaml:10:16: spec.description: found a mapping, expected a text",
         ],
     );
@@ -261,8 +263,8 @@ fn shows_no_control_characters() {
         "apiVersion: chancery.dev/v1\nkind: \"Rule\\e[2J\\u202e\"\n",
         &[
             "a.yaml:2:7: kind: found `Rule\\u{1b}[2J\\u{202e}`, expected \
-           `Organization`, `Binding`, `Server`, `IdentityProvider`, `Role`, `Rule`, `Offer`, \
-           `Quota` or `Credential` (did you mean `Rule`?)",
+           `Organization`, `Binding`, `Server`, `IdentityProvider`, `Role`, `Detector`, \
+           `Allowlist`, `RedactionProfile`, `Rule`, `Offer`, `Quota` or `Credential` (did you mean `Rule`?)",
         ],
     );
 }

@@ -107,9 +107,14 @@ struct RuleSpec {
     /// For people: who answers for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
-    /// What to mask in calls that this rule allows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    redact: Option<Redact>,
+    /// Ids of `kind: RedactionProfile` documents, by all of which calls that this rule allows are
+    /// redacted. `default` is always there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    redact: Vec<String>,
+    /// Ids of detectors, or `personal`, `secrets` or `all`, whose tokens are opened in the arguments of
+    /// calls that this rule allows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reveal: Vec<String>,
 }
 
 #[expect(
@@ -155,55 +160,6 @@ enum Mode {
     Shadow,
 }
 
-/// What to mask, and where.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Redact {
-    /// What to look for.
-    #[schemars(length(min = 1))]
-    detectors: Vec<Detector>,
-    /// Mask in what goes to the server.
-    #[serde(default = "yes")]
-    arguments: bool,
-    /// Mask in what comes back from it.
-    #[serde(default = "yes")]
-    results: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// Something that can be looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-enum Detector {
-    Email,
-    PaymentCard,
-    AwsAccessKey,
-    GithubToken,
-}
-
-impl Detector {
-    const ALL: [Self; 4] = [
-        Self::Email,
-        Self::PaymentCard,
-        Self::AwsAccessKey,
-        Self::GithubToken,
-    ];
-
-    /// Its id.
-    fn id(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::PaymentCard => "payment_card",
-            Self::AwsAccessKey => "aws_access_key",
-            Self::GithubToken => "github_token",
-        }
-    }
-}
-
 impl RuleDocument {
     pub(super) fn to_message(&self, scope: &Scope) -> admin::Rule {
         let RuleSpec {
@@ -224,7 +180,9 @@ impl RuleDocument {
             review_by,
             owner,
             redact,
+            reveal,
         } = self.spec.clone();
+        let obligations = policy::Obligations { redact, reveal };
         admin::Rule {
             name: self.metadata.name(Kind::Rule, scope).to_string(),
             etag: String::new(),
@@ -238,9 +196,7 @@ impl RuleDocument {
             prompts,
             resources,
             methods,
-            obligations: redact.map(|redact| policy::Obligations {
-                redaction: Some(redact.into_message()),
-            }),
+            obligations: (obligations != policy::Obligations::default()).then_some(obligations),
             environments,
             agents,
             when: when.into_iter().map(Condition::into_message).collect(),
@@ -289,49 +245,6 @@ impl Effect {
     }
 }
 
-impl Redact {
-    fn into_message(self) -> policy::Redaction {
-        let Self {
-            detectors,
-            arguments,
-            results,
-        } = self;
-        let detectors = detectors
-            .into_iter()
-            .map(|detector| detector.id().to_owned())
-            .collect();
-        policy::Redaction {
-            detectors,
-            arguments,
-            results,
-        }
-    }
-
-    fn parse(rule: &str, message: policy::Redaction) -> Result<Self, Unreadable> {
-        let policy::Redaction {
-            detectors,
-            arguments,
-            results,
-        } = message;
-        let known = |id: String| {
-            Detector::ALL
-                .into_iter()
-                .find(|detector| detector.id() == id)
-                .ok_or_else(|| Unreadable {
-                    name: rule.to_owned(),
-                    field: "redact.detectors",
-                    found: format!("the unknown `{id}`"),
-                })
-        };
-        let detectors = detectors.into_iter().map(known).collect::<Result<_, _>>()?;
-        Ok(Self {
-            detectors,
-            arguments,
-            results,
-        })
-    }
-}
-
 impl TryFrom<admin::Rule> for RuleDocument {
     type Error = Unreadable;
 
@@ -359,7 +272,7 @@ impl TryFrom<admin::Rule> for RuleDocument {
             review_time,
             owner,
         } = message;
-        let redaction = obligations.and_then(|obligations| obligations.redaction);
+        let policy::Obligations { redact, reveal } = obligations.unwrap_or_default();
         let when = when
             .into_iter()
             .map(|condition| Condition::parse(&name, condition));
@@ -384,9 +297,8 @@ impl TryFrom<admin::Rule> for RuleDocument {
                 mode: Mode::parse(&name, mode)?,
                 review_by: review_time.map(Moment),
                 owner: unless_empty(owner),
-                redact: redaction
-                    .map(|message| Redact::parse(&name, message))
-                    .transpose()?,
+                redact,
+                reveal,
             },
         })
     }

@@ -6,10 +6,19 @@ use crate::cli::{locate::Node, schema::published, yaml};
 #[test]
 fn the_published_schemas_are_current() {
     for kind in Kind::ALL {
-        let file = if kind == Kind::IdentityProvider {
-            "identity-provider"
-        } else {
-            kind.singular()
+        let file = match kind {
+            Kind::IdentityProvider => "identity-provider",
+            Kind::RedactionProfile => "redaction-profile",
+            Kind::Organization
+            | Kind::Binding
+            | Kind::Server
+            | Kind::Role
+            | Kind::Detector
+            | Kind::Allowlist
+            | Kind::Rule
+            | Kind::Offer
+            | Kind::Quota
+            | Kind::Credential => kind.singular(),
         };
         let path = format!("{}/schema/{file}.json", env!("CARGO_MANIFEST_DIR"));
         let published_text = fs::read_to_string(&path).unwrap_or_default();
@@ -78,7 +87,7 @@ fn a_rule_in_full() {
     check(
         "apiVersion: chancery.dev/v1\nkind: Rule\nmetadata: {name: r}\nspec:\n  effect: allow\n  \
          subjects: {anyone: true, users: ['on', \"1\"]}\n  servers: ['*']\n  tools: [\"get_*\"]\n  \
-         prompts: []\n  redact: {detectors: [email], arguments: false}\n",
+         prompts: []\n  redact: [default]\n  reveal: [email]\n",
         "\
 apiVersion: chancery.dev/v1
 kind: Rule
@@ -96,10 +105,9 @@ spec:
   tools:
   - get_*
   redact:
-    detectors:
-    - email
-    arguments: false
-    results: true
+  - default
+  reveal:
+  - email
 ",
     );
 }
@@ -379,4 +387,87 @@ fn what_a_newer_control_plane_stores_is_not_shown_as_something_else() {
         "cannot show `organizations/o/workspaces/w/servers/s`: its authentication is the unknown \
          value 99; is the control plane newer than this program?"
     );
+}
+
+#[test]
+fn what_is_redacted_in_full() {
+    check(
+        "apiVersion: chancery.dev/v1\nkind: RedactionProfile\nmetadata: {name: p}\nspec:\n  mode: \
+         observe\n  redact:\n  - {detectors: [personal, ticket]}\n  - {detectors: [email], action: \
+         token, direction: to_client, places: [results]}\n  media: {images: pass, types: {'image/*': \
+         block, image/png: pass}}\n  allowlists: [ours]\n",
+        "\
+apiVersion: chancery.dev/v1
+kind: RedactionProfile
+metadata:
+  name: p
+spec:
+  mode: observe
+  redact:
+  - detectors:
+    - personal
+    - ticket
+    action: replace
+  - detectors:
+    - email
+    action: token
+    direction: to_client
+    places:
+    - results
+  media:
+    images: pass
+    types:
+      image/*: block
+      image/png: pass
+  allowlists:
+  - ours
+",
+    );
+    check(
+        "apiVersion: chancery.dev/v1\nkind: Detector\nmetadata: {name: ticket}\nspec: {regex: \
+         'T-[0-9]+'}\n",
+        "\
+apiVersion: chancery.dev/v1
+kind: Detector
+metadata:
+  name: ticket
+spec:
+  regex: T-[0-9]+
+",
+    );
+    check(
+        "apiVersion: chancery.dev/v1\nkind: Allowlist\nmetadata: {name: ours}\nspec: {values: [a], \
+         globs: ['*@b'], detectors: [email], description: Ours.}\n",
+        "\
+apiVersion: chancery.dev/v1
+kind: Allowlist
+metadata:
+  name: ours
+spec:
+  description: Ours.
+  values:
+  - a
+  globs:
+  - \"*@b\"
+  detectors:
+  - email
+",
+    );
+}
+
+#[test]
+fn an_exact_media_type_comes_before_a_glob() {
+    let text = "apiVersion: chancery.dev/v1\nkind: RedactionProfile\nmetadata: {name: p}\nspec:\n  \
+                redact: [{detectors: [all]}]\n  media: {types: {'*/*': block, 'image/*': pass, \
+                image/gif: block}}\n";
+    let nodes = Node::read_all(text).unwrap();
+    let json = nodes.first().unwrap().to_json();
+    let document = Document::from_json(Kind::RedactionProfile, &json).unwrap();
+    let message = document.to_message(&Scope::default()).kind;
+    let Some(resource::Kind::RedactionProfile(profile)) = message else {
+        panic!("{message:?}")
+    };
+    let types = profile.media.unwrap().types;
+    let types: Vec<_> = types.iter().map(|one| &*one.r#type).collect();
+    assert_eq!(types, ["image/gif", "image/*", "*/*"]);
 }

@@ -1,5 +1,7 @@
 //! Resources as rows of a table.
 
+mod redaction;
+
 use chancery_proto::{
     admin::v1::{
         AdminRole, Binding, Credential, IdentityProvider, Offer, Organization, Quota, Role, Rule,
@@ -40,6 +42,16 @@ pub(super) fn heading(kind: Kind) -> &'static [&'static str] {
             "UPDATED",
         ],
         Kind::Role => &["NAME", "SUBJECTS", "UPDATED"],
+        Kind::Detector => &["NAME", "FINDS", "WHAT", "UPDATED"],
+        Kind::Allowlist => &["NAME", "VALUES", "GLOBS", "DETECTORS", "UPDATED"],
+        Kind::RedactionProfile => &[
+            "NAME",
+            "MODE",
+            "DETECTORS",
+            "ACTIONS",
+            "ALLOWLISTS",
+            "UPDATED",
+        ],
         Kind::Offer => &["NAME", "SERVERS", "WORKSPACES", "CAPABILITIES", "UPDATED"],
         Kind::Quota => &[
             "NAME", "SUBJECTS", "SERVERS", "TOOLS", "CALLS", "PER", "UPDATED",
@@ -57,6 +69,9 @@ pub(super) fn of(message: &resource::Kind) -> Vec<Cell> {
         resource::Kind::IdentityProvider(provider) => identity_provider_row(provider),
         resource::Kind::Rule(rule) => rule_row(rule),
         resource::Kind::Role(role) => role_row(role),
+        resource::Kind::Detector(detector) => redaction::detector_row(detector),
+        resource::Kind::Allowlist(allowlist) => redaction::allowlist_row(allowlist),
+        resource::Kind::RedactionProfile(profile) => redaction::profile_row(profile),
         resource::Kind::Offer(offer) => offer_row(offer),
         resource::Kind::Quota(quota) => quota_row(quota),
         resource::Kind::Credential(credential) => credential_row(credential),
@@ -177,10 +192,7 @@ fn rule_row(rule: &Rule) -> Vec<Cell> {
         ("method:", &rule.methods),
     ]);
     let arguments: Vec<&str> = rule.when.iter().map(|when| &*when.argument).collect();
-    let redaction = rule
-        .obligations
-        .as_ref()
-        .and_then(|obligations| obligations.redaction.as_ref());
+    let profiles = rule.obligations.as_ref().map(|it| &*it.redact);
     vec![
         Cell::new(&level(&rule.name)),
         Cell::new(&effect).tone(tone),
@@ -188,7 +200,7 @@ fn rule_row(rule: &Rule) -> Vec<Cell> {
         Cell::list(&rule.servers),
         Cell::list(&what),
         Cell::list(&arguments),
-        Cell::list(redaction.map_or(&[][..], |redaction| &redaction.detectors)),
+        Cell::list(profiles.unwrap_or_default()),
         time_cell(rule.update_time.as_ref()),
     ]
 }

@@ -15,17 +15,15 @@ use super::{
 };
 use crate::{
     cli::{
+        alone,
         batch::Batch,
         can_i,
         document::Id,
         exit::Failure,
         explanation,
         name::{Kind, Scope},
-        problem::Problem,
-        simulate as simulate_cli, violation,
+        simulate as simulate_cli,
     },
-    registry::{RegistryError, candidate},
-    resource::Resource,
     simulate::{self, Simulated, Simulator},
 };
 
@@ -83,30 +81,10 @@ pub(super) fn suite(suite: &Suite, scope: &Scope) -> Result<Ran, Failure> {
 /// The rules that the tests are about.
 fn compile(suite: &Suite, scope: &Scope) -> Result<Simulator, Failure> {
     let batch = Batch::read(&suite.policy(), scope, CONSEQUENCE)?;
-    let invalid = |problems| Failure::Invalid {
-        problems,
-        consequence: CONSEQUENCE,
-    };
-    let documents = batch
-        .items
-        .iter()
-        .map(|item| item.document.to_message(scope));
-    let resources: Result<Vec<_>, _> = documents.map(Resource::try_from).collect();
-    let resources = resources.map_err(|error| Failure::Usage(error.to_string()))?;
-    let checked =
-        candidate::alone(resources).and_then(|resources| Ok(Simulator::of_resources(&resources)?));
-    checked.map_err(|error| {
-        if let RegistryError::Invalid(problems) = error {
-            let problems = problems.into_iter().map(|(position, invalid)| {
-                let field = format!("resources[{position}].{}", invalid.field);
-                let message = format!("found {}, expected {}", invalid.found, invalid.expected);
-                violation::place(&field, message, &batch)
-            });
-            invalid(problems.collect())
-        } else {
-            invalid(vec![Problem::with_file(&suite.file, error.to_string())])
-        }
-    })
+    let about = (&*suite.file, CONSEQUENCE);
+    let resources = alone::checked(&batch, scope, about)?;
+    let simulator = Simulator::of_resources(&resources);
+    simulator.map_err(|error| alone::explain(error.into(), &batch, about))
 }
 
 /// A test and what it is held against.

@@ -27,7 +27,7 @@ spec:
   servers: [nots]
   tools: ['*']
   redact:
-    detectors: [email]
+    [support]
   when: [{arg: $.repo, glob: [a, b]}]
 ---
 apiVersion: chancery.dev/v1
@@ -45,9 +45,13 @@ spec:
 ";
 
 fn explained(fields: &[&str]) -> Failure {
+    explained_in(DOCUMENTS, fields)
+}
+
+fn explained_in(documents: &str, fields: &[&str]) -> Failure {
     let text = Text {
         file: "policy.yaml".to_owned(),
-        content: DOCUMENTS.to_owned(),
+        content: documents.to_owned(),
     };
     let batch = Batch::of(&[text], Vec::new(), &Scope::default()).unwrap();
     let violations: Vec<FieldViolation> = fields
@@ -85,10 +89,7 @@ fn a_message_field_is_shown_where_it_was_written() {
             "resources[1].subjects.groups[0]",
             "20:23: spec.subjects.groups[0]",
         ),
-        (
-            "resources[1].obligations.redaction.detectors[0]",
-            "24:17: spec.redact.detectors[0]",
-        ),
+        ("resources[1].obligations.redact[0]", "24:6: spec.redact[0]"),
         ("resources[1].obligations", "23:3: spec.redact"),
         ("resources[1].when[0].argument", "25:16: spec.when[0].arg"),
         (
@@ -101,15 +102,61 @@ fn a_message_field_is_shown_where_it_was_written() {
         ("resources[2].jwks.keys[0].d", "36:12: spec.jwks.keys[0].d"),
         ("resources[2]", "27:1: document"),
     ] {
-        let Failure::Invalid { problems, .. } = explained(&[field]) else {
-            panic!("{field}")
-        };
-        let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
-        assert_eq!(
-            lines,
-            [format!("policy.yaml:{expected}: found X, expected Y")],
-            "{field}"
-        );
+        assert_shown(DOCUMENTS, field, expected);
+    }
+}
+
+fn assert_shown(documents: &str, field: &str, expected: &str) {
+    let Failure::Invalid { problems, .. } = explained_in(documents, &[field]) else {
+        panic!("{field}")
+    };
+    let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    assert_eq!(
+        lines,
+        [format!("policy.yaml:{expected}: found X, expected Y")],
+        "{field}"
+    );
+}
+
+#[test]
+fn what_is_redacted_is_shown_where_it_was_written() {
+    let documents = "\
+apiVersion: chancery.dev/v1
+kind: RedactionProfile
+metadata: {name: p}
+spec:
+  redact: [{detectors: [email, tikcet]}]
+  media: {types: {'image/[': pass}}
+  allowlists: [a]
+---
+apiVersion: chancery.dev/v1
+kind: Detector
+metadata: {name: word}
+spec: {keywords: [a, b]}
+---
+apiVersion: chancery.dev/v1
+kind: Detector
+metadata: {name: field}
+spec: {fields: [a, b..c]}
+---
+apiVersion: chancery.dev/v1
+kind: Detector
+metadata: {name: regex}
+spec:
+  regex: '('
+";
+    for (field, expected) in [
+        (
+            "resources[0].choices[0].detectors[1]",
+            "5:32: spec.redact[0].detectors[1]",
+        ),
+        ("resources[0].media.types[0].type", "6:11: spec.media.types"),
+        ("resources[0].allowlists[0]", "7:16: spec.allowlists[0]"),
+        ("resources[1].keywords.words[1]", "12:22: spec.keywords[1]"),
+        ("resources[2].fields.paths[1]", "17:20: spec.fields[1]"),
+        ("resources[3].regex", "23:10: spec.regex"),
+    ] {
+        assert_shown(documents, field, expected);
     }
 }
 

@@ -5,11 +5,15 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use chancery_proto::{admin::v1::credential::Kind as CredentialKind, policy::v1 as policy};
+use chancery_engine::{name::organization_of, redact::DEFAULT_PROFILE};
+use chancery_proto::{
+    admin::v1::{self as admin, credential::Kind as CredentialKind},
+    policy::v1 as policy,
+};
 
 use crate::{
     registry::Resources,
-    resource::{Kind, Resource, name::organization_of},
+    resource::{Kind, Resource},
 };
 
 /// Resources by their names.
@@ -22,6 +26,12 @@ pub(in crate::registry) struct Index<'r> {
     pub(super) servers: BTreeMap<&'r str, BTreeMap<&'r str, Vec<&'r Resource>>>,
     /// Ids by organization.
     pub(super) roles: BTreeMap<&'r str, BTreeSet<&'r str>>,
+    /// By organization and id.
+    pub(super) profiles: BTreeMap<&'r str, BTreeMap<&'r str, &'r admin::RedactionProfile>>,
+    /// Ids by organization.
+    pub(super) detectors: BTreeMap<&'r str, BTreeSet<&'r str>>,
+    /// By organization and id.
+    pub(super) allowlists: BTreeMap<&'r str, BTreeMap<&'r str, &'r admin::Allowlist>>,
     /// By organization and the id of a server.
     pub(super) credentials: BTreeMap<(&'r str, &'r str), Named<'r>>,
     /// By host and path.
@@ -31,7 +41,7 @@ pub(in crate::registry) struct Index<'r> {
     pub(super) audiences: BTreeMap<&'r str, BTreeSet<&'r str>>,
     /// Which organizations sign assertions for an audience.
     pub(super) assertions: BTreeMap<&'r str, BTreeSet<&'r str>>,
-    /// What names a server or a role of an organization, by the id.
+    /// What names a server, a role, or what is redacted by of an organization, by the id.
     namers: BTreeMap<(Kind, &'r str, &'r str), &'r str>,
 }
 
@@ -54,6 +64,10 @@ impl<'r> Index<'r> {
             let key = (Kind::Role, organization, &**role);
             self.namers.entry(key).or_insert_with(|| resource.name());
         }
+        for (kind, id) in redaction_of(resource) {
+            let key = (kind, organization, id);
+            self.namers.entry(key).or_insert_with(|| resource.name());
+        }
         for audience in audiences_of(resource) {
             self.audiences
                 .entry(audience)
@@ -71,6 +85,17 @@ impl<'r> Index<'r> {
             }
             Resource::Role(_) => {
                 self.roles.entry(organization).or_default().insert(id);
+            }
+            Resource::RedactionProfile(profile) => {
+                let of_organization = self.profiles.entry(organization).or_default();
+                of_organization.insert(id, profile);
+            }
+            Resource::Detector(_) => {
+                self.detectors.entry(organization).or_default().insert(id);
+            }
+            Resource::Allowlist(allowlist) => {
+                let of_organization = self.allowlists.entry(organization).or_default();
+                of_organization.insert(id, allowlist);
             }
             Resource::Credential(credential) => {
                 for server in &credential.servers {
@@ -113,7 +138,7 @@ impl<'r> Index<'r> {
         found.find(|other| other.name() != than.name()).copied()
     }
 
-    /// What still names a server or role that is no longer there.
+    /// What still names something that is no longer there.
     pub(in crate::registry) fn named_by(&self, kind: Kind, name: &str) -> Option<&'r str> {
         let organization = organization_of(name);
         let id = name.rsplit('/').next().unwrap_or_default();
@@ -122,6 +147,20 @@ impl<'r> Index<'r> {
             Kind::Role => {
                 let roles = self.roles.get(organization);
                 roles.is_some_and(|roles| roles.contains(id))
+            }
+            // Without one of its own, an organization has the built-in one.
+            Kind::RedactionProfile if id == DEFAULT_PROFILE => true,
+            Kind::RedactionProfile => {
+                let profiles = self.profiles.get(organization);
+                profiles.is_some_and(|profiles| profiles.contains_key(id))
+            }
+            Kind::Detector => {
+                let detectors = self.detectors.get(organization);
+                detectors.is_some_and(|detectors| detectors.contains(id))
+            }
+            Kind::Allowlist => {
+                let allowlists = self.allowlists.get(organization);
+                allowlists.is_some_and(|allowlists| allowlists.contains_key(id))
             }
             Kind::Binding
             | Kind::Credential
@@ -149,8 +188,11 @@ fn servers_of(resource: &Resource) -> &[String] {
         Resource::Offer(offer) => &offer.servers,
         Resource::Credential(credential) => &credential.servers,
         Resource::Binding(_)
+        | Resource::Allowlist(_)
+        | Resource::Detector(_)
         | Resource::IdentityProvider(_)
         | Resource::Organization(_)
+        | Resource::RedactionProfile(_)
         | Resource::Role(_)
         | Resource::Server(_) => &[],
     }
@@ -162,11 +204,47 @@ fn subjects_of(resource: &Resource) -> Option<&policy::Subjects> {
         Resource::Quota(quota) => quota.subjects.as_ref(),
         Resource::Role(role) => role.subjects.as_ref(),
         Resource::Binding(_)
+        | Resource::Allowlist(_)
         | Resource::Credential(_)
+        | Resource::Detector(_)
         | Resource::IdentityProvider(_)
         | Resource::Offer(_)
         | Resource::Organization(_)
+        | Resource::RedactionProfile(_)
         | Resource::Server(_) => None,
+    }
+}
+
+fn named(kind: Kind, ids: &[String]) -> impl Iterator<Item = (Kind, &str)> {
+    ids.iter().map(move |id| (kind, id.as_str()))
+}
+
+/// The redaction profiles, detectors and allowlists that a resource names.
+fn redaction_of(resource: &Resource) -> Vec<(Kind, &str)> {
+    match resource {
+        Resource::Rule(rule) => {
+            let obligations = rule.obligations.as_ref();
+            let redact = obligations.map_or(&[][..], |it| &it.redact);
+            let reveal = obligations.map_or(&[][..], |it| &it.reveal);
+            let profiles = named(Kind::RedactionProfile, redact);
+            profiles.chain(named(Kind::Detector, reveal)).collect()
+        }
+        Resource::RedactionProfile(profile) => {
+            let chosen = profile.choices.iter().map(|choice| &*choice.detectors);
+            let detectors = chosen.flat_map(|ids| named(Kind::Detector, ids));
+            let allowlists = named(Kind::Allowlist, &profile.allowlists);
+            detectors.chain(allowlists).collect()
+        }
+        Resource::Allowlist(allowlist) => named(Kind::Detector, &allowlist.detectors).collect(),
+        Resource::Binding(_)
+        | Resource::Credential(_)
+        | Resource::Detector(_)
+        | Resource::IdentityProvider(_)
+        | Resource::Offer(_)
+        | Resource::Organization(_)
+        | Resource::Quota(_)
+        | Resource::Role(_)
+        | Resource::Server(_) => Vec::new(),
     }
 }
 
@@ -183,10 +261,13 @@ fn audiences_of(resource: &Resource) -> Vec<&str> {
             .map(|audience| &*audience.value)
             .collect(),
         Resource::Binding(_)
+        | Resource::Allowlist(_)
         | Resource::Credential(_)
+        | Resource::Detector(_)
         | Resource::Offer(_)
         | Resource::Organization(_)
         | Resource::Quota(_)
+        | Resource::RedactionProfile(_)
         | Resource::Role(_)
         | Resource::Rule(_) => Vec::new(),
     }

@@ -6,7 +6,7 @@ use chancery_proto::policy::v1 as policy;
 
 use crate::snapshot::{
     CONDITIONS_FEATURE, CREDENTIALS_FEATURE, DISPATCHERS_FEATURE, ENDPOINTS_FEATURE,
-    IDENTITY_FEATURE, KEY_SETS_FEATURE, METHODS_FEATURE, REDACT_FEATURE, ROLES_FEATURE,
+    IDENTITY_FEATURE, KEY_SETS_FEATURE, METHODS_FEATURE, REDACTION_PROFILES_FEATURE, ROLES_FEATURE,
 };
 
 /// The features that a rule needs beside [`RULES_FEATURE`].
@@ -36,7 +36,7 @@ pub(super) fn needed_by_rule(rule: &policy::Rule) -> BTreeSet<&'static str> {
         || subjects.as_ref().is_some_and(has_new_subjects);
     let has_roles = subjects.as_ref().is_some_and(|s| !s.roles.is_empty());
     [
-        (obligations.is_some(), REDACT_FEATURE),
+        (obligations.is_some(), REDACTION_PROFILES_FEATURE),
         (!methods.is_empty(), METHODS_FEATURE),
         (has_conditions, CONDITIONS_FEATURE),
         (has_roles, ROLES_FEATURE),
@@ -76,6 +76,8 @@ pub(super) fn needed_by_server(server: &policy::Server) -> BTreeSet<&'static str
         dispatchers,
         scopes,
         upstream,
+        // Only what redacts by profiles looks at them.
+        tool_schemas: _,
     } = server;
     let is_bound = |endpoint: &policy::Endpoint| {
         let policy::Endpoint {

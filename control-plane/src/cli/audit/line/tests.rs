@@ -60,11 +60,13 @@ fn one_line_a_record() {
                 detector: "email".to_owned(),
                 pointer: "/a".to_owned(),
                 count: 2,
+                action: "replace".to_owned(),
             },
             Finding {
                 detector: "email".to_owned(),
                 pointer: "/b".to_owned(),
                 count: 1,
+                action: "replace".to_owned(),
             },
         ],
         ..decision(Verdict::Allow, "alice@example.com", "read_note")
@@ -101,7 +103,7 @@ fn one_line_a_record() {
     ];
     let expected = "\
 TIME                      VERDICT  USER               SERVER    CALL                    WHY                                                         DECISION
-2001-09-09T01:46:40.005Z  allow    alice@example.com  notes     tools/call read_note    allowed by dev-reads masked email×3                         3f2a9c1b
+2001-09-09T01:46:40.005Z  allow    alice@example.com  notes     tools/call read_note    allowed by dev-reads found email×3 (replace)                3f2a9c1b
 2001-09-09T01:46:40.005Z  result                                                        2.2 KiB, 12 ms, 1 hidden                                    3f2a9c1b
 2001-09-09T01:46:40.005Z  deny     anonymous          notes     tools/call delete_note  no_matching_rule                                            3f2a9c1b
 2001-09-09T01:46:40.005Z  gap                                   envoy-1/abababab        12 entries missing: ring_full                               3f2a9c1b

@@ -1,0 +1,107 @@
+use std::collections::BTreeSet;
+
+use chancery_engine::snapshot::FEATURES;
+use chancery_proto::{
+    admin::v1::{self as admin, detector::Matcher},
+    policy::v1::{Effect, RedactionAction, RedactionChoice, Subjects, section::Content},
+};
+use prost::Message as _;
+
+use super::*;
+
+fn resources() -> Vec<Resource> {
+    let detector = |id: &str| {
+        Resource::Detector(admin::Detector {
+            name: format!("organizations/o/detectors/{id}"),
+            matcher: Some(Matcher::Regex("T-[0-9]+".to_owned())),
+            ..admin::Detector::default()
+        })
+    };
+    let profile = admin::RedactionProfile {
+        name: "organizations/o/redactionProfiles/p".to_owned(),
+        choices: vec![RedactionChoice {
+            detectors: vec!["email".to_owned(), "ticket".to_owned()],
+            action: RedactionAction::Mask.into(),
+            ..RedactionChoice::default()
+        }],
+        allowlists: vec!["ours".to_owned()],
+        ..admin::RedactionProfile::default()
+    };
+    let allowlist = admin::Allowlist {
+        name: "organizations/o/allowlists/ours".to_owned(),
+        values: vec!["ann@example.com".to_owned()],
+        ..admin::Allowlist::default()
+    };
+    let rule = admin::Rule {
+        name: "organizations/o/rules/r".to_owned(),
+        effect: Effect::Allow.into(),
+        subjects: Some(Subjects {
+            anyone: true,
+            ..Subjects::default()
+        }),
+        servers: vec!["*".to_owned()],
+        tools: vec!["*".to_owned()],
+        obligations: Some(policy::Obligations {
+            redact: vec!["p".to_owned()],
+            reveal: Vec::new(),
+        }),
+        ..admin::Rule::default()
+    };
+    vec![
+        detector("ticket"),
+        detector("unused"),
+        Resource::RedactionProfile(profile),
+        Resource::Allowlist(allowlist),
+        Resource::Rule(rule),
+    ]
+}
+
+fn sections(features: Features<'_>) -> (Vec<policy::Section>, Vec<String>) {
+    let time = prost_types::Timestamp::default();
+    let built = build(&resources(), &KeySets::new(), (1, 1), time, features).unwrap();
+    let sections = built.sections.values();
+    let decoded = sections.map(|bytes| policy::Section::decode(&**bytes).unwrap());
+    (decoded.collect(), built.warnings)
+}
+
+#[test]
+fn a_profile_goes_out_with_all_that_it_names_and_no_more() {
+    let (sections, warnings) = sections(None);
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let profiles = sections.iter().find_map(|section| match &section.content {
+        Some(Content::RedactionProfileSet(set)) => Some((section, set)),
+        _ => None,
+    });
+    let (section, set) = profiles.unwrap();
+    assert_eq!(section.required_features, [REDACTION_PROFILES_FEATURE]);
+    let [profile] = &*set.redaction_profiles else {
+        panic!("{set:?}")
+    };
+    let detectors: Vec<_> = profile.detectors.iter().map(|it| &*it.name).collect();
+    assert_eq!(detectors, ["organizations/o/detectors/ticket"]);
+    let allowlists: Vec<_> = profile.allowlists.iter().map(|it| &*it.name).collect();
+    assert_eq!(allowlists, ["organizations/o/allowlists/ours"]);
+}
+
+#[test]
+fn a_filter_without_profiles_gets_a_deny() {
+    let features = FEATURES.iter().map(|&feature| feature.to_owned());
+    let features: BTreeSet<String> = features
+        .filter(|feature| feature != REDACTION_PROFILES_FEATURE)
+        .collect();
+    let (sections, warnings) = sections(Some(&features));
+    let [section] = &*sections else {
+        panic!("{sections:?}")
+    };
+    let Some(Content::RuleSet(set)) = &section.content else {
+        panic!("{section:?}")
+    };
+    let [rule] = &*set.rules else {
+        panic!("{set:?}")
+    };
+    assert_eq!((rule.effect(), &rule.obligations), (Effect::Deny, &None));
+    assert_eq!(
+        warnings,
+        ["organizations/o/rules/r denies here, because this filter lacks `redaction_profiles.v1`"]
+    );
+}
