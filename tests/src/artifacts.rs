@@ -27,6 +27,16 @@ pub fn filter() -> Result<PathBuf, Missing> {
     present(path, "filter", "run `just wasm`")
 }
 
+/// The module that times redaction in Envoy, as `just redaction-speed` builds it.
+pub fn redaction_bench() -> Result<PathBuf, Missing> {
+    let path = target().join("wasm32-wasip1/wasm/chancery_redaction_bench.wasm");
+    present(
+        path,
+        "module that times redaction",
+        "run `just redaction-speed`",
+    )
+}
+
 /// The control plane: `CHANCERY_BIN`, else what was built beside the running program.
 pub fn control_plane() -> Result<PathBuf, Missing> {
     let path = env::var_os("CHANCERY_BIN").map_or_else(beside_us, PathBuf::from);
@@ -76,7 +86,8 @@ fn present(path: PathBuf, what: &'static str, remedy: &'static str) -> Result<Pa
     }
 }
 
-fn target() -> PathBuf {
+/// Where Cargo puts what it builds.
+pub fn target() -> PathBuf {
     // A relative CARGO_TARGET_DIR is relative to where Cargo ran: the root, under our recipes.
     root().join(env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from))
 }

@@ -4,13 +4,14 @@
 //! module in wasmtime and a real Envoy each run all of them and are held to the same expectation.
 
 mod check;
+mod observed;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use chancery_proto::audit::v1::Entry;
 use serde::Deserialize;
 
 pub use check::check;
+pub use observed::{Forwarded, Observed};
 
 /// One case.
 #[derive(Clone, Debug, Deserialize)]
@@ -83,7 +84,7 @@ impl Request {
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = match &self.raw_body {
             Some(bytes) => bytes.clone(),
-            None => sample_secrets(&self.body).into_bytes(),
+            None => self.body.clone().into_bytes(),
         };
         bytes.resize(self.pad_body_to.unwrap_or(bytes.len()), b' ');
         bytes
@@ -117,7 +118,7 @@ pub struct Answer {
 impl Answer {
     /// The body's bytes.
     pub fn bytes(&self) -> Vec<u8> {
-        sample_secrets(&self.body).into_bytes()
+        self.body.clone().into_bytes()
     }
 }
 
@@ -208,6 +209,10 @@ pub struct Decision {
     pub protocol_version: Option<String>,
     /// Detector, pointer, count.
     pub findings: Option<Vec<(String, String, u32)>>,
+    /// What was done with each finding.
+    pub actions: Option<Vec<String>>,
+    /// What is kept of the arguments.
+    pub arguments: Option<String>,
 }
 
 /// An outcome entry.
@@ -222,32 +227,10 @@ pub struct Outcome {
     pub pruned: Option<Vec<String>>,
     /// Detector, pointer, count.
     pub findings: Option<Vec<(String, String, u32)>>,
+    /// What was done with each finding.
+    pub actions: Option<Vec<String>>,
     /// The JSON-RPC error's code.
     pub rpc_code: Option<i64>,
-}
-
-/// What a layer saw.
-#[derive(Clone, Debug, Default)]
-pub struct Observed {
-    /// The HTTP status the client saw.
-    pub status: u16,
-    /// The headers the client saw.
-    pub headers: Vec<(String, String)>,
-    /// The body the client saw.
-    pub body: Vec<u8>,
-    /// What the server got.
-    pub forwarded: Option<Forwarded>,
-    /// The entries, in their order.
-    pub entries: Vec<Entry>,
-}
-
-/// What the server got.
-#[derive(Clone, Debug, Default)]
-pub struct Forwarded {
-    /// Its headers.
-    pub headers: Vec<(String, String)>,
-    /// Its body.
-    pub body: Vec<u8>,
 }
 
 /// Why the table could not be read.
@@ -301,7 +284,7 @@ impl Case {
     /// The case with what it carries over from the exchange before it.
     #[must_use]
     pub fn after(&self, observed: &Observed) -> Self {
-        let body: serde_json::Value = serde_json::from_slice(&observed.body).unwrap_or_default();
+        let body = observed.message();
         let mut case = self.clone();
         for (word, place) in &self.carry {
             let value = if let Some(name) = place.strip_prefix("header ") {
@@ -319,32 +302,25 @@ impl Case {
         let Request { headers, body, .. } = &mut self.request;
         let Expectation {
             forwarded_body,
+            forwarded_headers,
             body: expected,
             body_contains,
             body_lacks,
+            decision,
             ..
         } = &mut self.expect;
         let texts = headers
             .values_mut()
-            .chain([body])
+            .chain([body, &mut self.upstream.body])
             .chain(forwarded_body)
+            .chain(forwarded_headers.values_mut())
             .chain(expected)
             .chain(body_contains)
-            .chain(body_lacks);
+            .chain(body_lacks)
+            .chain(&mut decision.arguments);
         for text in texts {
             *text = text.replace(word, value);
         }
-    }
-}
-
-impl Observed {
-    /// A header that the client saw; empty where it is not there.
-    pub fn header(&self, name: &str) -> &str {
-        let found = self
-            .headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name));
-        found.map_or("", |(_, value)| value)
     }
 }
 
@@ -371,9 +347,9 @@ pub fn all() -> Result<Vec<Case>, CaseError> {
     paths.sort();
     let mut cases = Vec::new();
     for path in paths {
-        let text = fs::read(&path).map_err(file_error(&path))?;
+        let text = fs::read_to_string(&path).map_err(file_error(&path))?;
         let rows: Vec<Case> =
-            serde_json::from_slice(&text).map_err(|error| CaseError::Content {
+            serde_json::from_str(&sample_secrets(&text)).map_err(|error| CaseError::Content {
                 path: path.display().to_string(),
                 error,
             })?;

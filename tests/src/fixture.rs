@@ -1,4 +1,4 @@
-//! What every case is judged with: `tests/cases/policy.yaml` and an identity provider.
+//! What every case is judged with: the YAML in `tests/cases` and an identity provider.
 
 use std::path::{Path, PathBuf};
 
@@ -81,8 +81,10 @@ impl Fixture {
         let folder = tempfile::tempdir()?;
         let document = provider.resource("tests").to_string();
         std::fs::write(folder.path().join("identity-provider.json"), document)?;
-        let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/policy.yaml");
-        std::fs::copy(policy, folder.path().join("policy.yaml"))?;
+        let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+        for file in ["policy.yaml", "redaction.yaml"] {
+            std::fs::copy(cases.join(file), folder.path().join(file))?;
+        }
         Ok(Self { provider, folder })
     }
 

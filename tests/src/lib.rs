@@ -14,6 +14,7 @@
 //! - [`lab`]: the parts put together, as `chancery-lab` runs them.
 
 pub mod artifacts;
+pub mod bodies;
 pub mod case;
 pub mod client;
 pub mod clock;

@@ -3,6 +3,7 @@
 //! Both keep what reached them, so that a test can tell what was forwarded and what was not. Servers
 //! on other SDKs are programs.
 
+mod desk;
 mod notes;
 mod program;
 mod received;
@@ -104,6 +105,56 @@ impl ReferenceServer {
     /// Its endpoint.
     pub fn url(&self) -> String {
         format!("http://{}{PATH}", self.served.address)
+    }
+}
+
+/// How a server answers calls.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answers {
+    /// As JSON, and without sessions.
+    Json,
+    /// As event streams, and in older versions with sessions.
+    Events,
+}
+
+/// A running MCP server whose tools give values away, and get them, in both eras of the protocol.
+///
+/// Dropping it ends it.
+#[derive(Debug)]
+pub struct DeskServer {
+    served: Served,
+}
+
+impl DeskServer {
+    /// Starts it on a free port of 127.0.0.1.
+    pub async fn start(answers: Answers) -> Result<Self, ListenError> {
+        // It is reached through a proxy, under any name.
+        let mut config = StreamableHttpServerConfig::default().disable_allowed_hosts();
+        config.legacy_session_mode = answers == Answers::Events;
+        config.json_response = answers == Answers::Json;
+        let service = StreamableHttpService::new(
+            || Ok(desk::Desk::default()),
+            LocalSessionManager::default().into(),
+            config,
+        );
+        Ok(Self {
+            served: Served::start(Router::new().nest_service(PATH, service)).await?,
+        })
+    }
+
+    /// The definitions of its tools, as in tools/list.
+    pub fn definitions() -> Vec<serde_json::Value> {
+        desk::Desk::default().definitions()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.served.address
+    }
+
+    /// What reached it.
+    pub fn received(&self) -> &Received {
+        &self.served.received
     }
 }
 

@@ -131,12 +131,15 @@ fn filled(descriptor: &MessageDescriptor, subject: &str, organization: &str) -> 
 /// A name of a kind of resource.
 fn name(kind: &str, organization: &str) -> Option<String> {
     let collection = match kind {
+        "Allowlist" => "allowlists",
         "Binding" => "bindings",
         "Credential" => "credentials",
+        "Detector" => "detectors",
         "IdentityProvider" => "identityProviders",
         "Offer" => "offers",
         "Proposal" => "proposals",
         "Quota" => "quotas",
+        "RedactionProfile" => "redactionProfiles",
         "Role" => "roles",
         "Rule" => "rules",
         "Organization" => return Some(format!("organizations/{organization}")),

@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use chancery_tests::{
     artifacts,
+    bodies::Traffic,
     clock::now_unix_ms,
     fixture::Fixture,
     identity::Algorithm,
@@ -58,6 +59,15 @@ fn call(tool: &str, size: usize) -> Message {
         name: format!("{kind} {label}"),
         body,
         answer,
+    }
+}
+
+/// A call that a rule redacts both ways.
+fn redacted(traffic: Traffic, size: usize) -> Message {
+    Message {
+        name: format!("redact {} {} KB", traffic.label(), size / 1024),
+        body: traffic.call("export_customers", size, 1),
+        answer: traffic.answer(size, 2),
     }
 }
 
@@ -119,16 +129,23 @@ fn no_message_costs_more_than_its_budget() {
     wasm.push(&fixture.snapshot(1).unwrap()).unwrap();
     let token = fixture.token("alice").unwrap();
     let alice = [0; 3].map(|_| token.clone());
+    let sue = [0; 3].map(|_| fixture.token("sue").unwrap());
     // Its signature is the host's to check, and none of the filter's fuel.
     wasm.node
         .set_foreign_function("verify_signature", |_| Ok(vec![8, 1]));
     let sizes = [300, 4 << 10, 64 << 10];
+    let redacting = [
+        redacted(Traffic::Clean, 4 << 10),
+        redacted(Traffic::Clean, 64 << 10),
+        redacted(Traffic::Dense, 4 << 10),
+    ];
     let messages = sizes
         .map(|size| call("get_note", size))
         .into_iter()
         .chain(sizes.map(|size| call("export_customers", size)))
         .chain([list(20), list(500)])
         .map(|message| (message, alice.clone()))
+        .chain(redacting.map(|message| (message, sue.clone())))
         .chain(large_tokens(&fixture));
 
     let mut found = BTreeMap::new();

@@ -59,7 +59,7 @@ impl Differences {
                 format!("body has {part:?}: {body}")
             });
         }
-        let json: Value = serde_json::from_slice(&observed.body).unwrap_or_default();
+        let json = observed.message();
         if let Some(error) = &expect.error {
             let found = |pointer| json.pointer(pointer).cloned().unwrap_or_default();
             self.same("error.code", &found("/error/code"), &error.code.into());
@@ -200,6 +200,14 @@ impl Differences {
         if let Some(findings) = &expected.findings {
             self.same("findings", &triples(&found.findings), findings);
         }
+        if let Some(actions) = &expected.actions {
+            self.same("actions", &actions_of(&found.findings), actions);
+        }
+        if let Some(arguments) = &expected.arguments {
+            let kept = found.arguments.as_ref().map(|kept| &*kept.data);
+            let kept = String::from_utf8_lossy(kept.unwrap_or_default()).into_owned();
+            self.same("arguments on the record", &kept, arguments);
+        }
     }
 
     fn outcome(&mut self, expected: &Outcome, found: &pb::Outcome) {
@@ -217,6 +225,9 @@ impl Differences {
         }
         if let Some(findings) = &expected.findings {
             self.same("outcome's findings", &triples(&found.findings), findings);
+        }
+        if let Some(actions) = &expected.actions {
+            self.same("outcome's actions", &actions_of(&found.findings), actions);
         }
         if let Some(code) = expected.rpc_code {
             self.same("rpc code", &found.rpc_code, &code);
@@ -242,6 +253,11 @@ fn arguments_read(facts: &[pb::Fact]) -> BTreeMap<String, String> {
 fn triples(findings: &[pb::Finding]) -> Vec<(String, String, u32)> {
     let triple = |f: &pb::Finding| (f.detector.clone(), f.pointer.clone(), f.count);
     findings.iter().map(triple).collect()
+}
+
+fn actions_of(findings: &[pb::Finding]) -> Vec<String> {
+    let action = |finding: &pb::Finding| finding.action.clone();
+    findings.iter().map(action).collect()
 }
 
 /// A field of a principal as `provenance value`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chancery_proto::audit::v1::{Entry, RecordFilter};
+use chancery_proto::audit::v1::{Entry, RecordFilter, entry::Event};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::{
@@ -127,7 +127,11 @@ impl RealEnvoy {
     /// The entries of the exchange that was just had, once they are durable.
     async fn entries(&mut self, case: &Case) -> Result<Vec<Entry>, RealEnvoyError> {
         let seen = self.seen;
-        let wanted = 1 + usize::from(case.expect.outcome.is_some());
+        // What a server asks for in between is decided as well; the outcome comes last.
+        let is_last = |entry: &Entry| match case.expect.outcome {
+            Some(_) => matches!(entry.event, Some(Event::Outcome(_))),
+            None => true,
+        };
         let control_plane = &self.control_plane;
         let found = wait::until("the entries to be durable", wait::PATIENCE, async || {
             let records = control_plane.records(RecordFilter::default()).await?;
@@ -135,7 +139,9 @@ impl RealEnvoy {
                 .into_iter()
                 .filter(|recorded| !recorded.node_id.is_empty())
                 .collect();
-            Ok::<_, ControlPlaneError>((mine.len() >= seen + wanted).then_some(mine))
+            let mut new = mine.iter().skip(seen);
+            let is_complete = new.any(|recorded| is_last(&recorded.entry));
+            Ok::<_, ControlPlaneError>(is_complete.then_some(mine))
         })
         .await?;
         self.seen = found.len();

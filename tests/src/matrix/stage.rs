@@ -81,7 +81,7 @@ impl Stage {
         options.listeners = clusters.map(|cluster| listener(cluster)).collect();
         let envoy = Envoy::start(&options).await?;
         // Servers are told apart by the port, which is known only now.
-        let mut resources = vec![provider.resource("tests"), rule()];
+        let mut resources = vec![provider.resource("tests"), profile(), rule()];
         for server in Server::ALL {
             for (name, on_denied) in [(server.name(), "reveal"), (&hiding(server), "hide")] {
                 resources.push(resource(name, envoy.listener(name)?, on_denied));
@@ -168,6 +168,17 @@ fn resource(name: &str, address: SocketAddr, on_denied: &str) -> Value {
     })
 }
 
+/// What passes is seen to differ from what a server sent in addresses alone.
+fn profile() -> Value {
+    json!({
+        "apiVersion": "chancery.dev/v1", "kind": "RedactionProfile", "metadata": {"name": "mail"},
+        "spec": {
+            "redact": [{"detectors": ["email"]}],
+            "media": {"images": "pass", "audio": "pass", "blobs": "pass"},
+        },
+    })
+}
+
 fn rule() -> Value {
     json!({
         "apiVersion": "chancery.dev/v1", "kind": "Rule", "metadata": {"name": "team-uses-tools"},
@@ -178,7 +189,7 @@ fn rule() -> Value {
             "tools": super::script::ALLOWED_TOOLS,
             "prompts": super::script::ALLOWED_PROMPTS,
             "resources": super::script::ALLOWED_RESOURCES,
-            "redact": {"detectors": ["email"]},
+            "redact": ["mail"],
         },
     })
 }

@@ -16,6 +16,7 @@ use super::{
     record::{EXPECTED, holds},
     report::Report,
     scene::Scene,
+    watch,
 };
 use crate::{
     artifacts,
@@ -39,13 +40,14 @@ pub(super) enum Step {
     Refused,
     BadTokens,
     Redacted,
+    Observed,
     Question,
     Change,
     Record,
 }
 
 /// All steps, with their titles and what there is to know before.
-pub(super) const STEPS: [(&str, &str, Step); 8] = [
+pub(super) const STEPS: [(&str, &str, Step); 9] = [
     (
         "Alice lists the tools",
         "She is in `team` and `support`. What no rule could ever allow her is not shown to her.",
@@ -70,6 +72,11 @@ pub(super) const STEPS: [(&str, &str, Step); 8] = [
         "Alice exports the customers",
         "The rule `support-exports-masked` allows it, and masks what detectors find.",
         Step::Redacted,
+    ),
+    (
+        "A redaction profile observes, and is then enforced",
+        "The profile `codenames` has `mode: observe`. tests/demo/enforce.yaml has it without.",
+        Step::Observed,
     ),
     (
         "A rule is tried before it is there",
@@ -100,6 +107,7 @@ impl Step {
             Self::Refused => refused(scene, report).await,
             Self::BadTokens => bad_tokens(scene, report).await,
             Self::Redacted => redacted(scene, report).await,
+            Self::Observed => watch::watch(scene, report).await,
             Self::Question => question::ask(scene, report).await,
             Self::Change => change(scene, report).await,
             Self::Record => record(scene, report).await,
@@ -270,11 +278,11 @@ async fn change(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabErr
 }
 
 /// How many instances there are, once all enforce something newer.
-async fn enforcing(scene: &Scene, version: u64) -> Result<usize, LabError> {
+pub(super) async fn enforcing(scene: &Scene, version: u64) -> Result<usize, LabError> {
     let channel = scene.stack.control_plane.connect().await?;
     let mut client = InstanceServiceClient::new(channel);
     let instances = wait::until_closely(
-        "all instances to enforce the rule",
+        "all instances to enforce what was applied",
         wait::PATIENCE,
         async || {
             let request = ListInstancesRequest::default();
@@ -318,7 +326,7 @@ async fn record(scene: &mut Scene, report: &mut Report<'_>) -> Result<(), LabErr
     Ok(())
 }
 
-async fn published(scene: &Scene) -> Result<u64, LabError> {
+pub(super) async fn published(scene: &Scene) -> Result<u64, LabError> {
     let channel = scene.stack.control_plane.connect().await?;
     let request = ListInstancesRequest::default();
     let response = InstanceServiceClient::new(channel)
