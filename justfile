@@ -6,6 +6,7 @@ export PATH := env("CARGO_HOME", env("HOME") / ".cargo") / "bin:" + env("PATH")
 
 target := env("CARGO_TARGET_DIR", "target")
 tools := ".tools/python/bin"
+labels := "../shared/redaction/dev.jsonl.gz"
 lab := "exec cargo run --locked --quiet -p chancery-tests --bin chancery-lab"
 
 [private]
@@ -75,10 +76,10 @@ fmt: linters
 [no-quiet]
 lint: wasm-target linters
     cargo fmt --all --check
-    cargo clippy --locked --workspace --exclude chancery-filter --all-targets -- -D warnings
-    cargo clippy --locked -p chancery-filter --target wasm32-wasip1 -- -D warnings
-    RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --exclude chancery-filter --no-deps
-    RUSTDOCFLAGS='-D warnings' cargo doc --locked -p chancery-filter --target wasm32-wasip1 --no-deps
+    cargo clippy --locked --workspace --exclude chancery-filter --exclude chancery-redaction-bench --all-targets -- -D warnings
+    cargo clippy --locked -p chancery-filter -p chancery-redaction-bench --target wasm32-wasip1 -- -D warnings
+    RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --exclude chancery-filter --exclude chancery-redaction-bench --no-deps
+    RUSTDOCFLAGS='-D warnings' cargo doc --locked -p chancery-filter -p chancery-redaction-bench --target wasm32-wasip1 --no-deps
     {{ tools }}/buf lint proto
     {{ tools }}/typos
     {{ tools }}/taplo fmt --check
@@ -119,6 +120,24 @@ parser:
 [group("measure")]
 decide:
     cargo bench --locked -p chancery-engine --features proto --bench decide
+
+# Score `chancery redact --profile default` on the labelled bodies in LABELS; the last line is the scorer's summary
+[group("measure")]
+redaction-score LABELS=labels:
+    cargo build --locked -p chancery
+    python3 tests/redaction/score_profile.py "{{ target }}/debug/chancery" "$1"
+
+# Time redaction in Envoy's V8, of dense, clean and hostile bodies; the last line is the figure
+[group("measure")]
+redaction-speed LABELS=labels: envoy wasm-target
+    cargo build --locked --profile wasm --target wasm32-wasip1 -p chancery-redaction-bench
+    {{ lab }} -- redaction --labels "$1"
+
+# Measure Presidio and presidio-rs on SAMPLES (or `all`) of the bodies in LABELS; the last line is the figure
+[group("measure")]
+redaction-peers SAMPLES="400" LABELS=labels:
+    .setup/peers
+    .tools/peers/bin/python tests/redaction/peers.py "$2" "$1"
 
 # Compare plain Envoy, this filter and Envoy's own MCP and RBAC filters, in one table
 [group("measure")]

@@ -5,6 +5,7 @@ mod clients;
 mod conformance;
 mod console;
 mod demo;
+mod redaction;
 mod run;
 mod stack;
 
@@ -44,6 +45,8 @@ enum Task {
     Conformance(conformance::Conformance),
     /// Compare plain Envoy, this filter, and Envoy's own MCP and RBAC filters.
     Bench(bench::Bench),
+    /// Time the engine's redaction inside Envoy: dense, clean and hostile bodies.
+    Redaction(redaction::Redaction),
     /// Hold sessions of every real client with every real server, directly and through the filter.
     Clients(clients::Clients),
 }
@@ -113,6 +116,7 @@ impl Lab {
                 Task::Demo(demo) => demo.execute(&mut console).await,
                 Task::Conformance(conformance) => conformance.execute(&mut console).await,
                 Task::Bench(bench) => bench.execute(&mut console).await,
+                Task::Redaction(redaction) => redaction.execute(&mut console).await,
                 Task::Clients(clients) => clients.execute(&mut console).await,
             }
         };

@@ -105,8 +105,7 @@ fn resources(identities: &IdentityProvider) -> [Value; 4] {
     let mut masking = rule.clone();
     if let Some(spec) = masking.as_object_mut() {
         spec.insert("tools".to_owned(), json!([MASKED_TOOL]));
-        let detectors = ["email", "payment_card", "aws_access_key", "github_token"];
-        spec.insert("redact".to_owned(), json!({ "detectors": detectors }));
+        spec.insert("redact".to_owned(), json!(["default"]));
     }
     let endpoint = json!({ "cluster": "upstream", "path": "/mcp" });
     [

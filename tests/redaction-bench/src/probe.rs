@@ -1,0 +1,73 @@
+//! Proxy-Wasm contexts: a request with work gets its report.
+
+use std::{cell::OnceCell, rc::Rc};
+
+use proxy_wasm::{
+    hostcalls,
+    traits::{Context, HttpContext, RootContext},
+    types::{Action, BufferType, ContextType},
+};
+
+use crate::work::{Bench, Work};
+
+/// The root context. The engine is put together with the first request, not before.
+#[derive(Debug, Default)]
+pub(crate) struct Probe {
+    bench: OnceCell<Rc<Bench>>,
+}
+
+impl Context for Probe {}
+
+impl RootContext for Probe {
+    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+        let bench = self.bench.get_or_init(|| Rc::new(Bench::new()));
+        Some(Box::new(Request {
+            bench: Rc::clone(bench),
+        }))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+/// One request.
+#[derive(Debug)]
+struct Request {
+    bench: Rc<Bench>,
+}
+
+impl Context for Request {}
+
+impl HttpContext for Request {
+    fn on_http_request_headers(&mut self, _headers: usize, is_last: bool) -> Action {
+        if is_last {
+            reply(400, "no body: expected a POST with work");
+        }
+        Action::Pause
+    }
+
+    fn on_http_request_body(&mut self, size_bytes: usize, is_last: bool) -> Action {
+        if !is_last {
+            return Action::Pause;
+        }
+        let body = hostcalls::get_buffer(BufferType::HttpRequestBody, 0, size_bytes);
+        let body = body.ok().flatten().unwrap_or_default();
+        match serde_json::from_slice::<Work>(&body) {
+            Ok(work) => {
+                drop(body);
+                let report = self.bench.run(&work);
+                let text = serde_json::to_string(&report);
+                reply(200, &text.unwrap_or_default());
+            }
+            Err(error) => reply(400, &error.to_string()),
+        }
+        Action::Pause
+    }
+}
+
+fn reply(status: u32, text: &str) {
+    let headers = vec![("content-type", "application/json")];
+    // Where an answer cannot be sent there is nobody left to tell.
+    hostcalls::send_http_response(status, headers, Some(text.as_bytes())).unwrap_or_default();
+}
