@@ -74,6 +74,11 @@ const fn classes() -> [u8; 256] {
 
 static CLASSES: [u8; 256] = classes();
 
+/// Whether a backslash before a byte makes something else of it.
+fn is_escaped(byte: u8) -> bool {
+    matches!(byte, b'u' | b'x' | b'n' | b't' | b'r' | b'"' | b'/' | b'\\')
+}
+
 impl Hunt<'_> {
     /// Looks at the whole text.
     pub(super) fn run(&mut self) {
@@ -144,7 +149,9 @@ impl Hunt<'_> {
         self.is_disguised |= match at(bytes, index) {
             b'%' => next.is_ascii_hexdigit() && third.is_ascii_hexdigit(),
             b'&' => next == b'#' || next.is_ascii_alphabetic(),
-            b'\\' => matches!(next, b'u' | b'x' | b'n' | b't' | b'r' | b'"' | b'/' | b'\\'),
+            // Of two, one is left, which says something only before what it may escape.
+            b'\\' if next == b'\\' => is_escaped(third),
+            b'\\' => is_escaped(next),
             0xC2 => matches!(next, 0xA0 | 0xAD),
             0xCD => next == 0x8F,
             0xD9 => (0xA0..=0xA9).contains(&next),
