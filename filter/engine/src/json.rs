@@ -13,7 +13,8 @@ mod text;
 use std::{borrow::Cow, ops::Range};
 
 pub use edit::{EditError, Edits};
-pub use text::{escape_into, raw_ranges};
+pub use text::escape_into;
+use text::raw_ranges;
 
 use crate::limits::Limits;
 
@@ -233,6 +234,20 @@ impl<'d> Value<'d> {
     /// A string's text between its quotes, escapes as they were given.
     pub fn inner(self) -> &'d str {
         self.node().inner(self.text)
+    }
+
+    /// Where ascending ranges of the decoded string, if it is one, stand in the text.
+    pub fn places_of(self, decoded: &[Range<usize>]) -> Vec<Range<usize>> {
+        let start = self.span().start.saturating_add(1);
+        let mut places = if self.is_escaped() {
+            raw_ranges(self.inner(), decoded)
+        } else {
+            decoded.to_vec()
+        };
+        for place in &mut places {
+            *place = place.start.saturating_add(start)..place.end.saturating_add(start);
+        }
+        places
     }
 
     /// Whether it is a string with escape sequences.

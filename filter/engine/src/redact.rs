@@ -7,6 +7,7 @@ mod copy;
 mod detector;
 mod keys;
 mod media;
+mod memory;
 mod place;
 mod profile;
 mod protocol;

@@ -74,7 +74,7 @@ fn surrogate_pair(high: u32, low: u32) -> char {
 }
 
 /// Maps ascending, non-overlapping byte ranges of a decoded string onto its raw inside.
-pub fn raw_ranges(inner: &str, decoded: &[Range<usize>]) -> Vec<Range<usize>> {
+pub(super) fn raw_ranges(inner: &str, decoded: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut places = Places {
         characters: Characters::new(inner),
         decoded: 0,

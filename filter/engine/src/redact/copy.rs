@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::{
-    json::{Document, Edits, Kind, Value, escape_into, raw_ranges},
+    json::{Document, Edits, Kind, Value, escape_into},
     limits::Limits,
 };
 
@@ -33,14 +33,8 @@ pub(super) fn replaced_in_copy(
     let mut replaced = Vec::new();
     mirror(structured, copy.root(), edits, &mut replaced);
     let ranges: Vec<_> = replaced.iter().map(|(range, _)| range.clone()).collect();
-    let start = leaf.span().start.saturating_add(1);
-    let ranges = if leaf.is_escaped() {
-        raw_ranges(leaf.inner(), &ranges)
-    } else {
-        ranges
-    };
-    for ((range, json), raw) in replaced.iter_mut().zip(ranges) {
-        *range = raw.start.saturating_add(start)..raw.end.saturating_add(start);
+    for ((range, json), place) in replaced.iter_mut().zip(leaf.places_of(&ranges)) {
+        *range = place;
         let mut escaped = String::with_capacity(json.len());
         escape_into(&mut escaped, json);
         *json = escaped;

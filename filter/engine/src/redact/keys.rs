@@ -1,6 +1,9 @@
 //! What is known of keys: objects of one kind have the same, so each is looked up once.
 
-use super::scan::{Topics, of_key};
+use super::{
+    memory::Memory,
+    scan::{Topics, of_key},
+};
 
 /// What a key says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,34 +15,20 @@ pub(super) struct Known {
     pub(super) is_clean: Option<bool>,
 }
 
-const SLOTS: usize = 128;
-const MAX_KEY_BYTES: usize = 30;
-
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    key: [u8; MAX_KEY_BYTES],
-    length: u8,
-    around: Topics,
-    known: Known,
-}
-
-/// A small memory of keys, forgetful where two want the same slot.
+/// What keys say, by what those around them say.
 #[derive(Debug)]
-pub(super) struct KeyCache {
-    slots: Vec<Option<Slot>>,
-}
+pub(super) struct KeyCache(Memory<(Topics, Known), 128>);
 
 impl KeyCache {
     pub(super) fn new() -> Self {
-        Self { slots: Vec::new() }
+        Self(Memory::new())
     }
 
-    pub(super) fn look_up(&mut self, key: &str, around: Topics) -> Known {
-        if let Some(slot) = self.slot(key).and_then(|slot| slot.as_ref())
-            && slot.around == around
-            && slot.key.get(..usize::from(slot.length)) == Some(key.as_bytes())
+    pub(super) fn look_up(&self, key: &str, around: Topics) -> Known {
+        if let Some((known_around, known)) = self.0.get(key.as_bytes())
+            && known_around == around
         {
-            return slot.known;
+            return known;
         }
         // Of `{"ssn": {"S": …}}` the outer key says what the value is.
         let is_value = matches!(
@@ -72,30 +61,6 @@ impl KeyCache {
             is_clean: Some(is_clean),
             ..self.look_up(key, around)
         };
-        let mut bytes = [0; MAX_KEY_BYTES];
-        let Some(place) = bytes.get_mut(..key.len()) else {
-            return;
-        };
-        place.copy_from_slice(key.as_bytes());
-        if self.slots.is_empty() {
-            self.slots.resize(SLOTS, None);
-        }
-        let length = u8::try_from(key.len()).unwrap_or(0);
-        if let Some(slot) = self.slot(key) {
-            *slot = Some(Slot {
-                key: bytes,
-                length,
-                around,
-                known,
-            });
-        }
-    }
-
-    fn slot(&mut self, key: &str) -> Option<&mut Option<Slot>> {
-        let bytes = key.as_bytes();
-        let mixed = bytes.iter().fold(bytes.len(), |mixed, byte| {
-            mixed.wrapping_mul(31).wrapping_add(usize::from(*byte))
-        });
-        self.slots.get_mut((mixed ^ (mixed >> 7)) % SLOTS)
+        self.0.keep(key.as_bytes(), (around, known));
     }
 }

@@ -6,7 +6,7 @@ use memchr::memmem;
 
 use super::scan::Find;
 use crate::{
-    json::{Document, Kind, Value, escape_into, raw_ranges},
+    json::{Document, Kind, Value, escape_into},
     limits::Limits,
     seal::{Binding, SealError},
 };
@@ -91,14 +91,8 @@ fn collect(value: Value<'_>, levels: u32, limits: &Limits, found: &mut Vec<Token
             continue;
         };
         let ranges: Vec<_> = new.iter().map(|token| token.range.clone()).collect();
-        let ranges = if leaf.is_escaped() {
-            raw_ranges(raw, &ranges)
-        } else {
-            ranges
-        };
-        let start = leaf.span().start.saturating_add(1);
-        for (token, range) in new.iter_mut().zip(ranges) {
-            token.range = range.start.saturating_add(start)..range.end.saturating_add(start);
+        for (token, place) in new.iter_mut().zip(leaf.places_of(&ranges)) {
+            token.range = place;
         }
     }
 }

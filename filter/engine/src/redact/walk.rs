@@ -14,7 +14,7 @@ use super::{
     scan::{self, Field, Find, Sought, Topics, Verdict},
 };
 use crate::{
-    json::{Document, Kind, Value, escape_into, raw_ranges},
+    json::{Document, Kind, Value, escape_into},
     limits::Limits,
     redact::Action,
 };
@@ -229,18 +229,11 @@ impl Walk<'_, '_> {
         if inner.is_empty() {
             return;
         }
-        let start = string.span().start.saturating_add(1);
         let ranges: Vec<_> = inner.iter().map(|(range, _)| range.clone()).collect();
-        let ranges = if string.is_escaped() {
-            raw_ranges(string.inner(), &ranges)
-        } else {
-            ranges
-        };
-        for ((_, with), range) in inner.into_iter().zip(ranges) {
+        for ((_, with), place) in inner.into_iter().zip(string.places_of(&ranges)) {
             let mut escaped = String::with_capacity(with.len());
             escape_into(&mut escaped, &with);
-            let range = range.start.saturating_add(start)..range.end.saturating_add(start);
-            splices.push((range, escaped));
+            splices.push((place, escaped));
         }
     }
 

@@ -85,7 +85,7 @@ impl Renamed {
     pub(super) fn told_apart(&mut self, object: Value<'_>, new: &str) -> String {
         if self.taken.is_empty() {
             let keys = object.members().filter_map(|(key, _)| key.as_str());
-            self.taken = keys.map(Cow::into_owned).collect();
+            self.taken.extend(keys.map(Cow::into_owned));
             self.number = 1;
         }
         let mut key = new.to_owned();
