@@ -139,7 +139,11 @@ fn place(authority: &str, default_port: Option<u16>) -> Option<Place> {
         "" => None,
         _ => Some(port.parse().ok()?),
     };
-    let user = user.strip_suffix(':').unwrap_or(user);
+    // An empty password goes; a colon after another is a password.
+    let user = match user.strip_suffix(':') {
+        Some(name) if !name.contains(':') => name,
+        Some(_) | None => user,
+    };
     let port = port.filter(|port| Some(*port) != default_port);
     Some(Place {
         user: (!user.is_empty()).then(|| encoded(user, CONTROLS)),
@@ -304,6 +308,9 @@ mod tests {
             Some("https://a.test:1/")
         );
         assert_eq!(bare("https://@a.test/"), None);
+        assert_eq!(bare("https://:@a.test/"), None);
+        let spelt = |text| parse(text).map(|url| url.text);
+        assert_eq!(spelt("https://::@a").as_deref(), Some("https://::@a/"));
         let host = |text| parse(text).and_then(|url| url.host);
         assert_eq!(
             host("https://user@Acme.com.:8443/x").as_deref(),
