@@ -31,6 +31,9 @@ pub(super) struct Bench {
     /// Requests per measurement with 16 connections.
     #[arg(long, default_value = "10000")]
     requests: NonZeroU32,
+    /// Only the calls whose label contains this, such as `64 KB`.
+    #[arg(long, default_value = "")]
+    only: String,
 }
 
 /// One measurement of one target.
@@ -57,7 +60,8 @@ impl Bench {
         console.line(&console.styled(Style::Bold, &heading));
 
         let (mut judging, mut redacting) = (Vec::new(), Vec::new());
-        for kind in CallKind::ALL {
+        let wanted = |kind: &CallKind| kind.label().contains(&self.only);
+        for kind in CallKind::ALL.into_iter().filter(wanted) {
             for connections in CONNECTIONS {
                 let row = self.row(&targets, kind, connections).await?;
                 let plain = row.first().map_or(0.0, |(_, plain)| micros(plain.cpu));
