@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, fmt};
 
 use aes_siv::{KeyInit as _, siv::Aes256Siv};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::principal::Principal;
@@ -250,7 +250,7 @@ impl Binding<'_> {
 
 fn mac(key: &[u8], parts: &[&[u8]]) -> Result<[u8; 32], SealError> {
     // HMAC takes a key of any length, so there is no other outcome.
-    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).map_err(|_length| SealError::NoKey)?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_length| SealError::NoKey)?;
     for part in parts {
         mac.update(part);
     }

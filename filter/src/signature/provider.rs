@@ -11,8 +11,11 @@ use jsonwebtoken::{
     signature::{self, Verifier},
 };
 use p256::ecdsa::{Signature as P256Signature, VerifyingKey as P256Key};
-use rsa::{Pkcs1v15Sign, RsaPublicKey, pkcs1::DecodeRsaPublicKey as _};
-use sha2::{Digest as _, Sha256};
+use rsa::{
+    Pkcs1v15Sign, RsaPublicKey,
+    pkcs1::DecodeRsaPublicKey as _,
+    sha2::{Digest as _, Sha256},
+};
 
 /// Verifies RS256, ES256 (RFC 7518 section 3) and `EdDSA` with Ed25519 (RFC 8037 section 3.1).
 pub(super) static PROVIDER: CryptoProvider = CryptoProvider {
