@@ -80,6 +80,9 @@ impl<'d> Carried<'_, 'd> {
     /// # Errors
     /// Where it must not go on.
     pub fn message(&mut self, message: &Message<'d>, asked: Option<Method>) -> Result<(), Blocked> {
+        if self.redactor.plan.is_empty() {
+            return Ok(());
+        }
         let direction = self.redactor.direction;
         let (call, place) = match (message.body, direction) {
             (Body::Request { call, .. } | Body::Notification(call), Direction::ToServer) => {
