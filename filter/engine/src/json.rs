@@ -13,8 +13,8 @@ mod text;
 use std::{borrow::Cow, ops::Range};
 
 pub use edit::{EditError, Edits};
-pub use text::escape_into;
-use text::raw_ranges;
+use text::place_raw;
+pub use text::{escape_into, escaped};
 
 use crate::limits::Limits;
 
@@ -236,18 +236,16 @@ impl<'d> Value<'d> {
         self.node().inner(self.text)
     }
 
-    /// Where ascending ranges of the decoded string, if it is one, stand in the text.
-    pub fn places_of(self, decoded: &[Range<usize>]) -> Vec<Range<usize>> {
+    /// Moves ascending ranges of the decoded string, if it is one, to where they stand in the text.
+    /// `range` picks each out of its thing.
+    pub fn place<T>(self, things: &mut [T], range: impl Fn(&mut T) -> &mut Range<usize>) {
+        if self.is_escaped() {
+            place_raw(self.inner(), things, &range);
+        }
         let start = self.span().start.saturating_add(1);
-        let mut places = if self.is_escaped() {
-            raw_ranges(self.inner(), decoded)
-        } else {
-            decoded.to_vec()
-        };
-        for place in &mut places {
+        for place in things.iter_mut().map(range) {
             *place = place.start.saturating_add(start)..place.end.saturating_add(start);
         }
-        places
     }
 
     /// Whether it is a string with escape sequences.
@@ -366,8 +364,7 @@ impl<'d> Value<'d> {
             let Some((token, next)) = here.step_towards(target.index) else {
                 break;
             };
-            pointer.push('/');
-            pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
+            push_token(&mut pointer, &token);
             here = next;
         }
         pointer
@@ -381,6 +378,19 @@ impl<'d> Value<'d> {
         }
         let (key, value) = self.members().find(|(_, value)| holds(*value))?;
         Some((key.as_str()?, value))
+    }
+}
+
+/// Takes a JSON pointer (RFC 6901) one step further: into the member of this name, or to the item
+/// of this number.
+pub fn push_token(pointer: &mut String, token: &str) {
+    pointer.push('/');
+    for part in token.split_inclusive(['~', '/']) {
+        match (part.strip_suffix('~'), part.strip_suffix('/')) {
+            (Some(plain), _) => pointer.extend([plain, "~0"]),
+            (None, Some(plain)) => pointer.extend([plain, "~1"]),
+            (None, None) => pointer.push_str(part),
+        }
     }
 }
 

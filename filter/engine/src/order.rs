@@ -13,20 +13,21 @@ pub(crate) fn by_key<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Vec<usize> {
     keyed.into_iter().map(|(_, position)| position).collect()
 }
 
-/// The positions of things in the order of where they begin, of those that begin alike the longest
-/// first, equal ones as they come.
-pub(crate) fn by_range(ranges: impl Iterator<Item = Range<usize>>) -> Vec<usize> {
-    let placed = ranges
-        .zip(0..)
-        .map(|(range, position)| [range.start, usize::MAX.wrapping_sub(range.end), position]);
-    let mut placed: Vec<[usize; 3]> = placed.collect();
-    if !placed.is_sorted() {
-        placed.sort_unstable();
+/// Sorts things by where they begin, those that begin alike by length, the longest first; equal
+/// ones stay as they come. Most come in order.
+pub(crate) fn sort_by_range<T>(things: &mut Vec<T>, range: impl Fn(&T) -> Range<usize>) {
+    let key = |thing: &T| {
+        let Range { start, end } = range(thing);
+        [start, usize::MAX.wrapping_sub(end)]
+    };
+    if things.is_sorted_by_key(key) {
+        return;
     }
-    placed
-        .into_iter()
-        .map(|[_, _, position]| position)
-        .collect()
+    let keys = things.iter().map(key).zip(0..);
+    let mut placed: Vec<[usize; 3]> = keys.map(|([start, end], at)| [start, end, at]).collect();
+    placed.sort_unstable();
+    let order: Vec<usize> = placed.into_iter().map(|[_, _, at]| at).collect();
+    *things = rearranged(std::mem::take(things), &order);
 }
 
 /// Things in an order, which has each of their positions once.
@@ -59,8 +60,9 @@ mod tests {
             let ranges: Vec<_> = starts.into_iter().map(|(start, length)| start..start + length).collect();
             let mut sorted = ranges.clone();
             sorted.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
-            let order = by_range(ranges.iter().cloned());
-            prop_assert_eq!(rearranged(ranges, &order), sorted);
+            let mut ranges = ranges;
+            sort_by_range(&mut ranges, Clone::clone);
+            prop_assert_eq!(ranges, sorted);
         }
     }
 }

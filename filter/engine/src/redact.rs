@@ -33,6 +33,8 @@ use keys::KeyCache;
 use scan::{Field, Sought, Verdict};
 use walk::{Splices, Walk};
 
+use std::{borrow::Cow, cell::LazyCell};
+
 use crate::{
     entry::Direction,
     json::{Edits, Value},
@@ -69,7 +71,7 @@ impl Detectors {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Finding {
     /// By which detector: its id.
-    pub detector: Box<str>,
+    pub detector: Cow<'static, str>,
     /// Where: a JSON pointer into the message, or the name of a header. Empty: at more places than are
     /// kept one by one.
     pub pointer: String,
@@ -116,12 +118,13 @@ impl Redactor<'_> {
         if self.plan.is_empty() {
             return Ok(());
         }
+        let base = || root.pointer_to(value);
         let mut splices = Splices::new();
         let mut walk = Walk {
             redactor: self,
             sought: Sought::new(self.plan, self.direction, place),
             findings,
-            base: &|| root.pointer_to(value),
+            base: LazyCell::new(&base),
             blocked: None,
             keys: KeyCache::new(),
             finds: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr2;
+use memchr::{memchr_iter, memchr2};
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
@@ -234,20 +234,23 @@ impl RawEvent {
 
     /// The event with other data and every other field as it was.
     pub fn with_data(&self, data: &str) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.bytes.len().max(data.len()));
-        let mut lines = |line: &[u8]| {
-            bytes.extend_from_slice(line);
-            bytes.push(b'\n');
-        };
+        // As long as both, where each line of the data has its name.
+        let mut bytes = Vec::with_capacity(self.bytes.len().saturating_add(data.len()));
         for line in self.lines() {
             if field(line, b"data").is_none() && !line.is_empty() {
-                lines(line);
+                bytes.extend_from_slice(line);
+                bytes.push(b'\n');
             }
         }
-        for line in data.split('\n') {
-            lines(format!("data: {line}").as_bytes());
+        let data = data.as_bytes();
+        let mut begin = 0;
+        for end in memchr_iter(b'\n', data).chain([data.len()]) {
+            bytes.extend_from_slice(b"data: ");
+            bytes.extend_from_slice(data.get(begin..end).unwrap_or_default());
+            bytes.push(b'\n');
+            begin = end.saturating_add(1);
         }
-        lines(b"");
+        bytes.push(b'\n');
         bytes
     }
 }

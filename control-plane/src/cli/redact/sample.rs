@@ -43,7 +43,7 @@ pub(super) struct Answer<'l> {
 /// What was found at one place.
 #[derive(Debug, Serialize)]
 struct Found {
-    detector: Box<str>,
+    detector: Cow<'static, str>,
     pointer: String,
     count: u32,
     action: &'static str,

@@ -45,8 +45,8 @@ impl<'d> Tree<'d> {
         *tree.root = tree.branch(root, &mut foreign_bytes)?;
         let mut places = Vec::with_capacity(root.node_count());
         place(&mut places, &tree.root, root);
-        let order = order::by_range(places.iter().map(|(address, _)| *address..*address));
-        tree.places = order::rearranged(places, &order);
+        order::sort_by_range(&mut places, |(address, _)| *address..*address);
+        tree.places = places;
         Some(tree)
     }
 

@@ -70,9 +70,7 @@ impl Edits {
 
     /// Puts them in the order of the text, which [`Self::applied_within`] needs.
     pub fn sort(&mut self) {
-        let ranges = self.replacements.iter().map(|(range, _)| range.clone());
-        let order = order::by_range(ranges);
-        self.replacements = order::rearranged(std::mem::take(&mut self.replacements), &order);
+        order::sort_by_range(&mut self.replacements, |(range, _)| range.clone());
     }
 
     /// The text of a value with what is replaced within it; `None` where nothing is.

@@ -73,18 +73,22 @@ fn surrogate_pair(high: u32, low: u32) -> char {
     char::from_u32(code).unwrap_or('\u{FFFD}')
 }
 
-/// Maps ascending, non-overlapping byte ranges of a decoded string onto its raw inside.
-pub(super) fn raw_ranges(inner: &str, decoded: &[Range<usize>]) -> Vec<Range<usize>> {
+/// Moves ascending, non-overlapping byte ranges of a decoded string to where they stand in its raw
+/// inside.
+pub(super) fn place_raw<T>(
+    inner: &str,
+    things: &mut [T],
+    range: impl Fn(&mut T) -> &mut Range<usize>,
+) {
     let mut places = Places {
         characters: Characters::new(inner),
         decoded: 0,
         plain: 0..0,
     };
-    let raw = |range: &Range<usize>| {
+    for range in things.iter_mut().map(range) {
         let start = places.of(range.start);
-        start..places.of(range.end).max(start)
-    };
-    decoded.iter().map(raw).collect()
+        *range = start..places.of(range.end).max(start);
+    }
 }
 
 /// Where ever later places of a decoded string stand in its raw inside.
@@ -129,10 +133,25 @@ impl Places<'_> {
     }
 }
 
+/// Whether a text is the inside of a JSON string as it is.
+fn is_plain(text: &str) -> bool {
+    let must_escape = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    !text.as_bytes().iter().any(must_escape)
+}
+
+/// `text` as the inside of a JSON string.
+pub fn escaped(text: String) -> String {
+    if is_plain(&text) {
+        return text;
+    }
+    let mut escaped = String::with_capacity(text.len());
+    escape_into(&mut escaped, &text);
+    escaped
+}
+
 /// Appends `text` as the inside of a JSON string.
 pub fn escape_into(out: &mut String, text: &str) {
-    let is_plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
-    if text.as_bytes().iter().all(is_plain) {
+    if is_plain(text) {
         out.push_str(text);
         return;
     }

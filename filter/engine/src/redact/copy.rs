@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::{
-    json::{Document, Edits, Kind, Value, escape_into},
+    json::{Document, Edits, Kind, Value, escaped},
     limits::Limits,
 };
 
@@ -32,12 +32,9 @@ pub(super) fn replaced_in_copy(
     }
     let mut replaced = Vec::new();
     mirror(structured, copy.root(), edits, &mut replaced);
-    let ranges: Vec<_> = replaced.iter().map(|(range, _)| range.clone()).collect();
-    for ((range, json), place) in replaced.iter_mut().zip(leaf.places_of(&ranges)) {
-        *range = place;
-        let mut escaped = String::with_capacity(json.len());
-        escape_into(&mut escaped, json);
-        *json = escaped;
+    leaf.place(&mut replaced, |(range, _)| range);
+    for (_, json) in &mut replaced {
+        *json = escaped(std::mem::take(json));
     }
     Some(replaced)
 }

@@ -56,11 +56,7 @@ impl KeyCache {
         }
     }
 
-    pub(super) fn note(&mut self, key: &str, around: Topics, is_clean: bool) {
-        let known = Known {
-            is_clean: Some(is_clean),
-            ..self.look_up(key, around)
-        };
+    pub(super) fn keep(&mut self, key: &str, around: Topics, known: Known) {
         self.0.keep(key.as_bytes(), (around, known));
     }
 }

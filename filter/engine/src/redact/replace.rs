@@ -30,7 +30,7 @@ pub(super) fn replacement(
         Action::Replace | Action::Block => None,
     };
     let sealed = sealed.and_then(Result::<_, crate::seal::SealError>::ok);
-    sealed.unwrap_or_else(|| format!("[redacted:{detector}]"))
+    sealed.unwrap_or_else(|| ["[redacted:", detector, "]"].concat())
 }
 
 /// A text with `*` for every letter and digit but the last `kept`; of so few that half of them could

@@ -6,7 +6,7 @@ use memchr::memmem;
 
 use super::scan::Find;
 use crate::{
-    json::{Document, Kind, Value, escape_into},
+    json::{Document, Kind, Value, escaped},
     limits::Limits,
     seal::{Binding, SealError},
 };
@@ -54,9 +54,7 @@ impl Token {
     pub fn open(&self, binding: &Binding<'_>) -> Result<String, SealError> {
         let (_, mut value) = binding.open_value(&self.detector, &self.sealed)?;
         for _ in 0..self.levels {
-            let mut escaped = String::with_capacity(value.len());
-            escape_into(&mut escaped, &value);
-            value = escaped;
+            value = escaped(value);
         }
         Ok(value)
     }
@@ -66,7 +64,12 @@ impl Token {
 /// stand where they say in the text of the document.
 pub fn tokens_below(value: Value<'_>, limits: &Limits) -> Vec<Token> {
     let mut found = Vec::new();
-    collect(value, 1, limits, &mut found);
+    let raw = value.raw().as_bytes();
+    let holds = |needle: &str| memmem::find(raw, needle.as_bytes()).is_some();
+    // What tokens begin with, JSON escapes as `\u` or not at all.
+    if holds(PREFIX) || memchr::memchr(b'\\', raw).is_some() && holds("\\u") {
+        collect(value, 1, limits, &mut found);
+    }
     found
 }
 
@@ -87,12 +90,8 @@ fn collect(value: Value<'_>, levels: u32, limits: &Limits, found: &mut Vec<Token
             Some(_) => {}
             None => found.extend(tokens(&text, levels)),
         }
-        let Some(new) = found.get_mut(from..) else {
-            continue;
-        };
-        let ranges: Vec<_> = new.iter().map(|token| token.range.clone()).collect();
-        for (token, place) in new.iter_mut().zip(leaf.places_of(&ranges)) {
-            token.range = place;
+        if let Some(new) = found.get_mut(from..) {
+            leaf.place(new, |token| &mut token.range);
         }
     }
 }

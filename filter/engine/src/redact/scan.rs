@@ -13,7 +13,6 @@ mod field;
 mod groups;
 mod header;
 mod hunt;
-mod names;
 mod network;
 mod number;
 mod option;
@@ -38,7 +37,6 @@ use super::{
 };
 use crate::{entry::Direction, order, redact::Action};
 use hunt::Hunt;
-use names::Names;
 use words::Label;
 
 /// What found something.
@@ -94,6 +92,11 @@ impl<'p> Sought<'p> {
                 .iter()
                 .any(|profile| !profile.allowlists().is_empty()),
         }
+    }
+
+    /// Whether a custom detector looks for something.
+    pub(super) fn has_custom(&self) -> bool {
+        self.has_custom
     }
 
     /// Whether a custom detector goes by keys.
@@ -192,7 +195,6 @@ fn hunt(text: &str, topics: Topics, detectors: Detectors, views: u8, finds: &mut
         told_floor: 0,
         is_endless: false,
         said: Cell::new((usize::MAX, Label::default())),
-        names: Names::default(),
     };
     if topics != Topics::default() {
         hunt.field(topics, 0, text.len());
@@ -247,8 +249,7 @@ fn behind(view: &View, topics: Topics, detectors: Detectors, views: u8, finds: &
 /// Sorts finds; of two that overlap, the later is cut to what the earlier leaves of it. What we
 /// wrote ourselves is none.
 fn settle(text: &str, finds: &mut Vec<Find>) {
-    let order = order::by_range(finds.iter().map(|find| find.range.clone()));
-    *finds = order::rearranged(std::mem::take(finds), &order);
+    order::sort_by_range(finds, |find| find.range.clone());
     let mut end = 0;
     finds.retain_mut(|find| {
         find.range.start = find.range.start.max(end);

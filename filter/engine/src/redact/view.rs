@@ -202,16 +202,12 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIEN
 pub(super) fn decoded(run: &str) -> Option<String> {
     let bytes = run.as_bytes();
     let digits = bytes.strip_prefix(b"0x").unwrap_or(bytes);
-    if bytes.len() >= 16
-        && bytes.len().is_multiple_of(2)
-        && digits.iter().all(u8::is_ascii_hexdigit)
-    {
+    if bytes.len() >= 16 && bytes.len().is_multiple_of(2) {
         let (pairs, _) = digits.as_chunks::<2>();
         let byte = |pair: &[u8; 2]| {
-            let [high, low] = pair.map(|digit| char::from(digit).to_digit(16).unwrap_or(0));
-            u8::try_from(high << 4 | low)
-                .ok()
-                .filter(|byte| is_text(*byte))
+            let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
+            let byte = u8::try_from(high? << 4 | low?).ok();
+            byte.filter(|byte| is_text(*byte))
         };
         let decoded: Option<Vec<u8>> = pairs.iter().map(byte).collect();
         if let Some(decoded) = decoded {
@@ -221,8 +217,9 @@ pub(super) fn decoded(run: &str) -> Option<String> {
     let is_safe = bytes.iter().any(|byte| matches!(byte, b'-' | b'_'));
     let engine = if is_safe { URL_SAFE } else { STANDARD };
     // What begins like no text is none, which spares decoding what is drawn at random.
-    let head = engine.decode(bytes.get(..8.min(bytes.len()))?).ok()?;
-    if !head.iter().all(|byte| is_text(*byte)) {
+    let mut head = [0; 6];
+    let length = engine.decode_slice(bytes.get(..8.min(bytes.len()))?, &mut head);
+    if !head.get(..length.ok()?)?.iter().all(|byte| is_text(*byte)) {
         return None;
     }
     let decoded = engine.decode(bytes).ok()?;

@@ -3,18 +3,18 @@
 
 mod trail;
 
-use std::ops::Range;
+use std::{borrow::Cow, cell::LazyCell, ops::Range};
 
 use super::{
     Blocked, Finding, MAX_FINDINGS, Redactor,
     columns::{self, Columns},
-    keys::KeyCache,
+    keys::{KeyCache, Known},
     replace::replacement,
     reveal,
-    scan::{self, Field, Find, Sought, Topics, Verdict},
+    scan::{self, Field, Find, Finder, Sought, Topics, Verdict},
 };
 use crate::{
-    json::{Document, Kind, Value, escape_into},
+    json::{Document, Kind, Value, escaped},
     limits::Limits,
     redact::Action,
 };
@@ -47,8 +47,8 @@ pub(super) struct Walk<'w, 'p> {
     pub(super) redactor: &'w Redactor<'p>,
     pub(super) sought: Sought<'p>,
     pub(super) findings: &'w mut Vec<Finding>,
-    /// The pointer to where the walk begins, once it is needed.
-    pub(super) base: &'w dyn Fn() -> String,
+    /// The pointer to where the walk begins, found once it is needed.
+    pub(super) base: LazyCell<String, &'w dyn Fn() -> String>,
     pub(super) blocked: Option<Blocked>,
     pub(super) keys: KeyCache,
     pub(super) finds: Vec<Find>,
@@ -124,18 +124,25 @@ impl Walk<'_, '_> {
                     step: Step::Found(&name),
                     ..trail
                 };
-                let new = self.renamed(&name, &found);
+                let new = if self.may_hold(&name) {
+                    self.renamed(&name, &found)
+                } else {
+                    self.finds.clear();
+                    None
+                };
                 let is_clean = self.finds.is_empty();
                 if !is_clean {
                     trail = found;
                 }
-                self.keys.note(&name, spot.topics, is_clean);
+                let known = Known {
+                    is_clean: Some(is_clean),
+                    ..known
+                };
+                self.keys.keep(&name, spot.topics, known);
                 if let Some(new) = new {
                     let new = renamed.told_apart(object, &new);
-                    let mut escaped = String::with_capacity(new.len());
-                    escape_into(&mut escaped, &new);
                     let Range { start, end } = key.span();
-                    splices.push((start.saturating_add(1)..end.saturating_sub(1), escaped));
+                    splices.push((start.saturating_add(1)..end.saturating_sub(1), escaped(new)));
                 }
             }
             if topics.is_bare_name() && !spot.topics.is_of_thing() {
@@ -153,6 +160,13 @@ impl Walk<'_, '_> {
             };
             self.value(value, spot, splices);
         }
+    }
+
+    /// Whether something may be found in a key: fewer letters than any token has are only a name.
+    fn may_hold(&self, key: &str) -> bool {
+        const MIN_TOKEN_BYTES: usize = 16;
+        let is_name = key.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
+        self.sought.has_custom() || key.len() >= MIN_TOKEN_BYTES || !is_name
     }
 
     /// What a `name` names, by the keys beside it.
@@ -229,12 +243,12 @@ impl Walk<'_, '_> {
         if inner.is_empty() {
             return;
         }
-        let ranges: Vec<_> = inner.iter().map(|(range, _)| range.clone()).collect();
-        for ((_, with), place) in inner.into_iter().zip(string.places_of(&ranges)) {
-            let mut escaped = String::with_capacity(with.len());
-            escape_into(&mut escaped, &with);
-            splices.push((place, escaped));
-        }
+        string.place(&mut inner, |(range, _)| range);
+        splices.extend(
+            inner
+                .into_iter()
+                .map(|(place, with)| (place, escaped(with))),
+        );
     }
 
     fn leaf(&mut self, text: &str, spot: Spot<'_>, splices: &mut Splices) {
@@ -260,7 +274,7 @@ impl Walk<'_, '_> {
         let binding = self.redactor.binding.as_ref();
         reveal::spare_tokens(text, binding, &mut self.finds);
         let finds = std::mem::take(&mut self.finds);
-        let mut pointer = None;
+        let mut here = None;
         for find in &finds {
             let value = text.get(find.range.clone()).unwrap_or_default();
             let action = match self.sought.verdict(find.finder, value) {
@@ -269,7 +283,7 @@ impl Walk<'_, '_> {
                 Verdict::Changed(action) => Some(action),
             };
             let id = self.sought.id(find.finder);
-            self.note(id, action, trail, &mut pointer);
+            self.note(find.finder, action, trail, &mut here);
             let Some(action) = action else { continue };
             if action == Action::Block && self.blocked.is_none() {
                 self.blocked = Some(Blocked {
@@ -281,32 +295,46 @@ impl Walk<'_, '_> {
         self.finds = finds;
     }
 
-    /// Records a find, counted with those of the same at the same place.
+    /// Records a find, counted with those of the same at the same place. `here` is the position of
+    /// a finding at this place, once there is one.
     fn note(
         &mut self,
-        id: &str,
+        finder: Finder,
         action: Option<Action>,
         trail: &Trail<'_>,
-        pointer: &mut Option<String>,
+        here: &mut Option<usize>,
     ) {
-        // A pointer costs a walk past everything before the place.
-        if self.findings.len() >= MAX_FINDINGS {
-            *pointer = Some(String::new());
+        let id = self.sought.id(finder);
+        let is_full = self.findings.len() >= MAX_FINDINGS;
+        let of_here = here.and_then(|at| self.findings.get(at));
+        let pointer = match of_here {
+            _ if is_full => Cow::Borrowed(""),
+            Some(finding) => Cow::Borrowed(&*finding.pointer),
+            None => Cow::Owned(trail.pointer(&self.base)),
+        };
+        let is_same = |finding: &Finding| {
+            finding.detector == id && finding.action == action && finding.pointer == *pointer
+        };
+        let mut near = self.findings.iter().enumerate().rev().take(NEAR_FINDINGS);
+        let same = near.find(|(_, finding)| is_same(finding));
+        if let Some((at, _)) = same {
+            *here = Some(at);
+            if let Some(finding) = self.findings.get_mut(at) {
+                finding.count = finding.count.saturating_add(1);
+            }
+            return;
         }
-        let pointer = pointer.get_or_insert_with(|| trail.pointer((self.base)()));
-        let near = self.findings.iter_mut().rev().take(NEAR_FINDINGS);
-        let mut same = near.filter(|finding| {
-            &*finding.detector == id && finding.action == action && finding.pointer == *pointer
-        });
-        match same.next() {
-            Some(finding) => finding.count = finding.count.saturating_add(1),
-            None => self.findings.push(Finding {
-                detector: id.into(),
-                pointer: pointer.clone(),
-                count: 1,
-                action,
-            }),
-        }
+        let finding = Finding {
+            detector: match finder {
+                Finder::BuiltIn(detector) => Cow::Borrowed(detector.as_str()),
+                Finder::Custom(..) => Cow::Owned(id.to_owned()),
+            },
+            pointer: pointer.into_owned(),
+            count: 1,
+            action,
+        };
+        *here = Some(self.findings.len());
+        self.findings.push(finding);
     }
 }
 

@@ -329,7 +329,7 @@ fn finding(finding: Finding) -> pb::Finding {
         action,
     } = finding;
     pb::Finding {
-        detector: detector.into(),
+        detector: detector.into_owned(),
         pointer,
         count,
         action: action.map_or("observe", Action::as_str).to_owned(),

@@ -4,7 +4,7 @@
 use memchr::memchr2;
 
 use super::{
-    bytes::{at, before, is_word, part, run, run_back},
+    bytes::{at, before, byte_set, is_word, part, run, run_back},
     hunt::Hunt,
     words::{self, Topics},
 };
@@ -42,14 +42,16 @@ impl Hunt<'_> {
         // `**Password:** …`.
         let is_bold = at(bytes, next) == b'*' && at(bytes, next.saturating_add(1)) == b'*';
         let from = next.saturating_add(if is_bold { 2 } else { 0 });
-        let from = run(bytes, from, |byte| {
-            matches!(byte, b' ' | b'\t' | b'=' | b'>')
-        });
+        let from = run(
+            bytes,
+            from,
+            byte_set!(|byte| matches!(byte, b' ' | b'\t' | b'=' | b'>')),
+        );
         // `password: |`, and the value on the next line.
-        let block = run(bytes, from, |byte| matches!(byte, b'|' | b'-'));
+        let block = run(bytes, from, byte_set!(|byte| matches!(byte, b'|' | b'-')));
         let is_block = block > next.saturating_add(1) && at(bytes, block) == b'\n';
         let from = if is_block {
-            run(bytes, block, |byte| byte.is_ascii_whitespace())
+            run(bytes, block, byte_set!(|byte| byte.is_ascii_whitespace()))
         } else {
             from
         };
@@ -63,21 +65,24 @@ impl Hunt<'_> {
     /// What the name before a sign says, where it says something, and whether it is a sign of code.
     fn name_before(&mut self, sign: usize) -> Option<(Topics, u8)> {
         let bytes = self.bytes;
-        let mut end = run_back(bytes, sign, 2, |byte| byte == b' ');
+        let mut end = run_back(bytes, sign, 2, byte_set!(|byte| byte == b' '));
         let mut quote = 0;
         if matches!(
             before(bytes, end, 1),
             b'"' | b'\'' | b'`' | b']' | b'*' | b':' | b'?'
         ) {
             quote = before(bytes, end, 1);
-            end = run_back(bytes, end, 4, |byte| {
-                matches!(
+            end = run_back(
+                bytes,
+                end,
+                4,
+                byte_set!(|byte| matches!(
                     byte,
                     b'"' | b'\'' | b'\\' | b'`' | b']' | b'*' | b':' | b'?'
-                )
-            });
+                )),
+            );
         }
-        let is_name = |byte: u8| is_word(byte) || matches!(byte, b'-' | b'.' | 0x80..);
+        let is_name = byte_set!(|byte| is_word(byte) || matches!(byte, b'-' | b'.' | 0x80..));
         let mut start = run_back(bytes, end, MAX_NAME_BYTES, is_name);
         if start == end {
             return None;
@@ -86,12 +91,12 @@ impl Hunt<'_> {
         if quote == 0 && at(bytes, sign) == b':' && before(bytes, start, 1) == b':' {
             return None;
         }
-        let mut topics = self.names.topics(part(bytes, start..end));
+        let mut topics = words::of_key(part(bytes, start..end), Topics::default());
         // `name: DB_PASSWORD`, and `value: …` on the next line; `key="…" value="…"`.
         if part(bytes, start..end).eq_ignore_ascii_case(b"value") {
-            let gap = run_back(bytes, start, 32, |byte| !is_word(byte));
+            let gap = run_back(bytes, start, 32, byte_set!(|byte| !is_word(byte)));
             let named = run_back(bytes, gap, MAX_NAME_BYTES, is_name);
-            topics = self.names.topics(part(bytes, named..gap));
+            topics = words::of_key(part(bytes, named..gap), Topics::default());
         }
         // `Date of birth: …`, `API key: …`: up to three words more.
         for _ in 0..3 {
@@ -104,7 +109,7 @@ impl Hunt<'_> {
                 break;
             }
             start = further;
-            topics = self.names.topics(part(bytes, start..end));
+            topics = words::of_key(part(bytes, start..end), Topics::default());
         }
         topics.has(NAMED).then_some((topics, quote))
     }
@@ -125,21 +130,21 @@ impl Hunt<'_> {
         if matches!(quote, b'"' | b'\'' | b'`') {
             return quoted(bytes, from, limit, escaped);
         }
-        let is_inside = |byte: u8| {
-            !(byte.is_ascii_whitespace()
-                || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b';' | b'|' | 0))
-        };
+        let is_inside = byte_set!(|byte| !(byte.is_ascii_whitespace()
+            || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b';' | b'|' | 0)));
         // `<YOUR_KEY>`.
         let open = usize::from(at(bytes, from) == b'<');
         let mut end = run(part(bytes, 0..limit), from.saturating_add(open), is_inside);
-        let line = run(part(bytes, 0..limit), end, |byte| {
-            matches!(byte, b' ' | b'\r' | b'\t')
-        });
+        let line = run(
+            part(bytes, 0..limit),
+            end,
+            byte_set!(|byte| matches!(byte, b' ' | b'\r' | b'\t')),
+        );
         let query = matches!(quote_of_name, 0);
         if query && let Some(found) = memchr2(b'&', b',', part(bytes, from..end)) {
             let cut = from.saturating_add(found);
             let next = cut.saturating_add(1);
-            let name = run(bytes, next, |byte| is_word(byte) || byte == b'-');
+            let name = run(bytes, next, byte_set!(|byte| is_word(byte) || byte == b'-'));
             let joint =
                 next == end || at(bytes, cut) == b'&' && name > next && at(bytes, name) == b'=';
             end = if joint { cut } else { end };
@@ -190,32 +195,22 @@ impl Hunt<'_> {
     fn line_end(&self, from: usize) -> usize {
         let bytes = self.bytes;
         let limit = from.saturating_add(256).min(bytes.len());
-        let is_inside = |byte: u8| {
-            !matches!(
-                byte,
-                b'\n'
-                    | b'\r'
-                    | b'|'
-                    | b'"'
-                    | b'\''
-                    | b'<'
-                    | b';'
-                    | b','
-                    | b'\t'
-                    | b'&'
-                    | b'('
-                    | b'}'
-            )
-        };
+        let is_inside = byte_set!(|byte| !matches!(
+            byte,
+            b'\n' | b'\r' | b'|' | b'"' | b'\'' | b'<' | b';' | b',' | b'\t' | b'&' | b'(' | b'}'
+        ));
         let mut end = run(part(bytes, 0..limit), from, is_inside);
         // `O'Neil`.
         let next = end.saturating_add(1);
         if at(bytes, end) == b'\'' && is_word(before(bytes, end, 1)) && is_word(at(bytes, next)) {
             end = run(part(bytes, 0..limit), next, is_inside);
         }
-        run_back(bytes, end, end.saturating_sub(from), |byte| {
-            matches!(byte, b' ' | b'.')
-        })
+        run_back(
+            bytes,
+            end,
+            end.saturating_sub(from),
+            byte_set!(|byte| matches!(byte, b' ' | b'.')),
+        )
     }
 
     /// `<name>value<`: at the `>`.
@@ -227,9 +222,11 @@ impl Hunt<'_> {
             return next;
         };
         let start = window.saturating_add(open).saturating_add(1);
-        let end = run(part(bytes, 0..close), start, |byte| {
-            is_word(byte) || matches!(byte, b'-' | b':' | b'.')
-        });
+        let end = run(
+            part(bytes, 0..close),
+            start,
+            byte_set!(|byte| is_word(byte) || matches!(byte, b'-' | b':' | b'.')),
+        );
         if end < close && at(bytes, end) != b' ' {
             return next;
         }
@@ -238,7 +235,7 @@ impl Hunt<'_> {
             return next;
         }
         let limit = next.saturating_add(512).min(bytes.len());
-        let end = run(part(bytes, 0..limit), next, |byte| byte != b'<');
+        let end = run(part(bytes, 0..limit), next, byte_set!(|byte| byte != b'<'));
         if end >= limit {
             return next;
         }

@@ -24,34 +24,69 @@ pub(super) fn part(bytes: &[u8], range: Range<usize>) -> &[u8] {
     bytes.get(range).unwrap_or_default()
 }
 
-/// Where the run of bytes that satisfy a predicate ends, from `from` on.
-///
-/// One loop for all of them: each of its own would be a good part of the filter.
-pub(super) fn run(bytes: &[u8], from: usize, holds: fn(u8) -> bool) -> usize {
+/// A set of bytes. Looked up and not computed: what every byte of a message is asked.
+#[derive(Debug)]
+pub(super) struct ByteSet([bool; 256]);
+
+impl ByteSet {
+    /// What `byte_set!` builds.
+    pub(super) const fn new(members: [bool; 256]) -> Self {
+        Self(members)
+    }
+
+    #[inline]
+    pub(super) fn has(&self, byte: u8) -> bool {
+        self.0.get(usize::from(byte)).copied().unwrap_or(false)
+    }
+}
+
+/// The set of the bytes for which an expression is true, built by the compiler.
+macro_rules! byte_set {
+    (|$byte:ident| $holds:expr) => {{
+        static SET: $crate::redact::scan::bytes::ByteSet = {
+            let mut members = [false; 256];
+            let mut rest: &mut [bool] = &mut members;
+            let mut $byte = 0_u8;
+            while let [member, after @ ..] = rest {
+                *member = $holds;
+                $byte = $byte.wrapping_add(1);
+                rest = after;
+            }
+            $crate::redact::scan::bytes::ByteSet::new(members)
+        };
+        &SET
+    }};
+}
+pub(super) use byte_set;
+
+pub(super) static DIGITS: &ByteSet = byte_set!(|byte| byte.is_ascii_digit());
+pub(super) static ALPHANUMERICS: &ByteSet = byte_set!(|byte| byte.is_ascii_alphanumeric());
+/// Letters, and all that is beyond ASCII.
+pub(super) static LETTERS: &ByteSet = byte_set!(|byte| byte.is_ascii_alphabetic() || byte >= 0x80);
+
+/// Where the run of bytes of a set ends, from `from` on.
+pub(super) fn run(bytes: &[u8], from: usize, set: &ByteSet) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
-    let length = rest.iter().position(|byte| !holds(*byte));
+    let length = rest.iter().position(|byte| !set.has(*byte));
     let length = length.unwrap_or(rest.len());
     #[cfg(test)]
     steps::take(length);
     from.saturating_add(length)
 }
 
-/// Where the run of bytes that satisfy a predicate begins that ends at `to`; at most `most` long.
-#[inline]
-pub(super) fn run_back(bytes: &[u8], to: usize, most: usize, holds: fn(u8) -> bool) -> usize {
-    let mut start = to;
-    let floor = to.saturating_sub(most);
-    while start > floor && holds(before(bytes, start, 1)) {
-        start = start.saturating_sub(1);
-    }
+/// Where the run of bytes of a set begins that ends at `to`; at most `most` long.
+pub(super) fn run_back(bytes: &[u8], to: usize, most: usize, set: &ByteSet) -> usize {
+    let window = part(bytes, to.saturating_sub(most)..to);
+    let length = window.iter().rev().position(|byte| !set.has(*byte));
+    let length = length.unwrap_or(window.len());
     #[cfg(test)]
-    steps::take(to.saturating_sub(start));
-    start
+    steps::take(length);
+    to.saturating_sub(length)
 }
 
 /// A letter, a digit or an underscore: what makes a longer word of what it touches.
 #[inline]
-pub(super) fn is_word(byte: u8) -> bool {
+pub(super) const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 

@@ -1,7 +1,7 @@
 //! Dates, as people and machines write them.
 
 use super::{
-    bytes::{at, before, part, run, run_back},
+    bytes::{DIGITS, LETTERS, at, before, byte_set, part, run, run_back},
     groups::Groups,
 };
 
@@ -97,10 +97,6 @@ fn is_month(word: &[u8]) -> bool {
         })
 }
 
-fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte >= 0x80
-}
-
 /// A date with a month in letters, of which the digits of `start..end` are the day or the year.
 pub(super) fn spelled(bytes: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
     let width = end.saturating_sub(start);
@@ -108,14 +104,20 @@ pub(super) fn spelled(bytes: &[u8], start: usize, end: usize) -> Option<(usize, 
         return None;
     }
     // `14 October 1973`, `1. Mai 1980`, `23 de junio de 2003`, `14-Oct-1973`.
-    let mut index = run(bytes, end, |byte| matches!(byte, b'.' | b' ' | b'-' | b'/'));
-    if index > end || is_letter(at(bytes, end)) {
+    let mut index = run(
+        bytes,
+        end,
+        byte_set!(|byte| matches!(byte, b'.' | b' ' | b'-' | b'/')),
+    );
+    if index > end || LETTERS.has(at(bytes, end)) {
         for _ in 0..2 {
-            let word = run(bytes, index, is_letter);
+            let word = run(bytes, index, LETTERS);
             let name = part(bytes, index..word);
-            let after = run(bytes, word, |byte| {
-                matches!(byte, b'.' | b' ' | b'-' | b'/' | b',')
-            });
+            let after = run(
+                bytes,
+                word,
+                byte_set!(|byte| matches!(byte, b'.' | b' ' | b'-' | b'/' | b',')),
+            );
             if matches!(name, b"de" | b"of" | b"th" | b"st" | b"nd" | b"rd" | b"er") {
                 index = after;
                 continue;
@@ -125,7 +127,7 @@ pub(super) fn spelled(bytes: &[u8], start: usize, end: usize) -> Option<(usize, 
             } else {
                 after
             };
-            let until = run(bytes, year_at, |byte| byte.is_ascii_digit());
+            let until = run(bytes, year_at, DIGITS);
             let dated = matches!(until.saturating_sub(year_at), 2 | 4) && year_at > word;
             if dated && is_month(name) {
                 return Some((start, until));
@@ -134,9 +136,14 @@ pub(super) fn spelled(bytes: &[u8], start: usize, end: usize) -> Option<(usize, 
         }
     }
     // `October 14, 1973`.
-    let word_end = run_back(bytes, start, 2, |byte| matches!(byte, b' ' | b'.' | b'-'));
-    let word = run_back(bytes, word_end, 12, is_letter);
-    if word_end == start || word == word_end || !is_month(part(bytes, word..word_end)) {
+    let word_end = run_back(
+        bytes,
+        start,
+        2,
+        byte_set!(|byte| matches!(byte, b' ' | b'.' | b'-')),
+    );
+    let word = run_back(bytes, word_end, 12, LETTERS);
+    if word_end == start || word == word_end {
         return None;
     }
     let mut after = end;
@@ -146,18 +153,23 @@ pub(super) fn spelled(bytes: &[u8], start: usize, end: usize) -> Option<(usize, 
     ) {
         after = after.saturating_add(2);
     }
-    let year = run(bytes, after, |byte| matches!(byte, b',' | b' ' | b'-'));
-    let until = run(bytes, year, |byte| byte.is_ascii_digit());
-    (year > after && until.saturating_sub(year) == 4 && !is_letter(before(bytes, word, 1)))
+    let year = run(
+        bytes,
+        after,
+        byte_set!(|byte| matches!(byte, b',' | b' ' | b'-')),
+    );
+    let until = run(bytes, year, DIGITS);
+    let dated = year > after && until.saturating_sub(year) == 4;
+    (dated && !LETTERS.has(before(bytes, word, 1)) && is_month(part(bytes, word..word_end)))
         .then_some((word, until))
 }
 
 /// Whether a whole text is a date, with or without a time.
 pub(super) fn is_whole(text: &[u8]) -> bool {
     let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let letters = text.iter().filter(|byte| is_letter(**byte)).count();
+    let letters = text.iter().filter(|byte| LETTERS.has(**byte)).count();
     let (has_month, plain) = (
-        text.split(|byte| !is_letter(*byte)).any(is_month),
+        text.split(|byte| !LETTERS.has(*byte)).any(is_month),
         text.iter().all(|byte| {
             byte.is_ascii_alphanumeric()
                 || *byte >= 0x80

@@ -1,7 +1,7 @@
 //! E-mail addresses, from the sign outward.
 
 use super::{
-    bytes::{at, before, part, run, run_back},
+    bytes::{at, before, byte_set, part, run, run_back},
     hunt::Hunt,
 };
 use crate::redact::Detector;
@@ -16,7 +16,7 @@ const NO_TOP_LEVELS: [&[u8]; 14] = [
 ];
 
 /// A byte of a local part (RFC 5322 section 3.2.3, and Latin letters with marks).
-fn is_local(byte: u8) -> bool {
+const fn is_local(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
@@ -35,7 +35,7 @@ impl Hunt<'_> {
         }
         let floor = self.finds.last().map_or(0, |find| find.range.end);
         let most = MAX_LOCAL_BYTES.min(sign.saturating_sub(floor.min(sign)));
-        let mut start = run_back(bytes, sign, most, is_local);
+        let mut start = run_back(bytes, sign, most, byte_set!(|byte| is_local(byte)));
         if start >= sign
             || !(at(bytes, sign.saturating_add(1)).is_ascii_alphanumeric()
                 || at(bytes, sign.saturating_add(1)) >= 0x80)
@@ -68,9 +68,12 @@ impl Hunt<'_> {
 
     /// `user:password@tcp(host)`, as data sources of `MySQL` are named in Go.
     fn data_source(&mut self, sign: usize) {
-        let start = run_back(self.bytes, sign, MAX_LOCAL_BYTES, |byte| {
-            is_local(byte) && byte != b'\''
-        });
+        let start = run_back(
+            self.bytes,
+            sign,
+            MAX_LOCAL_BYTES,
+            byte_set!(|byte| is_local(byte) && byte != b'\''),
+        );
         if before(self.bytes, start, 1) == b':' {
             self.found(Detector::DbUrlPassword, start..sign);
         }
@@ -82,9 +85,14 @@ impl Hunt<'_> {
         if part(bytes, start..end).starts_with(b"git@") {
             return true;
         }
-        let authority = run_back(bytes, start, 128, |byte| {
-            !byte.is_ascii_whitespace() && !matches!(byte, b'/' | b'"' | b'<' | b'@')
-        });
+        let authority = run_back(
+            bytes,
+            start,
+            128,
+            byte_set!(
+                |byte| !byte.is_ascii_whitespace() && !matches!(byte, b'/' | b'"' | b'<' | b'@')
+            ),
+        );
         before(bytes, authority, 1) == b'/'
             && before(bytes, authority, 2) == b'/'
             && before(bytes, authority, 3) == b':'
@@ -93,9 +101,8 @@ impl Hunt<'_> {
 
 /// The length of a domain name with a top level of letters; 0 where there is none.
 fn domain_length(bytes: &[u8], from: usize) -> usize {
-    let is_domain = |byte: u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | 0x80..=0xBF | 0xC3..=0xC9)
-    };
+    let is_domain = byte_set!(|byte| byte.is_ascii_alphanumeric()
+        || matches!(byte, b'.' | b'-' | 0x80..=0xBF | 0xC3..=0xC9));
     let window = from.saturating_add(MAX_DOMAIN_BYTES).min(bytes.len());
     let end = run(part(bytes, 0..window), from, is_domain);
     let mut domain = part(bytes, from..end);

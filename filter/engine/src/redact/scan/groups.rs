@@ -1,23 +1,25 @@
 //! Digits in groups, as people write long numbers.
 
-use super::bytes::{at, before, run};
+use super::bytes::{ByteSet, DIGITS, at, before, byte_set, run};
 
 /// What may stand between two groups of one number.
-pub(super) fn is_separator(byte: u8) -> bool {
-    matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'_' | b'*')
-}
+pub(super) static SEPARATORS: &ByteSet =
+    byte_set!(|byte| matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'_' | b'*'));
 
 /// Most groups that are looked at together, as many as a card's digits one by one.
 const MAX_GROUPS: usize = 19;
 
-fn offset(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
+/// All groups of a number and what parts them are far shorter than a byte can say.
+fn narrow(length: usize) -> u8 {
+    u8::try_from(length).unwrap_or(u8::MAX)
 }
 
 /// Digits in groups, with what stands between.
 pub(super) struct Groups {
-    /// Where each group begins and ends.
-    bounds: [(u32, u32); MAX_GROUPS],
+    /// Where the first group begins.
+    start: usize,
+    /// Where each group begins and ends, from there.
+    bounds: [(u8, u8); MAX_GROUPS],
     /// How many digits are in the groups up to each, with it.
     sums: [u8; MAX_GROUPS],
     /// What stands before each group but the first; several bytes count as `x`.
@@ -31,6 +33,7 @@ impl Groups {
     /// Reads groups from a digit on, which is the first of its group.
     pub(super) fn read(bytes: &[u8], start: usize) -> Self {
         let mut groups = Self {
+            start,
             bounds: [(0, 0); MAX_GROUPS],
             sums: [0; MAX_GROUPS],
             separators: [0; MAX_GROUPS],
@@ -53,10 +56,11 @@ impl Groups {
                 }
                 end = end.saturating_add(1);
             }
-            (*bound, *place) = ((offset(from), offset(end)), separator);
-            *sum = u8::try_from(held).unwrap_or(u8::MAX);
+            let (begins, ends) = (from.saturating_sub(start), end.saturating_sub(start));
+            (*bound, *place) = ((narrow(begins), narrow(ends)), separator);
+            *sum = narrow(held);
             groups.count = groups.count.saturating_add(1);
-            let next = run(bytes, end, is_separator);
+            let next = run(bytes, end, SEPARATORS);
             let between = next.saturating_sub(end);
             if held >= 24 || !(1..=3).contains(&between) || !at(bytes, next).is_ascii_digit() {
                 break;
@@ -76,28 +80,27 @@ impl Groups {
     pub(super) fn last_of_figures(&self, bytes: &[u8]) -> Option<usize> {
         /// As many as may still be one number.
         const LAST: usize = 9;
-        let start = self.bounds.first().map(|bound| bound.0 as usize)?;
         let is_short = |group| self.width(group) <= 3;
         if self.digits_in(self.count) < 24 || !(0..self.count).all(is_short) {
             return None;
         }
-        let mut begins = [start; LAST];
-        let (mut from, mut count) = (start, 0_usize);
+        let mut begins = [self.start; LAST];
+        let (mut from, mut count) = (self.start, 0_usize);
         loop {
-            let end = run(bytes, from, |byte| byte.is_ascii_digit());
+            let end = run(bytes, from, DIGITS);
             if !(1..=3).contains(&end.saturating_sub(from)) {
                 break;
             }
             *begins.get_mut(count % LAST)? = from;
             count = count.saturating_add(1);
-            let next = run(bytes, end, is_separator);
+            let next = run(bytes, end, SEPARATORS);
             if !(1..=3).contains(&next.saturating_sub(end)) {
                 break;
             }
             from = next;
         }
         let last = begins.get(count % LAST).copied()?;
-        (last > start).then_some(last)
+        (last > self.start).then_some(last)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -121,13 +124,13 @@ impl Groups {
     /// How many digits a group has.
     pub(super) fn width(&self, group: usize) -> usize {
         let (from, to) = self.bounds.get(group).copied().unwrap_or_default();
-        to.saturating_sub(from) as usize
+        usize::from(to.saturating_sub(from))
     }
 
     /// Where a group ends, counted from one.
     pub(super) fn end(&self, groups: usize) -> usize {
         let last = groups.checked_sub(1).and_then(|last| self.bounds.get(last));
-        last.map_or(0, |bound| bound.1 as usize)
+        last.map_or(0, |bound| self.start.saturating_add(usize::from(bound.1)))
     }
 
     pub(super) fn separator(&self, group: usize) -> u8 {

@@ -1,7 +1,7 @@
 //! What the headers of HTTP carry: credentials and cookies.
 
 use super::{
-    bytes::{at, is_word, part, run},
+    bytes::{at, byte_set, is_word, part, run},
     hunt::Hunt,
     placeholder::{is_mixed, is_placeholder},
 };
@@ -23,19 +23,24 @@ impl Hunt<'_> {
         ];
         let bytes = self.bytes;
         let mut from = start;
-        let word = run(part(bytes, 0..end), from, |byte| {
-            !byte.is_ascii_whitespace()
-        });
+        let word = run(
+            part(bytes, 0..end),
+            from,
+            byte_set!(|byte| !byte.is_ascii_whitespace()),
+        );
         let scheme = part(bytes, from..word);
         if SCHEMES
             .iter()
             .any(|known| scheme.eq_ignore_ascii_case(known))
         {
-            from = run(bytes, word, |byte| byte == b' ');
+            from = run(bytes, word, byte_set!(|byte| byte == b' '));
         }
-        let until = run(part(bytes, 0..end), from, |byte| {
-            !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | b'\\' | b'<' | b'`')
-        });
+        let until = run(
+            part(bytes, 0..end),
+            from,
+            byte_set!(|byte| !byte.is_ascii_whitespace()
+                && !matches!(byte, b'"' | b'\'' | b'\\' | b'<' | b'`')),
+        );
         let value = part(bytes, from..until);
         let plain = value.len() >= 6
             && !is_placeholder(value)
@@ -49,19 +54,23 @@ impl Hunt<'_> {
         let mut at_pair = start;
         let mut found = None;
         for _ in 0..32 {
-            let name_end = run(bytes, at_pair, |byte| {
-                is_word(byte) || matches!(byte, b'-' | b'.' | b'%')
-            });
+            let name_end = run(
+                bytes,
+                at_pair,
+                byte_set!(|byte| is_word(byte) || matches!(byte, b'-' | b'.' | b'%')),
+            );
             let from = name_end.saturating_add(1);
             let (from, name) = if at(bytes, name_end) == b'=' {
                 (from, part(bytes, at_pair..name_end))
             } else {
                 (at_pair, &b""[..])
             };
-            let until = run(bytes, from, |byte| {
-                !byte.is_ascii_whitespace()
-                    && !matches!(byte, b';' | b'"' | b'\'' | b',' | b'\\' | b'<')
-            });
+            let until = run(
+                bytes,
+                from,
+                byte_set!(|byte| !byte.is_ascii_whitespace()
+                    && !matches!(byte, b';' | b'"' | b'\'' | b',' | b'\\' | b'<')),
+            );
             let value = part(bytes, from..until);
             let attribute = [
                 &b"path"[..],
@@ -82,7 +91,7 @@ impl Hunt<'_> {
             {
                 found = Some(until);
             }
-            let next = run(bytes, until, |byte| matches!(byte, b';' | b' '));
+            let next = run(bytes, until, byte_set!(|byte| matches!(byte, b';' | b' ')));
             if next == until || at(bytes, until) != b';' {
                 break;
             }

@@ -4,8 +4,7 @@ use std::{cell::Cell, ops::Range};
 
 use super::{
     Find, Finder,
-    bytes::{at, before, part, run},
-    names::Names,
+    bytes::{ALPHANUMERICS, DIGITS, at, part, run, run_back},
     word::is_uuid_start,
     words::{Label, Topics, label},
 };
@@ -30,8 +29,6 @@ pub(super) struct Hunt<'h> {
     pub(super) is_endless: bool,
     /// What was said last, and about the value that begins where: detectors ask one after the other.
     pub(super) said: Cell<(usize, Label)>,
-    /// What names before signs said.
-    pub(super) names: Names,
 }
 
 /// What is looked at where a byte of this class stands.
@@ -186,18 +183,14 @@ impl Hunt<'_> {
             self.run_floor = next;
             return next;
         }
-        let mut start = index;
-        while before(bytes, start, 1).is_ascii_alphanumeric() && start > self.run_floor {
-            start = start.saturating_sub(1);
-        }
-        let rest = bytes.get(index..).unwrap_or_default();
-        let length = rest.iter().position(|byte| !byte.is_ascii_alphanumeric());
-        let end = index.saturating_add(length.unwrap_or(rest.len()));
+        let most = index.saturating_sub(self.run_floor);
+        let start = run_back(bytes, index, most, ALPHANUMERICS);
+        let end = run(bytes, index, ALPHANUMERICS);
         if is_uuid_start(bytes, start, end) {
             self.run_floor = start.saturating_add(36);
             return self.run_floor;
         }
-        let digits = run(bytes, start, |byte| byte.is_ascii_digit());
+        let digits = run(bytes, start, DIGITS);
         let is_ordinal = digits.saturating_sub(start) <= 2
             && matches!(
                 part(bytes, digits..end),

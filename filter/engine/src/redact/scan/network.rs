@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{
-    bytes::{at, before, is_joined_after, is_word, part, run, run_back},
+    bytes::{at, before, byte_set, is_joined_after, is_word, part, run, run_back},
     hunt::Hunt,
     words::Topics,
 };
@@ -17,7 +17,11 @@ impl Hunt<'_> {
     /// nothing does.
     pub(super) fn ipv4(&mut self, start: usize) -> Option<usize> {
         let bytes = self.bytes;
-        let end = run(bytes, start, |byte| byte.is_ascii_digit() || byte == b'.');
+        let end = run(
+            bytes,
+            start,
+            byte_set!(|byte| byte.is_ascii_digit() || byte == b'.'),
+        );
         let mut until = end;
         while before(bytes, until, 1) == b'.' {
             until = until.saturating_sub(1);
@@ -87,8 +91,8 @@ impl Hunt<'_> {
     /// a hardware address, one of version 6, or neither. Gives where they end.
     pub(super) fn colons(&mut self, colon: usize) -> Option<usize> {
         let bytes = self.bytes;
-        let is_group = |byte: u8| byte.is_ascii_hexdigit() || byte == b':';
-        let start = run_back(bytes, colon, 4, |byte| byte.is_ascii_hexdigit());
+        let is_group = byte_set!(|byte| byte.is_ascii_hexdigit() || byte == b':');
+        let start = run_back(bytes, colon, 4, byte_set!(|byte| byte.is_ascii_hexdigit()));
         let mut end = run(bytes, colon, is_group);
         if is_word(before(bytes, start, 1)) || end.saturating_sub(start) > MAX_IPV6_BYTES {
             return (end > colon.saturating_add(MAX_IPV6_BYTES)).then_some(end);
@@ -98,7 +102,11 @@ impl Hunt<'_> {
         }
         // `::ffff:192.0.2.1`.
         if at(bytes, end) == b'.' {
-            end = run(bytes, end, |byte| byte.is_ascii_digit() || byte == b'.');
+            end = run(
+                bytes,
+                end,
+                byte_set!(|byte| byte.is_ascii_digit() || byte == b'.'),
+            );
         }
         while end > start && matches!(before(bytes, end, 1), b'.') {
             end = end.saturating_sub(1);

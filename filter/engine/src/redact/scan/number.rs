@@ -1,9 +1,9 @@
 //! Numbers that are written in digits, whole or in groups: cards, telephones, identities, dates.
 
 use super::{
-    bytes::{at, before, is_joined_after, is_joined_before, is_word, run},
+    bytes::{at, before, byte_set, is_joined_after, is_joined_before, is_word, run},
     checks,
-    groups::{Groups, is_separator},
+    groups::{Groups, SEPARATORS},
     hunt::Hunt,
     phone,
     words::Topics,
@@ -30,12 +30,15 @@ impl Hunt<'_> {
         let width = end.saturating_sub(start);
         // One of many digits that stand apart: the first was looked at with those after it.
         let follows = width == 1
-            && is_separator(before(bytes, start, 1))
+            && SEPARATORS.has(before(bytes, start, 1))
             && before(bytes, start, 2).is_ascii_digit()
             && !before(bytes, start, 3).is_ascii_digit();
-        let is_short = !is_separator(at(bytes, end)) && width < 5;
-        if follows || is_short && width == 3 {
+        let is_short = !SEPARATORS.has(at(bytes, end)) && width < 5;
+        if follows {
             return end;
+        }
+        if is_short {
+            return self.spelled_date(start, end).unwrap_or(end);
         }
         let groups = Groups::read(bytes, start);
         if let Some(last) = groups.last_of_figures(bytes) {
@@ -299,15 +302,20 @@ impl Hunt<'_> {
             // A time that follows is of no one.
             let after = end.saturating_add(1);
             let timed = at(self.bytes, end) == b'T' && at(self.bytes, after).is_ascii_digit();
-            let is_time = |byte: u8| byte.is_ascii_digit() || matches!(byte, b':' | b'.');
+            let is_time = byte_set!(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.'));
             return Some(if timed {
                 run(self.bytes, after, is_time)
             } else {
                 end
             });
         }
-        // `1. Mai 1980`, `May 1, 1980`: the label is looked at only where a month stands.
-        let (from, end) = super::date::spelled(self.bytes, start, groups.end(1))?;
+        self.spelled_date(start, groups.end(1))
+    }
+
+    /// The same with a month in letters: `1. Mai 1980`, `May 1, 1980`.
+    fn spelled_date(&mut self, start: usize, end: usize) -> Option<usize> {
+        // The label is looked at only where a month stands.
+        let (from, end) = super::date::spelled(self.bytes, start, end)?;
         if self.wants(Detector::DateOfBirth) && self.label(from).topics.has(Topics::DOB) {
             self.found(Detector::DateOfBirth, from..end);
         }

@@ -2,7 +2,7 @@
 
 use super::{
     assign::{SECRETS, Value},
-    bytes::{at, before, is_word, part, run, run_back},
+    bytes::{at, before, byte_set, is_word, part, run, run_back},
     hunt::Hunt,
     placeholder::is_placeholder,
     words::{self, Topics},
@@ -25,12 +25,12 @@ impl Hunt<'_> {
         let end = run(
             part(bytes, 0..name.saturating_add(40).min(bytes.len())),
             name,
-            |byte| is_word(byte) || byte == b'-',
+            byte_set!(|byte| is_word(byte) || byte == b'-'),
         );
         if at(bytes, end) != b' ' && end.saturating_sub(name) != 1 && start != dash {
             return None;
         }
-        let from = run(bytes, end, |byte| byte == b' ');
+        let from = run(bytes, end, byte_set!(|byte| byte == b' '));
         if start == dash {
             return self.short_option(at(bytes, name), dash, end, from);
         }
@@ -64,7 +64,7 @@ impl Hunt<'_> {
         if text.is_empty() || is_port || is_placeholder(text) {
             return None;
         }
-        let line = run_back(bytes, dash, 160, |byte| byte != b'\n');
+        let line = run_back(bytes, dash, 160, byte_set!(|byte| byte != b'\n'));
         let command = part(bytes, line..dash);
         let runs = |name: &[u8]| memchr::memmem::find(command, name).is_some();
         let is_meant = match letter {

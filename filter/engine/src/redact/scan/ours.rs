@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::bytes::{at, before, part, run, run_back};
+use super::bytes::{at, before, byte_set, part, run, run_back};
 use crate::redact::Detector;
 
 /// Hexadecimal digits of a keyed hash.
@@ -10,7 +10,8 @@ const HASH_DIGITS: usize = 16;
 
 /// Whether a range lies within `[redacted:…]` or `[detector:hash]`.
 pub(super) fn holds(bytes: &[u8], range: &Range<usize>) -> bool {
-    let is_inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':');
+    let is_inside =
+        byte_set!(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':'));
     let open = run_back(bytes, range.start, 96, is_inside);
     let start = if at(bytes, range.start) == b'[' {
         range.start

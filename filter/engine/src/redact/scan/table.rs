@@ -1,7 +1,7 @@
 //! Tables in text, whose first row names the columns: CSV and its kin, and those of Markdown.
 
 use super::{
-    bytes::{at, part, run},
+    bytes::{DIGITS, at, byte_set, part, run},
     hunt::Hunt,
     words::{Topics, of_key},
 };
@@ -83,14 +83,12 @@ impl Hunt<'_> {
     fn cell(&mut self, topics: Topics, mut start: usize, mut end: usize) {
         let bytes = self.bytes;
         // `'Ann'),` ends a row of SQL.
-        let is_edge = |byte: u8| {
-            byte.is_ascii_whitespace()
-                || matches!(byte, b'"' | b'\'' | b'`' | b'*' | b')' | b';' | b',')
-        };
+        let is_edge = byte_set!(|byte| byte.is_ascii_whitespace()
+            || matches!(byte, b'"' | b'\'' | b'`' | b'*' | b')' | b';' | b','));
         start = run(part(bytes, 0..end), start, is_edge);
         while end > start
             && at(bytes, end.saturating_sub(1)) != 0
-            && is_edge(at(bytes, end.saturating_sub(1)))
+            && is_edge.has(at(bytes, end.saturating_sub(1)))
         {
             end = end.saturating_sub(1);
         }
@@ -100,12 +98,18 @@ impl Hunt<'_> {
         {
             return;
         }
-        let is_number = |byte: u8| {
-            byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'.' | b'(' | b')' | b'+' | b'/')
-        };
-        if part(bytes, start..end).iter().all(|byte| is_number(*byte)) {
-            let digit = run(part(bytes, 0..end), start, |byte| !byte.is_ascii_digit());
-            let last = run(bytes, digit, |byte| byte.is_ascii_digit());
+        let is_number = byte_set!(|byte| byte.is_ascii_digit()
+            || matches!(byte, b' ' | b'-' | b'.' | b'(' | b')' | b'+' | b'/'));
+        if part(bytes, start..end)
+            .iter()
+            .all(|byte| is_number.has(*byte))
+        {
+            let digit = run(
+                part(bytes, 0..end),
+                start,
+                byte_set!(|byte| !byte.is_ascii_digit()),
+            );
+            let last = run(bytes, digit, DIGITS);
             let around = std::mem::replace(&mut self.ambient, topics);
             if last > digit {
                 self.number(digit, last);
@@ -117,9 +121,11 @@ impl Hunt<'_> {
 
 fn cell_end(bytes: &[u8], from: usize, end: usize, separator: u8) -> usize {
     if at(bytes, from) == b'"' && separator != b'|' {
-        let close = run(part(bytes, 0..end), from.saturating_add(1), |byte| {
-            byte != b'"'
-        });
+        let close = run(
+            part(bytes, 0..end),
+            from.saturating_add(1),
+            byte_set!(|byte| byte != b'"'),
+        );
         return until(bytes, close, end, separator);
     }
     until(bytes, from, end, separator)

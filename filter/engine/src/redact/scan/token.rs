@@ -3,29 +3,19 @@
 use memchr::memmem;
 
 use super::{
-    bytes::{at, before, is_word, part, run, run_back},
+    bytes::{ALPHANUMERICS, ByteSet, at, before, byte_set, is_word, part, run, run_back},
     hunt::Hunt,
 };
 use crate::redact::Detector;
 
 /// Which bytes a token is made of after its prefix.
-type Charset = fn(u8) -> bool;
+type Charset = &'static ByteSet;
 
-fn word(byte: u8) -> bool {
-    is_word(byte)
-}
-
-fn url_safe(byte: u8) -> bool {
-    is_word(byte) || byte == b'-'
-}
-
-fn base64(byte: u8) -> bool {
-    url_safe(byte) || matches!(byte, b'+' | b'/' | b'=')
-}
-
-fn dotted(byte: u8) -> bool {
-    url_safe(byte) || byte == b'.'
-}
+static WORD: Charset = byte_set!(|byte| is_word(byte));
+static URL_SAFE: Charset = byte_set!(|byte| is_word(byte) || byte == b'-');
+static BASE64: Charset =
+    byte_set!(|byte| is_word(byte) || matches!(byte, b'-' | b'+' | b'/' | b'='));
+static DOTTED: Charset = byte_set!(|byte| is_word(byte) || matches!(byte, b'-' | b'.'));
 
 /// What a prefix stands for: what must follow it at once, the fewest bytes after that, and of which.
 struct Vendor(Detector, &'static [u8], usize, Charset);
@@ -34,21 +24,21 @@ struct Vendor(Detector, &'static [u8], usize, Charset);
 fn before_underscore(prefix: &[u8], rest: &[u8]) -> Option<Vendor> {
     use Detector::{GithubToken, NpmToken, StripeKey, VendorToken};
     Some(match prefix {
-        b"ghp" | b"gho" | b"ghu" | b"ghs" | b"ghr" => Vendor(GithubToken, b"_", 30, word),
-        b"github" => Vendor(GithubToken, b"_pat_", 36, word),
-        b"npm" => Vendor(NpmToken, b"_", 30, word),
-        b"sk" | b"rk" if rest.starts_with(b"_live_") => Vendor(StripeKey, b"_live_", 10, word),
-        b"sk" | b"rk" => Vendor(StripeKey, b"_test_", 10, word),
-        b"whsec" => Vendor(StripeKey, b"_", 20, base64),
-        b"dop" | b"doo" | b"dor" => Vendor(VendorToken, b"_v1_", 32, word),
-        b"lin" => Vendor(VendorToken, b"_api_", 20, word),
-        b"dckr" => Vendor(VendorToken, b"_pat_", 20, url_safe),
-        b"pscale" => Vendor(VendorToken, b"_", 20, dotted),
-        b"ops" => Vendor(VendorToken, b"_eyJ", 20, base64),
+        b"ghp" | b"gho" | b"ghu" | b"ghs" | b"ghr" => Vendor(GithubToken, b"_", 30, WORD),
+        b"github" => Vendor(GithubToken, b"_pat_", 36, WORD),
+        b"npm" => Vendor(NpmToken, b"_", 30, WORD),
+        b"sk" | b"rk" if rest.starts_with(b"_live_") => Vendor(StripeKey, b"_live_", 10, WORD),
+        b"sk" | b"rk" => Vendor(StripeKey, b"_test_", 10, WORD),
+        b"whsec" => Vendor(StripeKey, b"_", 20, BASE64),
+        b"dop" | b"doo" | b"dor" => Vendor(VendorToken, b"_v1_", 32, WORD),
+        b"lin" => Vendor(VendorToken, b"_api_", 20, WORD),
+        b"dckr" => Vendor(VendorToken, b"_pat_", 20, URL_SAFE),
+        b"pscale" => Vendor(VendorToken, b"_", 20, DOTTED),
+        b"ops" => Vendor(VendorToken, b"_eyJ", 20, BASE64),
         b"glsa" | b"glc" | b"hf" | b"shpat" | b"shpca" | b"shppa" | b"shpss" | b"ntn" | b"figd"
         | b"rubygems" | b"phx" | b"gsk" | b"r8" | b"sbp" | b"pcsk" | b"secret" | b"fo1"
         | b"fm2" | b"sntrys" | b"sntryu" | b"tvly" | b"re" | b"pat" | b"xkeysib" => {
-            Vendor(VendorToken, b"_", 28, base64)
+            Vendor(VendorToken, b"_", 28, BASE64)
         }
         _ => return None,
     })
@@ -59,17 +49,17 @@ fn before_dash(prefix: &[u8], rest: &[u8]) -> Option<Vendor> {
     use Detector::{AnthropicKey, GcpApiKey, GitlabToken, OpenaiKey, SlackToken, VendorToken};
     Some(match prefix {
         b"glpat" | b"gldt" | b"glrt" | b"glptt" | b"glcbt" | b"glsoat" | b"glft" | b"glimt"
-        | b"glagent" => Vendor(GitlabToken, b"-", 16, dotted),
+        | b"glagent" => Vendor(GitlabToken, b"-", 16, DOTTED),
         b"xoxb" | b"xoxp" | b"xoxa" | b"xoxr" | b"xoxs" | b"xoxe" | b"xoxc" | b"xoxd" | b"xapp" => {
-            Vendor(SlackToken, b"-", 16, dotted)
+            Vendor(SlackToken, b"-", 16, DOTTED)
         }
-        b"sk" if rest.starts_with(b"-ant-") => Vendor(AnthropicKey, b"-ant-", 20, url_safe),
-        b"sk" => Vendor(OpenaiKey, b"-", 20, url_safe),
-        b"GOCSPX" => Vendor(GcpApiKey, b"-", 20, url_safe),
-        b"AGE" => Vendor(VendorToken, b"-SECRET-KEY-1", 20, word),
+        b"sk" if rest.starts_with(b"-ant-") => Vendor(AnthropicKey, b"-ant-", 20, URL_SAFE),
+        b"sk" => Vendor(OpenaiKey, b"-", 20, URL_SAFE),
+        b"GOCSPX" => Vendor(GcpApiKey, b"-", 20, URL_SAFE),
+        b"AGE" => Vendor(VendorToken, b"-SECRET-KEY-1", 20, WORD),
         b"pypi" | b"tskey" | b"nvapi" | b"xai" | b"PMAK" | b"pplx" | b"pul" | b"sq0atp"
         | b"sq0csp" | b"FLWSECK" | b"xkeysib" | b"key" | b"sgp" | b"tvly" | b"dapi" | b"pat" => {
-            Vendor(VendorToken, b"-", 30, url_safe)
+            Vendor(VendorToken, b"-", 30, URL_SAFE)
         }
         _ => return None,
     })
@@ -101,11 +91,11 @@ impl Hunt<'_> {
             bytes,
             0..after.saturating_add(MAX_PLAIN_BYTES).min(bytes.len()),
         );
-        let early = run(window, after, *charset);
+        let early = run(window, after, charset);
         if !is_drawn(part(bytes, after..early)) {
             return None;
         }
-        let mut end = run(bytes, early, *charset);
+        let mut end = run(bytes, early, charset);
         while matches!(before(bytes, end, 1), b'-' | b'.') {
             end = end.saturating_sub(1);
         }
@@ -138,7 +128,7 @@ impl Hunt<'_> {
     }
 
     fn prefix(&self, mark: usize) -> (usize, &[u8]) {
-        let start = run_back(self.bytes, mark, 9, |byte| byte.is_ascii_alphanumeric());
+        let start = run_back(self.bytes, mark, 9, ALPHANUMERICS);
         let joined = is_word(before(self.bytes, start, 1))
             || before(self.bytes, start, 1) == b'-' && at(self.bytes, mark) == b'-';
         if joined {
@@ -177,7 +167,7 @@ impl Hunt<'_> {
     fn fence(&mut self, mark: usize) -> usize {
         const BEGIN: &[u8] = b"BEGIN ";
         let bytes = self.bytes;
-        let after = run(bytes, mark, |byte| byte == b'-');
+        let after = run(bytes, mark, byte_set!(|byte| byte == b'-'));
         let rest = part(bytes, after..after.saturating_add(64).min(bytes.len()));
         if after.saturating_sub(mark) < 4 || !rest.starts_with(BEGIN) {
             return after;
@@ -196,10 +186,12 @@ impl Hunt<'_> {
         self.is_endless |= end.is_none();
         let end = end.map(|end| {
             let label = from.saturating_add(end).saturating_add(8);
-            let label = run(bytes, label, |byte| {
-                byte.is_ascii_uppercase() || matches!(byte, b' ' | b'0'..=b'9')
-            });
-            run(bytes, label, |byte| byte == b'-')
+            let label = run(
+                bytes,
+                label,
+                byte_set!(|byte| byte.is_ascii_uppercase() || matches!(byte, b' ' | b'0'..=b'9')),
+            );
+            run(bytes, label, byte_set!(|byte| byte == b'-'))
         });
         match (is_private, end) {
             (true, end) => {
@@ -226,12 +218,12 @@ impl Hunt<'_> {
         else {
             return next;
         };
-        if url_safe(before(bytes, start, 1)) {
+        if URL_SAFE.has(before(bytes, start, 1)) {
             return next;
         }
-        let header = run(bytes, start, url_safe);
-        let payload = run(bytes, header.saturating_add(1), url_safe);
-        let signature = run(bytes, payload.saturating_add(1), url_safe);
+        let header = run(bytes, start, URL_SAFE);
+        let payload = run(bytes, header.saturating_add(1), URL_SAFE);
+        let signature = run(bytes, payload.saturating_add(1), URL_SAFE);
         let parted = at(bytes, header) == b'.' && at(bytes, payload) == b'.';
         let long = header.saturating_sub(start) >= 12 && payload.saturating_sub(header) > 8;
         if !parted || !long {
@@ -240,8 +232,8 @@ impl Hunt<'_> {
         // An encrypted one has five parts.
         let mut end = signature;
         for _ in 0..2 {
-            if at(bytes, end) == b'.' && url_safe(at(bytes, end.saturating_add(1))) {
-                end = run(bytes, end.saturating_add(1), url_safe);
+            if at(bytes, end) == b'.' && URL_SAFE.has(at(bytes, end.saturating_add(1))) {
+                end = run(bytes, end.saturating_add(1), URL_SAFE);
             }
         }
         if self.found(Detector::Jwt, start..end) {
@@ -268,9 +260,11 @@ impl Hunt<'_> {
         }
         let vendor = match part(bytes, start..start.saturating_add(4)) {
             b"AKIA" | b"ASIA" | b"ABIA" | b"ACCA" => {
-                let end = run(bytes, start, |byte| {
-                    byte.is_ascii_uppercase() || byte.is_ascii_digit()
-                });
+                let end = run(
+                    bytes,
+                    start,
+                    byte_set!(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()),
+                );
                 let whole = end.saturating_sub(start) == 20 && !is_word(at(bytes, end));
                 if whole && self.found(Detector::AwsAccessKey, start..end) {
                     self.secret_after(end);
@@ -278,11 +272,11 @@ impl Hunt<'_> {
                 }
                 return next;
             }
-            b"AIza" => Vendor(Detector::GcpApiKey, b"AIza", 30, url_safe),
-            b"ATAT" | b"ATCT" | b"ATBB" => Vendor(Detector::VendorToken, b"AT", 40, base64),
-            [b'S', b'G', b'.', _] => Vendor(Detector::VendorToken, b"SG.", 30, dotted),
+            b"AIza" => Vendor(Detector::GcpApiKey, b"AIza", 30, URL_SAFE),
+            b"ATAT" | b"ATCT" | b"ATBB" => Vendor(Detector::VendorToken, b"AT", 40, BASE64),
+            [b'S', b'G', b'.', _] => Vendor(Detector::VendorToken, b"SG.", 30, DOTTED),
             [b'S', b'K', ..] | [b'A', b'C', ..] => {
-                let end = run(bytes, start, |byte| byte.is_ascii_alphanumeric());
+                let end = run(bytes, start, ALPHANUMERICS);
                 let digits = part(bytes, start.saturating_add(2)..end);
                 let shaped = digits.len() == 32
                     && at(bytes, start) == b'S'
@@ -303,9 +297,10 @@ impl Hunt<'_> {
     /// A secret of forty bytes that follows the id of its key.
     fn secret_after(&mut self, id_end: usize) {
         let bytes = self.bytes;
-        let is_secret = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        let is_secret =
+            byte_set!(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'));
         let window = id_end.saturating_add(4);
-        let start = (id_end..=window).find(|index| is_secret(at(bytes, *index)));
+        let start = (id_end..=window).find(|index| is_secret.has(at(bytes, *index)));
         let Some(start) = start else { return };
         let end = run(bytes, start, is_secret);
         if end.saturating_sub(start) == 40 && is_drawn(part(bytes, start..end)) {
@@ -317,15 +312,16 @@ impl Hunt<'_> {
     pub(super) fn tilde(&mut self, mark: usize) -> usize {
         let bytes = self.bytes;
         let next = mark.saturating_add(1);
-        let is_secret =
-            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'~');
+        let is_secret = byte_set!(|byte| is_word(byte) || matches!(byte, b'.' | b'-' | b'~'));
         if before(bytes, mark, 1) != b'Q' || !before(bytes, mark, 2).is_ascii_digit() {
             return next;
         }
         let start = mark.saturating_sub(5);
         let window = part(bytes, 0..mark.saturating_add(42).min(bytes.len()));
         let end = run(window, mark, is_secret);
-        let shaped = part(bytes, start..mark).iter().all(|byte| is_secret(*byte))
+        let shaped = part(bytes, start..mark)
+            .iter()
+            .all(|byte| is_secret.has(*byte))
             && !is_word(before(bytes, start, 1))
             && (30..=40).contains(&end.saturating_sub(mark));
         if shaped && self.found(Detector::AzureKey, start..end) {
@@ -345,9 +341,13 @@ impl Hunt<'_> {
             _ if rest.starts_with(b"Basic ") => start.saturating_add(6),
             _ => return next,
         };
-        let end = run(bytes, after, |byte| {
-            dotted(byte) || matches!(byte, b'~' | b'+' | b'/' | b'=')
-        });
+        let end = run(
+            bytes,
+            after,
+            byte_set!(
+                |byte| is_word(byte) || matches!(byte, b'-' | b'.' | b'~' | b'+' | b'/' | b'=')
+            ),
+        );
         let token = part(bytes, after..end);
         let shaped = token.len() >= 12
             && is_drawn(token)
@@ -385,7 +385,7 @@ impl Hunt<'_> {
             None if ya29 => start,
             None => return None,
         };
-        let until = run(bytes, end, dotted);
+        let until = run(bytes, end, DOTTED);
         let long = until.saturating_sub(from) > 24;
         (long && self.found(Detector::VendorToken, from..until)).then_some(until)
     }

@@ -1,7 +1,7 @@
 //! Secrets that prose and calls tell: `the password for prod is …`, `setenv("API_TOKEN", "…")`.
 
 use super::{
-    bytes::{at, before, is_word, part, run, run_back},
+    bytes::{LETTERS, at, before, byte_set, is_word, part, run, run_back},
     hunt::Hunt,
     words::{Topics, of_key},
 };
@@ -24,17 +24,23 @@ impl Hunt<'_> {
     /// At the first digit of a word that may be told.
     pub(super) fn told_secret(&mut self, inside: usize) -> Option<usize> {
         let bytes = self.bytes;
-        let is_inside =
-            |byte: u8| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | b'`' | b'(');
+        let is_inside = byte_set!(
+            |byte| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | b'`' | b'(')
+        );
         let start = run_back(bytes, inside, 64, is_inside);
         let end = run(bytes, inside, is_inside);
         self.told_floor = end;
         let is_quoted = matches!(before(bytes, start, 1), b'"' | b'\'' | b'`');
+        // A number without quotes is none, as most words with a digit are.
+        let letters = part(bytes, start..end).iter().any(u8::is_ascii_alphabetic);
+        if !letters && !is_quoted {
+            return None;
+        }
         let name_end = start.saturating_sub(usize::from(is_quoted));
         let (word, to) = word_before(bytes, name_end, is_quoted);
         if is_quoted && before(bytes, to, 1) == b',' && at(bytes, end.saturating_add(1)) == b')' {
             let to = to.saturating_sub(2);
-            let is_name = |byte: u8| is_word(byte) || matches!(byte, b'-' | b'.');
+            let is_name = byte_set!(|byte| is_word(byte) || matches!(byte, b'-' | b'.'));
             let name = run_back(bytes, to, 48, is_name);
             return self.field(of_key(part(bytes, name..to), Topics::default()), start, end);
         }
@@ -46,10 +52,12 @@ impl Hunt<'_> {
         if to == name_end || word == to || is_part {
             return None;
         }
-        let end = run_back(bytes, end, 3, |byte| {
-            matches!(byte, b'.' | b',' | b')' | b';')
-        });
-        let letters = part(bytes, start..end).iter().any(u8::is_ascii_alphabetic);
+        let end = run_back(
+            bytes,
+            end,
+            3,
+            byte_set!(|byte| matches!(byte, b'.' | b',' | b')' | b';')),
+        );
         let said = said_by(bytes, word, to);
         if !said.has(SECRETS) || !letters {
             return None;
@@ -63,14 +71,12 @@ const SECRETS: Topics = Topics::PASSWORD.or(Topics::TOKEN);
 /// Where the word before a place begins and ends.
 fn word_before(bytes: &[u8], end: usize, past_quotes: bool) -> (usize, usize) {
     let is_gap = if past_quotes {
-        |byte| matches!(byte, b' ' | b'\t' | b'"' | b'\'')
+        byte_set!(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'\''))
     } else {
-        |byte| matches!(byte, b' ' | b'\t')
+        byte_set!(|byte| matches!(byte, b' ' | b'\t'))
     };
     let to = run_back(bytes, end, 2, is_gap);
-    let start = run_back(bytes, to, 16, |byte| {
-        byte.is_ascii_alphabetic() || byte >= 0x80
-    });
+    let start = run_back(bytes, to, 16, LETTERS);
     (start, to)
 }
 

@@ -1,7 +1,7 @@
 //! What URLs carry: passwords, and addresses that are secrets themselves.
 
 use super::{
-    bytes::{is_word, part, run, run_back},
+    bytes::{DIGITS, byte_set, is_word, part, run, run_back},
     hunt::Hunt,
     placeholder::{is_mixed, is_placeholder},
 };
@@ -12,13 +12,15 @@ impl Hunt<'_> {
     pub(super) fn authority(&mut self, from: usize) -> usize {
         let bytes = self.bytes;
         let limit = from.saturating_add(320).min(bytes.len());
-        let end = run(part(bytes, 0..limit), from, |byte| {
-            !byte.is_ascii_whitespace()
+        let end = run(
+            part(bytes, 0..limit),
+            from,
+            byte_set!(|byte| !byte.is_ascii_whitespace()
                 && !matches!(
                     byte,
                     b'/' | b'?' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\' | b'|'
-                )
-        });
+                )),
+        );
         let authority = part(bytes, from..end);
         if let Some(next) = self.webhook(from, authority) {
             return next;
@@ -45,11 +47,13 @@ impl Hunt<'_> {
     pub(super) fn bot(&mut self, colon: usize) -> Option<usize> {
         let bytes = self.bytes;
         let next = colon.saturating_add(1);
-        let start = run_back(bytes, colon, 11, |byte| byte.is_ascii_digit());
+        let start = run_back(bytes, colon, 11, DIGITS);
         let window = next.saturating_add(36).min(bytes.len());
-        let end = run(part(bytes, 0..window), next, |byte| {
-            is_word(byte) || byte == b'-'
-        });
+        let end = run(
+            part(bytes, 0..window),
+            next,
+            byte_set!(|byte| is_word(byte) || byte == b'-'),
+        );
         let shaped = end.saturating_sub(next) == 35 && colon.saturating_sub(start) >= 8;
         (shaped && self.found(Detector::VendorToken, start..end)).then_some(end)
     }
@@ -63,9 +67,11 @@ impl Hunt<'_> {
         };
         let bytes = self.bytes;
         let path = from.saturating_add(host.len());
-        let end = run(bytes, path, |byte| {
-            is_word(byte) || matches!(byte, b'/' | b'-' | b'@')
-        });
+        let end = run(
+            bytes,
+            path,
+            byte_set!(|byte| is_word(byte) || matches!(byte, b'/' | b'-' | b'@')),
+        );
         let rest = part(bytes, path..end);
         let known = [
             &b"/services/"[..],

@@ -1,7 +1,10 @@
 //! Words of letters and digits: bank accounts, identities, wallets, and what a label names.
 
 use super::{
-    bytes::{at, before, is_joined_after, is_joined_before, is_word, part, run, run_back},
+    bytes::{
+        ALPHANUMERICS, at, before, byte_set, is_joined_after, is_joined_before, is_word, part, run,
+        run_back,
+    },
     checks,
     hunt::Hunt,
     words::Topics,
@@ -154,7 +157,7 @@ impl Hunt<'_> {
             let mut until = end;
             for _ in 0..4 {
                 let next = until.saturating_add(1);
-                let last = run(self.bytes, next, |byte| byte.is_ascii_alphanumeric());
+                let last = run(self.bytes, next, ALPHANUMERICS);
                 let group = part(self.bytes, next..last);
                 if !matches!(at(self.bytes, until), b'-' | b' ')
                     || !group.iter().any(u8::is_ascii_digit)
@@ -175,8 +178,9 @@ impl Hunt<'_> {
         if end.saturating_sub(start) < 8 || start < from {
             return;
         }
-        let is_encoded =
-            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+        let is_encoded = byte_set!(
+            |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+        );
         let bytes = self.bytes;
         let begin = run_back(
             bytes,
@@ -188,7 +192,7 @@ impl Hunt<'_> {
         let padded = run(
             part(bytes, 0..until.saturating_add(2).min(bytes.len())),
             until,
-            |byte| byte == b'=',
+            byte_set!(|byte| byte == b'='),
         );
         let until = padded.max(until);
         if until.saturating_sub(begin) >= 16 {

@@ -2,7 +2,7 @@
 
 mod listed;
 
-use super::bytes::{at, before, part};
+use super::bytes::{LETTERS, at, before, part};
 use listed::LISTED;
 
 /// What words can say. A set.
@@ -127,10 +127,10 @@ pub(super) fn label(bytes: &[u8], value: usize) -> Label {
     let mut words = 0_usize;
     while end > floor && words < MAX_LABEL_WORDS {
         let byte = before(bytes, end, 1);
-        if !is_letter(byte) {
+        if !LETTERS.has(byte) {
             // `phone2: …`, `Phone 2: …`.
             let numbered = byte.is_ascii_digit()
-                && (is_letter(before(bytes, end, 2))
+                && (LETTERS.has(before(bytes, end, 2))
                     || before(bytes, end, 2) == b' ' && at(bytes, end) == b':');
             if matches!(byte, b'\n' | b'|' | b';' | b'{' | b'}' | b',') && words > 0
                 || matches!(byte, b'\n' | b'}' | b';' | b']')
@@ -142,7 +142,7 @@ pub(super) fn label(bytes: &[u8], value: usize) -> Label {
             continue;
         }
         let mut start = end;
-        while start > floor && is_letter(before(bytes, start, 1)) {
+        while start > floor && LETTERS.has(before(bytes, start, 1)) {
             start = start.saturating_sub(1);
         }
         if before(bytes, start, 1).is_ascii_digit() && words > 0 {
@@ -166,20 +166,16 @@ pub(super) fn label(bytes: &[u8], value: usize) -> Label {
     label
 }
 
-fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte >= 0x80
-}
-
 /// Splits at what is no letter and at humps, and looks each word up.
 fn each_word(name: &[u8], mut found: impl FnMut(Topics)) {
     let mut start = 0;
     while start < name.len() {
-        if !is_letter(at(name, start)) {
+        if !LETTERS.has(at(name, start)) {
             start = start.saturating_add(1);
             continue;
         }
         let mut end = start.saturating_add(1);
-        while is_letter(at(name, end)) && !is_hump(name, end) {
+        while LETTERS.has(at(name, end)) && !is_hump(name, end) {
             end = end.saturating_add(1);
         }
         found(look_up(part(name, start..end)));
@@ -310,7 +306,7 @@ const fn unmarked(second: u8) -> u8 {
 }
 
 fn look_up(word: &[u8]) -> Topics {
-    if word.len() < 2 || word.len() > MAX_WORD {
+    if word.len() < 2 || word.len() > MAX_WORD || !may_be_listed(word) {
         return Topics::default();
     }
     let (mut folded, mut before, mut last, mut rest) = (Folded::EMPTY, Folded::EMPTY, 0, word);
@@ -337,6 +333,55 @@ fn listed(word: Folded) -> Option<Topics> {
             Some(_) => slot = slot.wrapping_add(1) % SLOTS,
         }
     }
+}
+
+/// Whether a listed word begins and ends alike, as most do not: spares looking them up.
+fn may_be_listed(word: &[u8]) -> bool {
+    let [first, second, ..] = *word else {
+        return false;
+    };
+    let last = word.last().copied().unwrap_or(0);
+    if !(first.is_ascii() && second.is_ascii() && last.is_ascii()) {
+        return true;
+    }
+    let seconds = EDGES.get(edges(first, last)).copied().unwrap_or(0);
+    seconds & 1 << (second & 31) != 0
+}
+
+/// Which slot of [`EDGES`] is that of a first and a last letter, in either case.
+const fn edges(first: u8, last: u8) -> usize {
+    (first & 31) as usize * 32 + (last & 31) as usize
+}
+
+/// By the first and the last letter of the words that are listed, and of their plurals: the second
+/// letters, a bit each.
+static EDGES: [u32; 32 * 32] = all_edges();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "only ever run by the compiler, which refuses what is out of bounds"
+)]
+const fn all_edges() -> [u32; 32 * 32] {
+    let mut seconds = [0; 32 * 32];
+    let mut row = 0;
+    while row < LISTED.len() {
+        let mut rest = LISTED[row].0.as_bytes();
+        while let [first, second, ..] = *rest {
+            let mut last = first;
+            while let [letter, after @ ..] = rest {
+                rest = after;
+                if *letter == b' ' {
+                    break;
+                }
+                last = *letter;
+            }
+            let bit = 1 << (second & 31);
+            seconds[edges(first, last)] |= bit;
+            seconds[edges(first, b's')] |= bit;
+        }
+        row += 1;
+    }
+    seconds
 }
 
 /// Nearly twice as many as words are listed, so that a miss ends soon.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use crate::json::Value;
+use crate::json::{Value, push_token};
 
 /// One step of the way to a value.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,9 @@ pub(in crate::redact) struct Trail<'t> {
     pub(in crate::redact) step: Step<'t>,
 }
 
+/// What most pointers have after their base, in bytes.
+const ROOM: usize = 48;
+
 impl Trail<'_> {
     /// The keys on the way, the innermost first, up to the outermost object of the JSON.
     pub(super) fn keys(&self) -> Vec<&str> {
@@ -44,30 +47,25 @@ impl Trail<'_> {
 
     /// The JSON pointer (RFC 6901) of the way after `base`; `#` stands where it goes into the text
     /// of a string, and `*` for a key that holds what is looked for.
-    pub(super) fn pointer(&self, base: String) -> String {
-        let mut steps = Vec::new();
-        let mut here = Some(self);
-        while let Some(trail) = here {
-            steps.push(trail.step);
-            here = trail.around;
-        }
-        let mut pointer = base;
-        for step in steps.into_iter().rev() {
-            match step {
-                Step::Root => {}
-                Step::Key(key) => {
-                    pointer.push('/');
-                    pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-                }
-                Step::Found(_) => pointer.push_str("/*"),
-                Step::Item(index) => {
-                    pointer.push('/');
-                    pointer.push_str(&index.to_string());
-                }
-                Step::Text => pointer.push('#'),
-            }
-        }
+    pub(super) fn pointer(&self, base: &str) -> String {
+        let mut pointer = String::with_capacity(base.len().saturating_add(ROOM));
+        pointer.push_str(base);
+        self.push_to(&mut pointer);
         pointer
+    }
+
+    /// As deep as limits let JSON be.
+    fn push_to(&self, pointer: &mut String) {
+        if let Some(around) = self.around {
+            around.push_to(pointer);
+        }
+        match self.step {
+            Step::Root => {}
+            Step::Key(key) => push_token(pointer, key),
+            Step::Found(_) => pointer.push_str("/*"),
+            Step::Item(index) => push_token(pointer, &index.to_string()),
+            Step::Text => pointer.push('#'),
+        }
     }
 }
 
