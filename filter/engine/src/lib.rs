@@ -5,6 +5,7 @@
 //! the control plane's compile gate, the tests and the simulator run this same code.
 
 pub mod address;
+pub mod canonical;
 pub mod challenge;
 pub mod circumstances;
 pub mod claims;
