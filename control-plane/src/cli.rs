@@ -1,8 +1,8 @@
 //! The command line.
 //!
 //! It talks to a control plane through the admin and audit APIs alone, as any other client could;
-//! only `serve`, `test` and `redact` know the control plane's inside, the one to run it and the others
-//! to judge without it.
+//! only `serve`, `test`, `redact` and `review` know the control plane's inside, the one to run it and
+//! the others to judge without it.
 
 mod alone;
 mod apply;
@@ -36,6 +36,7 @@ mod proposals;
 mod redact;
 mod render;
 mod replay;
+mod review;
 mod schema;
 mod secret;
 mod serve;
@@ -124,7 +125,14 @@ struct GlobalArgs {
     #[arg(long, global = true, value_name = "FILE", env = "CHANCERY_TOKEN_FILE")]
     token_file: Option<PathBuf>,
     /// How results are written; `name` is for get, and table where left out
-    #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
+    #[arg(
+        short,
+        long,
+        alias = "format",
+        global = true,
+        value_enum,
+        value_name = "FORMAT"
+    )]
     output: Option<Format>,
     /// The organization of names that do not say it
     #[arg(long, global = true, value_name = "ID", default_value = Scope::DEFAULT)]
@@ -151,6 +159,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     Test(test::TestArgs),
     Redact(redact::RedactArgs),
+    #[command(subcommand)]
+    Review(review::ReviewCommand),
     Nodes(nodes::NodesArgs),
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
@@ -302,6 +312,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::Replay(args) => replay::run(&args, &context, console).await,
         Command::Test(args) => test::run(&args, &context, console),
         Command::Redact(args) => redact::run(&args, &context, console).await,
+        Command::Review(command) => review::run(&command, &context, console),
         Command::Nodes(args) => nodes::run(&args, &context, console).await,
         Command::Proposals(command) => proposals::run(&command, &context, console).await,
         Command::Credentials(command) => credentials::run(&command, &context, console).await,

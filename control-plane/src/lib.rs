@@ -18,6 +18,7 @@ mod nearest;
 pub mod outbox;
 pub mod registry;
 pub mod resource;
+pub mod review;
 pub mod sealing;
 pub mod secrets;
 pub mod serve;

@@ -95,6 +95,11 @@ impl<'a> Console<'a> {
         self.text(&super::yaml::to_string(value)?)
     }
 
+    /// Whether colours may say what marks would say otherwise.
+    pub(crate) fn has_colours(&self) -> bool {
+        self.colour
+    }
+
     /// The text in its colour, where there are colours.
     pub(crate) fn paint(&self, text: &str, tone: Tone) -> String {
         match tone.code() {

@@ -11,6 +11,9 @@ use super::{locate::Position, problem::Problem};
 /// A larger file is refused; no set of documents needs half of it.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
+/// What is expected where documents are.
+const DOCUMENTS: &str = "a file or folder with resource documents";
+
 /// A file's text.
 #[derive(Debug)]
 pub(crate) struct Text {
@@ -26,7 +29,7 @@ pub(crate) fn read(sources: &[PathBuf]) -> (Vec<Text>, Vec<Problem>) {
     let mut problems = Vec::new();
     for source in sources {
         for file in expand(source, &mut problems) {
-            match read_one(&file) {
+            match read_one(&file, DOCUMENTS) {
                 Ok(text) => texts.push(text),
                 Err(problem) => problems.push(problem),
             }
@@ -41,7 +44,7 @@ fn expand(source: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     }
     let mut files = Vec::new();
     if let Err(error) = walk(source, &mut files) {
-        problems.push(unreadable(source, &error));
+        problems.push(unreadable(source, &error, DOCUMENTS));
     } else if files.is_empty() {
         let message = "found no such file in it, expected *.yaml, *.yml or *.json".to_owned();
         problems.push(Problem::with_file(&source.display().to_string(), message));
@@ -69,7 +72,8 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-fn read_one(path: &Path) -> Result<Text, Problem> {
+/// Reads one file, or the standard input for `-`, that is `expected` to hold something.
+pub(crate) fn read_one(path: &Path, expected: &str) -> Result<Text, Problem> {
     let (file, bytes) = if path == Path::new("-") {
         ("<stdin>".to_owned(), limited(io::stdin().lock()))
     } else {
@@ -78,7 +82,7 @@ fn read_one(path: &Path) -> Result<Text, Problem> {
             fs::File::open(path).and_then(limited),
         )
     };
-    let bytes = bytes.map_err(|error| unreadable(Path::new(&file), &error))?;
+    let bytes = bytes.map_err(|error| unreadable(Path::new(&file), &error, expected))?;
     let content = String::from_utf8(bytes).map_err(|error| {
         let good = error
             .as_bytes()
@@ -104,7 +108,7 @@ fn limited(source: impl io::Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Problem {
+fn unreadable(path: &Path, error: &io::Error, expected: &str) -> Problem {
     let kind = error.kind();
     let found = if kind == io::ErrorKind::NotFound {
         "no such file".to_owned()
@@ -113,6 +117,6 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
     } else {
         format!("what cannot be read ({error})")
     };
-    let message = format!("found {found}, expected a file or folder with resource documents");
+    let message = format!("found {found}, expected {expected}");
     Problem::with_file(&path.display().to_string(), message)
 }

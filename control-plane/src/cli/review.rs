@@ -1,0 +1,27 @@
+//! `chancery review`.
+
+mod diff;
+
+use clap::Subcommand;
+
+use super::{
+    Context,
+    console::Console,
+    exit::{Exit, Failure},
+};
+
+/// Look at what servers define, before it is approved
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReviewCommand {
+    Diff(diff::DiffArgs),
+}
+
+pub(crate) fn run(
+    command: &ReviewCommand,
+    context: &Context,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    match command {
+        ReviewCommand::Diff(args) => diff::run(args, context, console),
+    }
+}
