@@ -47,7 +47,6 @@ mod table;
 mod test;
 mod time;
 mod violation;
-mod visible;
 mod warning;
 mod which;
 mod who_can;
@@ -76,6 +75,7 @@ use self::{
     name::{Kind, Scope},
     output::Format,
 };
+use crate::visible;
 
 /// MCP governance in Envoy: the control plane and its command line
 #[derive(Debug, Parser)]

@@ -27,3 +27,4 @@ pub mod simulate;
 pub mod snapshot;
 pub mod store;
 pub mod tls;
+mod visible;
