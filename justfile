@@ -6,6 +6,7 @@ export PATH := env("CARGO_HOME", env("HOME") / ".cargo") / "bin:" + env("PATH")
 
 target := env("CARGO_TARGET_DIR", "target")
 tools := ".tools/python/bin"
+poisoned := "../shared/corpora/tool-poisoning-bench/scenarios.jsonl"
 labels := "../shared/redaction/dev.jsonl.gz"
 lab := "exec cargo run --locked --quiet -p chancery-tests --bin chancery-lab"
 
@@ -132,6 +133,13 @@ redaction-score LABELS=labels:
 redaction-speed LABELS=labels: envoy wasm-target
     cargo build --locked --profile wasm --target wasm32-wasip1 -p chancery-redaction-bench
     {{ lab }} -- redaction --labels "$1"
+
+# Score `chancery review inspect` on the poisoned tools of FILE, our own and honest ones; the last line is the figure
+[group("measure")]
+poisoning-score FILE=poisoned:
+    [ -e "$1" ] || printf 'found no file at %s, expected the scenarios of tool-poisoning-bench: scored without them\n' "$1"
+    if [ -e "$1" ]; then export CHANCERY_POISONING=$(realpath "$1"); fi; \
+        cargo test --locked -p chancery --lib inspect::score -- --nocapture | awk '/^poisoning: /{figure = $0; next} {print} END {print figure}'
 
 # Measure Presidio and presidio-rs on SAMPLES (or `all`) of the bodies in LABELS; the last line is the figure
 [group("measure")]

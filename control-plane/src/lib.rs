@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod credential;
 pub mod egress;
+pub mod inspect;
 pub mod instances;
 pub mod issuer_keys;
 pub mod ledger;

@@ -1,6 +1,7 @@
 //! `chancery review`.
 
 mod diff;
+mod inspect;
 
 use clap::Subcommand;
 
@@ -14,6 +15,7 @@ use super::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReviewCommand {
     Diff(diff::DiffArgs),
+    Inspect(inspect::InspectArgs),
 }
 
 pub(crate) fn run(
@@ -23,5 +25,6 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     match command {
         ReviewCommand::Diff(args) => diff::run(args, context, console),
+        ReviewCommand::Inspect(args) => inspect::run(args, context, console),
     }
 }
