@@ -10,6 +10,7 @@ mod identity_provider;
 pub mod jwks;
 pub(crate) mod name;
 mod output_schema;
+mod pins;
 pub(crate) mod redaction;
 mod rule;
 mod server;

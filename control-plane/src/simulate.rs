@@ -207,6 +207,19 @@ impl Simulator {
         })
     }
 
+    fn context(&self, call: &Call, limits: Limits) -> Context {
+        Context {
+            policy: Some(Arc::clone(&self.policy)),
+            keys: Arc::clone(&self.keys),
+            limits,
+            unmatched: Unmatched::Refuse,
+            decision_id: DecisionId::new([0; 16]),
+            now: call.time,
+            may_wait: false,
+            lists: None,
+        }
+    }
+
     /// Judges a call, and the server's answer where one is given.
     ///
     /// # Errors
@@ -235,16 +248,7 @@ impl Simulator {
             workspace: call.place.workspace.as_deref().map(Box::from),
             is_explained: call.is_explained,
         };
-        let context = Context {
-            policy: Some(Arc::clone(&self.policy)),
-            keys: Arc::clone(&self.keys),
-            limits,
-            unmatched: Unmatched::Refuse,
-            decision_id: DecisionId::new([0; 16]),
-            now: call.time,
-            may_wait: false,
-        };
-        let (mut exchange, step) = Exchange::assume(context, &head, &assumed);
+        let (mut exchange, step) = Exchange::assume(self.context(call, limits), &head, &assumed);
         let (refusal, forwarded) = match step {
             HeadStep::Reply(reply) => (Some(reply.body), None),
             HeadStep::Forward(_) => (None, None),

@@ -42,6 +42,8 @@ pub const DISPATCHERS_FEATURE: &str = "dispatchers.v1";
 pub const ENDPOINTS_FEATURE: &str = "endpoints.v1";
 /// Servers can be called with a credential.
 pub const CREDENTIALS_FEATURE: &str = "credentials.v1";
+/// Only what people have approved of a server can be seen and used.
+pub const PINS_FEATURE: &str = "pins.v1";
 /// Tokens can be verified.
 pub const JWT_FEATURE: &str = "jwt.v1";
 /// Identity providers can have requirements, and sources other than tokens.

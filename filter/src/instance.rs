@@ -4,10 +4,15 @@
 //! oldest live one owns the stream and hands it over when it is done; policy, tokens and entries
 //! belong to all.
 
-use std::{cell::RefCell, hash::Hasher as _, sync::Arc};
+use std::{
+    cell::RefCell,
+    hash::Hasher as _,
+    sync::{Arc, Mutex},
+};
 
 use chancery_engine::{
     VERSION,
+    canonical::ListMemory,
     credential::{Answer, Credential, Need},
     entry::Entry,
     id::{DecisionId, Time},
@@ -29,12 +34,16 @@ use crate::{
 /// Where the last good snapshot waits for the next VM of this `vm_id`.
 const SNAPSHOT_KEY: &str = "chancery.snapshot";
 
+/// Lists that are known to be approved as a whole: as many as servers and pages are busy at once.
+const MAX_APPROVED_LISTS: usize = 64;
+
 /// A VM's state.
 pub(crate) struct Instance {
     link: Link,
     policy: Option<Arc<Policy>>,
     keys: Arc<Keyring>,
     pub(crate) tokens: TokenCache,
+    lists: Arc<Mutex<ListMemory>>,
     owner: Option<Owner>,
     /// Bytes that all exchanges hold.
     held_bytes: usize,
@@ -93,7 +102,13 @@ impl Instance {
             u64::from_le_bytes(host::random()?),
             u64::from_le_bytes(host::random()?),
         );
+        let list_key = (
+            u64::from_le_bytes(host::random()?),
+            u64::from_le_bytes(host::random()?),
+        );
+        let lists = ListMemory::new(list_key, MAX_APPROVED_LISTS);
         let mut instance = Self {
+            lists: Arc::new(Mutex::new(lists)),
             link: Link::new(identity, config.limits, config.trust.clone()),
             policy: None,
             keys: Arc::default(),
@@ -129,6 +144,10 @@ impl Instance {
 
     pub(crate) fn keys(&self) -> Arc<Keyring> {
         Arc::clone(&self.keys)
+    }
+
+    pub(crate) fn lists(&self) -> Arc<Mutex<ListMemory>> {
+        Arc::clone(&self.lists)
     }
 
     pub(crate) fn next_decision_id(&mut self) -> DecisionId {

@@ -168,6 +168,9 @@ pub struct Expectation {
     pub decision: Decision,
     /// The outcome entry. Left out: there must be none.
     pub outcome: Option<Outcome>,
+    /// What drifted, each as `changed tool NAME`.
+    #[serde(default)]
+    pub drift: Vec<String>,
 }
 
 /// A JSON-RPC error.

@@ -7,12 +7,9 @@ mod offer;
 
 use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
 
-use chancery_proto::{
-    audit::v1::{DriftSighting, entry::Event},
-    node::v1::{
-        self as node, ConnectRequest, ConnectResponse, SealingKeys, connect_request,
-        connect_response, node_service_server::NodeService,
-    },
+use chancery_proto::node::v1::{
+    self as node, ConnectRequest, ConnectResponse, SealingKeys, connect_request, connect_response,
+    node_service_server::NodeService,
 };
 use tokio::{
     sync::{broadcast::error::RecvError, mpsc, watch},
@@ -261,15 +258,6 @@ impl Session {
                     instance.nack_reason = nack.reason;
                 });
             }
-            Some(connect_request::Message::Drift(drift)) => {
-                let sighting = DriftSighting {
-                    server: drift.server,
-                    capability: drift.capability,
-                    ..DriftSighting::default()
-                };
-                let noted = self.control_plane.ledger.note(Event::Drift(sighting)).await;
-                noted.map_err(|error| error::ledger(&error))?;
-            }
             Some(connect_request::Message::Goodbye(_)) => self.said_goodbye = true,
             Some(connect_request::Message::Hello(_)) => {
                 return Err(Status::invalid_argument("a second hello on one stream"));
@@ -338,7 +326,6 @@ fn subject(request: &ConnectRequest) -> Option<&str> {
     match request.message.as_ref()? {
         connect_request::Message::KeyRequest(request) => Some(&request.identity_provider),
         connect_request::Message::CredentialRequest(request) => Some(&request.server),
-        connect_request::Message::Drift(drift) => Some(&drift.server),
         connect_request::Message::Hello(_)
         | connect_request::Message::Heartbeat(_)
         | connect_request::Message::SnapshotAck(_)

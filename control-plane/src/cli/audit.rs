@@ -103,6 +103,9 @@ pub(crate) struct FilterArgs {
     /// Only what rules in shadow would have decided otherwise
     #[arg(long)]
     shadow: bool,
+    /// Only what servers offer that nobody has approved
+    #[arg(long)]
+    drift: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -132,6 +135,7 @@ impl FilterArgs {
             start_time: None,
             end_time: None,
             shadow: self.shadow,
+            drift: self.drift,
         }
     }
 }
@@ -210,7 +214,7 @@ async fn search(
 }
 
 /// Hands over records that are found, newest first; no more than one page is held.
-async fn search_each(
+pub(super) async fn search_each(
     connection: &Connection,
     filter: RecordFilter,
     limit: u32,

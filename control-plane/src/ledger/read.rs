@@ -106,6 +106,7 @@ impl Filter {
             method,
             verdict,
             shadow,
+            drift,
             decision_id: _,
             start_time: _,
             end_time: _,
@@ -116,12 +117,13 @@ impl Filter {
             let id = found.rsplit('/').next().unwrap_or_default();
             is(server, found) || is(server, id)
         };
-        let asks_of_decisions = [user, capability, method]
-            .into_iter()
-            .any(|wanted| !wanted.is_empty())
-            || *verdict != any_verdict
-            || *shadow;
+        let asks_who = !user.is_empty() || !method.is_empty() || *verdict != any_verdict || *shadow;
+        let asks_of_decisions = asks_who || !capability.is_empty();
         match event {
+            Some(Event::Drift(found)) => {
+                !asks_who && is(capability, &found.capability) && at(&found.server)
+            }
+            _ if *drift => false,
             Some(Event::Decision(decision)) => {
                 let principal = decision.principal.as_ref();
                 let found = principal.and_then(|principal| principal.user.as_ref());
@@ -133,7 +135,6 @@ impl Filter {
                     && !(*shadow && decision.shadow_rules.is_empty())
             }
             Some(Event::Outcome(outcome)) => !asks_of_decisions && at(&outcome.server),
-            Some(Event::Drift(drift)) => !asks_of_decisions && at(&drift.server),
             Some(Event::AdminChange(_) | Event::Gap(_)) | None => {
                 !asks_of_decisions && server.is_empty()
             }

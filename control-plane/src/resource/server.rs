@@ -3,7 +3,7 @@
 use chancery_engine::{server::Server as EngineServer, wire::Invalid};
 use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 
-use super::{invalid, name, output_schema};
+use super::{invalid, name, output_schema, pins};
 
 /// What a filter gets of a server. Its credential is another resource's business.
 pub(super) fn to_policy(server: &admin::Server) -> Result<policy::Server, Invalid> {
@@ -28,12 +28,23 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         environment,
         dispatchers,
         scopes,
+        // `pins` reads these.
+        pinning: _,
+        prompts,
+        resources,
+        resource_templates,
+        instructions: _,
+        server_infos: _,
     } = server;
     for (position, tool) in tools.iter().enumerate() {
-        check_definition(tool).map_err(|(found, expected)| {
+        check_definition("name", &tool.name, &tool.definition).map_err(|(found, expected)| {
             invalid(format!("tools[{position}].definition"), found, expected)
         })?;
     }
+    check_each("prompts", "name", prompts)?;
+    check_each("resources", "uri", resources)?;
+    check_each("resource_templates", "uriTemplate", resource_templates)?;
+    let pins = pins::of(server)?;
     check_workspaces(endpoints)?;
     let authentication = match policy::Authentication::try_from(*authentication) {
         Ok(policy::Authentication::Unspecified) => policy::Authentication::Required.into(),
@@ -54,6 +65,7 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         tool_schemas: tool_schemas(tools),
         scopes: scopes.clone(),
         upstream: None,
+        pins,
     })
 }
 
@@ -74,21 +86,27 @@ fn tool_schemas(tools: &[admin::ToolDefinition]) -> Vec<policy::ToolSchema> {
     schemas
 }
 
-fn check_definition(tool: &admin::ToolDefinition) -> Result<(), (String, &'static str)> {
-    let value: serde_json::Value = serde_json::from_str(&tool.definition).map_err(|error| {
-        (
-            format!("no JSON: {error}"),
-            "a tool's definition as in tools/list",
-        )
+fn check_each(field: &str, key: &str, definitions: &[admin::Definition]) -> Result<(), Invalid> {
+    for (position, it) in definitions.iter().enumerate() {
+        check_definition(key, &it.name, &it.definition).map_err(|(found, expected)| {
+            invalid(format!("{field}[{position}].definition"), found, expected)
+        })?;
+    }
+    Ok(())
+}
+
+/// A definition is an object that is told apart by `key`.
+fn check_definition(key: &str, name: &str, definition: &str) -> Result<(), (String, String)> {
+    let value: serde_json::Value = serde_json::from_str(definition).map_err(|error| {
+        let expected = "a definition as in the list that it stands in";
+        (format!("no JSON: {error}"), expected.to_owned())
     })?;
-    let name = value.get("name").and_then(serde_json::Value::as_str);
-    if name == Some(&*tool.name) && !tool.name.is_empty() {
+    let found = value.get(key).and_then(serde_json::Value::as_str);
+    if found == Some(name) && !name.is_empty() {
         return Ok(());
     }
-    Err((
-        format!("name {name:?}"),
-        "an object whose `name` is the tool's name",
-    ))
+    let expected = format!("an object whose `{key}` is what it is told apart by, `{name}`");
+    Err((format!("{key} {found:?}"), expected))
 }
 
 /// The workspaces that a server's endpoints and their audiences say calls belong to.

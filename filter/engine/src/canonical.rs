@@ -12,7 +12,7 @@ use std::{borrow::Cow, fmt};
 
 pub use list_memory::{ListId, ListMemory};
 pub use pin::{Pin, PinError};
-pub use pins::{DefinitionKind, Pinned, Pins, PinsError, Sighting};
+pub use pins::{DefinitionKind, DefinitionPlace, Pinned, Pins, PinsError, Sighting};
 
 use crate::{
     json::{Kind, Value},

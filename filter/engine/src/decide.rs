@@ -5,6 +5,7 @@ mod facts;
 use std::net::IpAddr;
 
 use crate::{
+    approved::Approved,
     circumstances::Circumstances,
     condition::Arguments,
     id::Time,
@@ -49,10 +50,10 @@ impl Judgement<'_> {
         (self.verdict == Verdict::Allow) == self.shadow_rules.is_empty()
     }
 
-    /// Of what no offer covers, whatever the rules say.
-    fn not_offered() -> Self {
+    /// Of what cannot be used, whatever the rules say.
+    fn refused(reason: Reason) -> Self {
         Self {
-            verdict: Verdict::Deny(Reason::NotOffered),
+            verdict: Verdict::Deny(reason),
             rules: Vec::new(),
             shadow_rules: Vec::new(),
             redact: Vec::new(),
@@ -81,6 +82,8 @@ pub struct RulesFor<'p> {
     now: Time,
     /// What no rule exceeds.
     offered: Offered<'p>,
+    /// What people have approved of the server. `None`: that is not asked.
+    approved: Option<&'p Approved>,
 }
 
 impl Policy {
@@ -100,6 +103,9 @@ impl Policy {
             source: circumstances.source,
             now: circumstances.now,
             offered: self.offered(server, circumstances.workspace),
+            approved: self
+                .server(server)
+                .and_then(|server| server.approved.as_ref()),
         }
     }
 }
@@ -107,8 +113,8 @@ impl Policy {
 impl<'p> RulesFor<'p> {
     /// Judges an act. Deny over allow; nothing matched is a deny.
     pub fn judge(&self, act: Act<'_>) -> Judgement<'p> {
-        if !self.offered.covers(act.target) {
-            return Judgement::not_offered();
+        if let Some(reason) = self.out_of_reach(act.target) {
+            return Judgement::refused(reason);
         }
         let mut tally = Tally::default();
         self.weigh(act, |rule, truth| {
@@ -119,9 +125,20 @@ impl<'p> RulesFor<'p> {
         tally.judgement()
     }
 
+    /// Why something cannot be used, whatever the rules say.
+    fn out_of_reach(&self, target: Target<'_>) -> Option<Reason> {
+        if self
+            .approved
+            .is_some_and(|approved| !approved.covers(target))
+        {
+            return Some(Reason::Unapproved);
+        }
+        (!self.offered.covers(target)).then_some(Reason::NotOffered)
+    }
+
     /// Whether an act would be allowed, for what is shown rather than done.
     pub fn allow(&self, act: Act<'_>) -> bool {
-        if !self.offered.covers(act.target) {
+        if self.out_of_reach(act.target).is_some() {
             return false;
         }
         let (mut allowed, mut denied) = (false, false);

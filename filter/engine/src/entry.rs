@@ -3,6 +3,8 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
+    approved::Drift,
+    canonical::{DefinitionPlace, Pin},
     decide::Verdict,
     id::{DecisionId, Digest, SnapshotVersion, Time},
     principal::Principal,
@@ -29,6 +31,8 @@ pub enum Event {
     Decision(Box<DecisionEvent>),
     /// A judged exchange ended.
     Outcome(Box<OutcomeEvent>),
+    /// What a server offers is not what people have approved.
+    Drift(Box<DriftEvent>),
     /// Entries are missing.
     Gap {
         /// Why: a stable word.
@@ -45,7 +49,7 @@ impl Event {
             Self::Decision(decision) => {
                 !decision.principal.is_authenticated() && decision.verdict != Verdict::Allow
             }
-            Self::Outcome(_) | Self::Gap { .. } => false,
+            Self::Outcome(_) | Self::Drift(_) | Self::Gap { .. } => false,
         }
     }
 }
@@ -243,6 +247,25 @@ pub struct OutcomeEvent {
     pub size_bytes: usize,
     /// Why the answer was refused.
     pub reason: Option<crate::reason::Reason>,
+}
+
+/// What a server offers is not what people have approved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DriftEvent {
+    /// The server's resource name.
+    pub server: Box<str>,
+    /// Where it stands.
+    pub place: DefinitionPlace,
+    /// Its name, URI or URI template; empty for what the server says of itself.
+    pub name: Box<str>,
+    /// Its pin. `None`: it has none.
+    pub seen: Option<Pin>,
+    /// In which way it differs.
+    pub drift: Drift,
+    /// The definition, as JSON.
+    pub definition: Content,
+    /// Whether it was hidden.
+    pub is_hidden: bool,
 }
 
 /// How an exchange ended.

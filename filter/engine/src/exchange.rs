@@ -26,6 +26,7 @@ mod claims;
 mod credential;
 mod discovery;
 mod dispatch;
+mod drift;
 mod forward;
 mod handles;
 mod head;
@@ -44,7 +45,7 @@ mod strip;
 mod target;
 mod verdict;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 pub use assume::{Assumed, headers_with, task_handle};
 pub use body::BodyStep;
@@ -61,6 +62,7 @@ use spend::Allowed;
 use stream::Stream;
 
 use crate::{
+    canonical::ListMemory,
     credential::{Credential, Need},
     decide::Verdict,
     entry::{Capability, Content, Direction, Entry, Fact, OutcomeStatus, RequestIds},
@@ -96,6 +98,9 @@ pub struct Context {
     pub now: Time,
     /// Whether the request may still be held for a key.
     pub may_wait: bool,
+    /// Which lists were approved as a whole, as all exchanges of an instance know. `None`: every
+    /// definition of every list is compared.
+    pub lists: Option<Arc<Mutex<ListMemory>>>,
 }
 
 /// What happens to requests that no endpoint matches.

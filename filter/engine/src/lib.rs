@@ -5,6 +5,7 @@
 //! the control plane's compile gate, the tests and the simulator run this same code.
 
 pub mod address;
+pub mod approved;
 pub mod canonical;
 pub mod challenge;
 pub mod circumstances;
@@ -37,6 +38,7 @@ pub mod scope;
 pub mod seal;
 pub mod secret;
 pub mod server;
+mod sightings;
 pub mod spiffe;
 pub mod sse;
 pub mod subject;

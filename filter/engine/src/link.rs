@@ -18,6 +18,7 @@ use crate::{
     ring::{Lane, Ring},
     seal::{Keyring, SealingKey},
     secret::Secret,
+    sightings::Sightings,
     snapshot::{FEATURES, InvalidSnapshot, Loader, Progress},
     token::{Ask, WantedKey, WantedKeys},
     trust::TrustKeys,
@@ -72,6 +73,7 @@ pub struct Link {
     /// Answers that came while the snapshot before them was compiled.
     early_answers: Vec<(WantedKey, bool)>,
     ring: Ring,
+    sightings: Sightings,
     state: State,
     /// Failed attempts since the other side last answered.
     failures: u32,
@@ -109,6 +111,7 @@ impl Link {
             wanted: WantedKeys::default(),
             early_answers: Vec::new(),
             ring: Ring::new(limits),
+            sightings: Sightings::default(),
             state: State::Down {
                 retry_at: Time::default(),
             },
@@ -141,6 +144,11 @@ impl Link {
             Lane::Calls
         };
         if lane == Lane::Anonymous && !self.ring.admit_anonymous(entry.time) {
+            return;
+        }
+        if let Event::Drift(drift) = &entry.event
+            && !self.sightings.is_new(drift)
+        {
             return;
         }
         let bytes = chancery_proto::audit::v1::Entry::from(entry).encode_to_vec();
@@ -437,6 +445,7 @@ impl Link {
     }
 
     fn applied(&mut self, policy: Arc<Policy>, _now: Time) -> Vec<Command> {
+        self.sightings.forget();
         let applied = Some(version(policy.version()));
         let ack = connect_request::Message::SnapshotAck(pb::SnapshotAck { applied });
         let stored = self.loader.stored().unwrap_or_default();
@@ -481,6 +490,10 @@ impl Link {
         match self.ring.take_coalesced() {
             0 => {}
             count => self.record(gap(now, "flood", count)),
+        }
+        match self.sightings.take_coalesced() {
+            0 => {}
+            count => self.record(gap(now, "drift_flood", count)),
         }
     }
 

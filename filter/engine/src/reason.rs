@@ -61,6 +61,8 @@ pub enum Reason {
     NoMatchingRule,
     /// The server does not offer it to the call's workspace.
     NotOffered,
+    /// Nobody has approved it.
+    Unapproved,
     /// What a dispatcher would call cannot be read.
     UnreadableDispatch,
     /// A reversible token was not made for this principal, or was altered, or is older than the keys.
@@ -114,6 +116,7 @@ impl Reason {
             Self::DeniedByRule => "denied_by_rule",
             Self::NoMatchingRule => "no_matching_rule",
             Self::NotOffered => "not_offered",
+            Self::Unapproved => "unapproved",
             Self::UnreadableDispatch => "unreadable_dispatch",
             Self::UnopenedToken => "unopened_token",
             Self::SensitiveContent => "sensitive_content",
@@ -158,6 +161,7 @@ impl Reason {
             Self::DeniedByRule => "denied by policy",
             Self::NoMatchingRule => "not allowed by policy",
             Self::NotOffered => "not offered to this workspace",
+            Self::Unapproved => "not approved",
             Self::UnreadableDispatch => "the call inside the call cannot be read",
             Self::UnopenedToken => "a token that stands for a redacted value does not open",
             Self::SensitiveContent => "the message holds what policy lets nobody send on",
@@ -218,7 +222,7 @@ impl Reason {
             }
             Self::SensitiveContent => "do not retry with it; leave it out, or ask an administrator",
             Self::QuotaExceeded => "retry after `data.retry_after` seconds",
-            Self::DeniedByRule | Self::NoMatchingRule | Self::NotOffered => {
+            Self::DeniedByRule | Self::NoMatchingRule | Self::NotOffered | Self::Unapproved => {
                 "do not retry; ask an administrator, naming the decision id"
             }
             Self::UnreadableResponse | Self::ResponseTooLarge | Self::SchemaMisfit => {

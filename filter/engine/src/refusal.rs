@@ -196,6 +196,7 @@ impl Refusal<'_> {
             | Reason::DeniedByRule
             | Reason::NoMatchingRule
             | Reason::NotOffered
+            | Reason::Unapproved
             | Reason::SensitiveContent
             | Reason::QuotaExceeded
             | Reason::Origin
@@ -249,6 +250,7 @@ impl Refusal<'_> {
             | Reason::DeniedByRule
             | Reason::NoMatchingRule
             | Reason::NotOffered
+            | Reason::Unapproved
             | Reason::UnopenedToken
             | Reason::SensitiveContent
             | Reason::UnreadableDispatch => {

@@ -5,7 +5,8 @@ mod resource;
 pub use resource::{METADATA_PATH, ResourceUrl, is_host};
 
 use crate::{
-    name::organization_of, principal::Principal, redact::ToolSchema, scope::ScopeRequirement,
+    approved::Approved, name::organization_of, principal::Principal, redact::ToolSchema,
+    scope::ScopeRequirement,
 };
 
 /// A registered MCP server.
@@ -31,6 +32,8 @@ pub struct Server {
     pub tool_schemas: Vec<ToolSchema>,
     /// As whom it is called. `None`: without credentials.
     pub upstream: Option<Upstream>,
+    /// What of it people have approved. `None`: that is not asked.
+    pub approved: Option<Approved>,
 }
 
 /// A tool that calls another tool.
@@ -258,6 +261,7 @@ mod tests {
             dispatchers: Vec::new(),
             tool_schemas: Vec::new(),
             upstream: None,
+            approved: None,
         };
         let (named, any) = (server(Some("mcp.example.com")), server(None));
         for (server, origin, authority, expected) in [

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 13] = [
+pub const FEATURES: [&str; 14] = [
     "conditions.v1",
     "credentials.v1",
     "dispatchers.v1",
@@ -28,6 +28,7 @@ pub const FEATURES: [&str; 13] = [
     "key_sets.v1",
     "methods.v1",
     "offers.v1",
+    "pins.v1",
     "quotas.v1",
     "redaction_profiles.v1",
     "roles.v1",

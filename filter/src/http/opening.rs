@@ -21,6 +21,7 @@ impl Request {
             decision_id: instance.next_decision_id(),
             now: self.begun,
             may_wait: self.may_wait,
+            lists: Some(instance.lists()),
         })
     }
 

@@ -100,6 +100,7 @@ pub(crate) fn drive(sent: &Sent, answered: &Answered) -> Seen {
         decision_id: DecisionId::new([7; 16]),
         now: now(),
         may_wait: false,
+        lists: None,
     };
     let head = RequestHead {
         method: &sent.method,

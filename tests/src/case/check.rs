@@ -142,6 +142,15 @@ impl Differences {
                 self.same("decisions about what the client sent", &count, &1);
             }
         }
+        let drift: Vec<_> = observed
+            .entries
+            .iter()
+            .filter_map(|entry| match &entry.event {
+                Some(Event::Drift(drift)) => Some(drifted(drift)),
+                _ => None,
+            })
+            .collect();
+        self.same("drift", &drift, &case.expect.drift);
         let outcomes: Vec<_> = observed
             .entries
             .iter()
@@ -285,4 +294,17 @@ fn attribute(principal: &pb::Principal, name: &str) -> Option<String> {
             .trim_end()
             .to_owned(),
     )
+}
+
+/// `changed tool NAME`.
+fn drifted(drift: &pb::DriftSighting) -> String {
+    let word = |name: &str, prefix: &str| {
+        let word = name.strip_prefix(prefix).unwrap_or(name);
+        word.to_lowercase().replace('_', " ")
+    };
+    let how = word(drift.drift().as_str_name(), "DRIFT_");
+    let kind = word(drift.definition_kind().as_str_name(), "DEFINITION_KIND_");
+    format!("{how} {kind} {}", drift.capability)
+        .trim_end()
+        .to_owned()
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The clusters of the case table. Each has a listener of its own that routes everything to it.
-const CLUSTERS: [&str; 4] = ["notes", "vault", "open", "tools"];
+const CLUSTERS: [&str; 5] = ["notes", "vault", "open", "tools", "pinned"];
 
 /// Envoy, the control plane and the servers.
 #[derive(Debug)]

@@ -105,6 +105,7 @@ impl Native {
             decision_id: DecisionId::new([7; 16]),
             now: self.now,
             may_wait: false,
+            lists: None,
         };
         let head = RequestHead {
             method: request.method.as_bytes(),

@@ -1,12 +1,16 @@
 //! `kind: Server`.
 
+mod definition;
 mod endpoint;
 
 use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::endpoint::Endpoint;
+use self::{
+    definition::{Definition, Pinning},
+    endpoint::Endpoint,
+};
 use super::{
     ApiVersion, Id, Unreadable, document, given_or, parse_name, unknown, unless_default,
     unless_empty,
@@ -64,9 +68,28 @@ struct ServerSpec {
     /// OAuth scopes that calls need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     scopes: Vec<ScopeRequirement>,
-    /// What it offers, where that is known beforehand.
+    /// Whether only what is written here of what it offers may be seen and used.
+    #[serde(default, skip_serializing_if = "Pinning::is_off")]
+    pinning: Pinning,
+    /// What it offers, where that is known beforehand. Where it is pinned, one tool may have several
+    /// definitions: each is approved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Tool>,
+    /// Its prompts, as in prompts/list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    prompts: Vec<Definition>,
+    /// Its resources, as in resources/list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    resources: Vec<Definition>,
+    /// Its resource templates, as in resources/templates/list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    resource_templates: Vec<Definition>,
+    /// What it may give as `instructions`; nothing, where it is pinned and this is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    instructions: Vec<String>,
+    /// What it may say it is; anything where left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    server_infos: Vec<Definition>,
 }
 
 /// A tool that calls another tool, which is judged as well.
@@ -155,8 +178,18 @@ impl ServerDocument {
             environment,
             dispatchers,
             scopes,
+            pinning,
             tools,
+            prompts,
+            resources,
+            resource_templates,
+            instructions,
+            server_infos,
         } = self.spec.clone();
+        let all = |definitions: Vec<Definition>, key: &str| {
+            let definitions = definitions.into_iter();
+            definitions.map(|it| it.into_message(key)).collect()
+        };
         let endpoints = endpoints.into_iter().map(Endpoint::into_message);
         let dispatchers = dispatchers.into_iter().map(Dispatcher::into_message);
         let scopes = scopes.into_iter().map(ScopeRequirement::into_message);
@@ -175,6 +208,15 @@ impl ServerDocument {
             environment: environment.unwrap_or_default(),
             dispatchers: dispatchers.collect(),
             scopes: scopes.collect(),
+            pinning: pinning.to_message().into(),
+            prompts: all(prompts, "name"),
+            resources: all(resources, "uri"),
+            resource_templates: all(resource_templates, "uriTemplate"),
+            instructions,
+            server_infos: server_infos
+                .into_iter()
+                .map(Definition::into_text)
+                .collect(),
         }
     }
 }
@@ -185,6 +227,7 @@ impl TryFrom<admin::Server> for ServerDocument {
     fn try_from(message: admin::Server) -> Result<Self, Unreadable> {
         let authentication = Authentication::try_from_message(&message)?;
         let on_denied = OnDenied::try_from_message(&message)?;
+        let pinning = Pinning::try_from_message(&message)?;
         let admin::Server {
             name,
             etag: _,
@@ -200,6 +243,12 @@ impl TryFrom<admin::Server> for ServerDocument {
             environment,
             dispatchers,
             scopes,
+            pinning: _,
+            prompts,
+            resources,
+            resource_templates,
+            instructions,
+            server_infos,
         } = message;
         let tools = tools
             .into_iter()
@@ -229,7 +278,20 @@ impl TryFrom<admin::Server> for ServerDocument {
                 environment: unless_empty(environment),
                 dispatchers: dispatchers.into_iter().map(Dispatcher::from).collect(),
                 scopes: scopes.into_iter().map(ScopeRequirement::from).collect(),
+                pinning,
                 tools: tools?,
+                prompts: Definition::parse_all(&name, "prompts", &prompts)?,
+                resources: Definition::parse_all(&name, "resources", &resources)?,
+                resource_templates: Definition::parse_all(
+                    &name,
+                    "resource_templates",
+                    &resource_templates,
+                )?,
+                instructions,
+                server_infos: server_infos
+                    .iter()
+                    .map(|info| Definition::parse(&name, "server_infos", info))
+                    .collect::<Result<_, _>>()?,
             },
         })
     }

@@ -6,7 +6,8 @@ use chancery_proto::policy::v1 as policy;
 
 use crate::snapshot::{
     CONDITIONS_FEATURE, CREDENTIALS_FEATURE, DISPATCHERS_FEATURE, ENDPOINTS_FEATURE,
-    IDENTITY_FEATURE, KEY_SETS_FEATURE, METHODS_FEATURE, REDACTION_PROFILES_FEATURE, ROLES_FEATURE,
+    IDENTITY_FEATURE, KEY_SETS_FEATURE, METHODS_FEATURE, PINS_FEATURE, REDACTION_PROFILES_FEATURE,
+    ROLES_FEATURE,
 };
 
 /// The features that a rule needs beside [`RULES_FEATURE`].
@@ -78,6 +79,7 @@ pub(super) fn needed_by_server(server: &policy::Server) -> BTreeSet<&'static str
         upstream,
         // Only what redacts by profiles looks at them.
         tool_schemas: _,
+        pins,
     } = server;
     let is_bound = |endpoint: &policy::Endpoint| {
         let policy::Endpoint {
@@ -95,6 +97,7 @@ pub(super) fn needed_by_server(server: &policy::Server) -> BTreeSet<&'static str
         (!dispatchers.is_empty(), DISPATCHERS_FEATURE),
         (has_endpoints, ENDPOINTS_FEATURE),
         (upstream.is_some(), CREDENTIALS_FEATURE),
+        (pins.is_some(), PINS_FEATURE),
     ]
     .into_iter()
     .filter_map(|(is_needed, feature)| is_needed.then_some(feature))

@@ -62,11 +62,11 @@ pub enum Pinned<'n> {
 
 impl<'n> Pinned<'n> {
     /// What it is told apart by, and in which order.
-    fn key(self) -> (Place, &'n str) {
+    pub fn key(self) -> (DefinitionPlace, &'n str) {
         match self {
-            Self::Capability { kind, name } => (Place::List(kind), name),
-            Self::Instructions => (Place::Instructions, ""),
-            Self::ServerInfo => (Place::ServerInfo, ""),
+            Self::Capability { kind, name } => (DefinitionPlace::List(kind), name),
+            Self::Instructions => (DefinitionPlace::Instructions, ""),
+            Self::ServerInfo => (DefinitionPlace::ServerInfo, ""),
         }
     }
 }
@@ -83,13 +83,16 @@ impl fmt::Display for Pinned<'_> {
 
 /// Where a definition stands, without what it is used by there.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Place {
+pub enum DefinitionPlace {
+    /// In one of the server's lists.
     List(DefinitionKind),
+    /// What it tells models about itself.
     Instructions,
+    /// What it says that it is.
     ServerInfo,
 }
 
-impl Place {
+impl DefinitionPlace {
     /// Numbers in the order of the places.
     fn number(self) -> u8 {
         match self {
@@ -110,24 +113,24 @@ pub struct Pins {
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Entry {
-    place: Place,
+    place: DefinitionPlace,
     name: Box<str>,
     pin: Pin,
 }
 
 impl Entry {
-    fn key(&self) -> (Place, &str) {
+    fn key(&self) -> (DefinitionPlace, &str) {
         (self.place, &self.name)
     }
 
     fn what(&self) -> Pinned<'_> {
         match self.place {
-            Place::List(kind) => Pinned::Capability {
+            DefinitionPlace::List(kind) => Pinned::Capability {
                 kind,
                 name: &self.name,
             },
-            Place::Instructions => Pinned::Instructions,
-            Place::ServerInfo => Pinned::ServerInfo,
+            DefinitionPlace::Instructions => Pinned::Instructions,
+            DefinitionPlace::ServerInfo => Pinned::ServerInfo,
         }
     }
 }

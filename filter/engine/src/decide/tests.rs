@@ -241,6 +241,7 @@ fn server() -> Server {
         tool_schemas: Vec::new(),
         scopes: Vec::new(),
         upstream: None,
+        approved: None,
     }
 }
 

@@ -1,11 +1,15 @@
 //! What a server says, message by message: answers, its own requests, and notifications.
 
 use super::{
-    Ending, Exchange, Phase, Subject, Verb, list::Reader, target::capability_of, verdict::Place,
+    Ending, Exchange, Phase, Subject, Verb,
+    drift::Drifted,
+    list::{Known, Noted, Reader},
+    target::capability_of,
+    verdict::Place,
 };
 use crate::{
     decide::Verdict,
-    entry::{Capability, Content, Direction, OutcomeStatus},
+    entry::{Capability, Content, Direction, OutcomeStatus, Pruned},
     json::{Document, Edits, Kind, Value},
     limits::Limits,
     message::{Answer, Body, Call, Era, Message, Method, Sender, is_ambiguous_input},
@@ -82,11 +86,7 @@ impl Exchange {
                 sealed.map_err(Withheld::Refused)?;
                 self.check_inputs(place, result)
                     .map_err(Withheld::Refused)?;
-                let reader = Reader {
-                    rules: &place.rules,
-                    limits: &self.context.limits,
-                };
-                reader.prune(self.asked.method, result, &mut edits, &mut ending.pruned);
+                self.prune_result(place, result, &mut edits, &mut ending.pruned);
                 match result.get("isError").and_then(Value::as_bool) {
                     Some(true) => OutcomeStatus::ToolError,
                     Some(false) | None => OutcomeStatus::Result,
@@ -108,6 +108,37 @@ impl Exchange {
             Verb::Get | Verb::Delete => None,
         };
         Ok(Delivery { edits, ends_with })
+    }
+
+    /// Hides what the reader may not see, and what nobody has approved.
+    fn prune_result(
+        &mut self,
+        place: &Place<'_>,
+        result: Value<'_>,
+        edits: &mut Edits,
+        pruned: &mut Pruned,
+    ) {
+        let mut drifted = Drifted::default();
+        let approved = place.server.approved.as_ref();
+        let reader = Reader {
+            rules: &place.rules,
+            limits: &self.context.limits,
+            approved,
+            known: self.context.lists.as_deref().map(|lists| Known {
+                lists,
+                snapshot: place.policy.version(),
+                server: &place.server.name,
+            }),
+        };
+        let mut noted = Noted {
+            pruned,
+            drifted: &mut drifted,
+        };
+        reader.prune(self.asked.method, result, edits, &mut noted);
+        if let Some(approved) = approved {
+            self.compare_server(approved, result, edits, &mut drifted);
+            self.note_drift(approved, drifted);
+        }
     }
 
     fn redact_answer(

@@ -137,6 +137,8 @@ impl Exchange {
             let reader = Reader {
                 rules: &place.rules,
                 limits: &self.context.limits,
+                approved: None,
+                known: None,
             };
             reader.strip_client(call, &mut edits);
         }

@@ -1,12 +1,18 @@
 //! Prunes lists to what their reader could use.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{borrow::Cow, collections::BTreeSet, sync::Mutex};
 
-use super::target::{is_name, is_normal_uri};
+use super::{
+    drift::Drifted,
+    target::{is_name, is_normal_uri},
+};
 use crate::{
+    approved::Approved,
+    canonical::{DefinitionKind, ListMemory, Pinned},
     decide::RulesFor,
     entry::Pruned,
     glob::percent_encoded,
+    id::SnapshotVersion,
     json::{Edits, Kind, Value},
     limits::Limits,
     message::{Method, is_ambiguous_item},
@@ -17,6 +23,7 @@ use crate::{
 /// an item is.
 struct Shape {
     method: Method,
+    kind: DefinitionKind,
     key: &'static str,
     name: &'static str,
     target: for<'n> fn(&'n str) -> Target<'n>,
@@ -25,24 +32,28 @@ struct Shape {
 const SHAPES: [Shape; 4] = [
     Shape {
         method: Method::ToolsList,
+        kind: DefinitionKind::Tool,
         key: "tools",
         name: "name",
         target: |name| Target::Tool(name),
     },
     Shape {
         method: Method::PromptsList,
+        kind: DefinitionKind::Prompt,
         key: "prompts",
         name: "name",
         target: |name| Target::Prompt(name),
     },
     Shape {
         method: Method::ResourcesList,
+        kind: DefinitionKind::Resource,
         key: "resources",
         name: "uri",
         target: |uri| Target::Resource(uri),
     },
     Shape {
         method: Method::TemplatesList,
+        kind: DefinitionKind::Template,
         key: "resourceTemplates",
         name: "uriTemplate",
         target: |uri| Target::Resource(uri),
@@ -53,22 +64,46 @@ const SHAPES: [Shape; 4] = [
 pub(super) struct Reader<'a> {
     pub(super) rules: &'a RulesFor<'a>,
     pub(super) limits: &'a Limits,
+    /// What people have approved of the server. `None`: that is not asked.
+    pub(super) approved: Option<&'a Approved>,
+    /// What is known of lists as a whole, and of which server they are.
+    pub(super) known: Option<Known<'a>>,
+}
+
+/// Lists that were approved as a whole.
+pub(super) struct Known<'a> {
+    pub(super) lists: &'a Mutex<ListMemory>,
+    pub(super) snapshot: SnapshotVersion,
+    pub(super) server: &'a str,
+}
+
+impl Known<'_> {
+    /// Does something with the memory; a memory that broke knows nothing.
+    fn with<T>(&self, act: impl FnOnce(&mut ListMemory) -> T) -> Option<T> {
+        self.lists.lock().ok().map(|mut lists| act(&mut lists))
+    }
+}
+
+/// What is noted while an answer is pruned.
+pub(super) struct Noted<'n, 'd> {
+    pub(super) pruned: &'n mut Pruned,
+    pub(super) drifted: &'n mut Drifted<'d>,
 }
 
 impl Reader<'_> {
     /// Prunes every list of a result but what a use of a capability came to, and whatever else of
     /// it could be kept or tried by somebody who may not.
-    pub(super) fn prune(
+    pub(super) fn prune<'d>(
         &self,
         method: Option<Method>,
-        result: Value<'_>,
+        result: Value<'d>,
         edits: &mut Edits,
-        pruned: &mut Pruned,
+        noted: &mut Noted<'_, 'd>,
     ) {
         if method.is_none_or(answers_for_the_server) {
             for shape in &SHAPES {
                 if let Some(list) = result.get(shape.key) {
-                    self.prune_list(shape, list, edits, pruned);
+                    self.prune_list(shape, list, edits, noted);
                 }
             }
             prune_tasks(result, edits);
@@ -101,11 +136,25 @@ impl Reader<'_> {
         }
     }
 
-    fn prune_list(&self, shape: &Shape, list: Value<'_>, edits: &mut Edits, pruned: &mut Pruned) {
+    fn prune_list<'d>(
+        &self,
+        shape: &Shape,
+        list: Value<'d>,
+        edits: &mut Edits,
+        noted: &mut Noted<'_, 'd>,
+    ) {
         if list.kind() != Kind::Array {
             edits.replace(list.span(), "[]".to_owned());
             return;
         }
+        let known = self.known.as_ref().filter(|_| self.approved.is_some());
+        let id = known.and_then(|known| {
+            known.with(|lists| lists.id(&known.snapshot, known.server, shape.kind, list))
+        });
+        let is_known = known
+            .zip(id)
+            .is_some_and(|(known, id)| known.with(|lists| lists.is_approved(id)) == Some(true));
+        let mut is_whole = true;
         // A rule that denies the list itself empties it.
         let is_listed = self.allows(Some(shape.method));
         let mut shown = BTreeSet::new();
@@ -117,14 +166,27 @@ impl Reader<'_> {
                     .as_deref()
                     .is_some_and(|name| self.shows((shape.target)(name)));
             let name = name.unwrap_or(Cow::Borrowed("(no name)"));
-            if !is_shown || shown.contains(&name) {
-                pruned.add(&name);
+            // Also of what the rules hide from this reader: another may see it.
+            let is_approved = is_known
+                || self.approved.is_none_or(|approved| {
+                    let what = Pinned::Capability {
+                        kind: shape.kind,
+                        name: &name,
+                    };
+                    noted.drifted.compare(approved, what, item.value)
+                });
+            is_whole &= is_approved;
+            if !is_shown || !is_approved || shown.contains(&name) {
+                noted.pruned.add(&name);
                 return true;
             }
             // Of two with one name, nobody could say which is called.
             shown.insert(name);
             false
         });
+        if let Some((known, id)) = known.zip(id).filter(|_| is_whole && !is_known) {
+            known.with(|lists| lists.remember(id));
+        }
     }
 
     fn shows(&self, target: Target<'_>) -> bool {

@@ -1,12 +1,16 @@
 //! Whole requests under whole policies.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use chancery_proto::policy::v1 as pb;
 use prost::Message as _;
 
 use super::*;
 use crate::{
+    canonical::ListMemory,
     entry::{DecisionEvent, Event},
     limits::Limits,
     quota,
@@ -18,6 +22,7 @@ mod chunks;
 mod dispatch;
 mod media;
 mod offers;
+mod pins;
 mod redaction;
 mod reveal;
 mod schema;
@@ -36,6 +41,7 @@ struct Site {
     quotas: Vec<pb::Quota>,
     profiles: Vec<pb::RedactionProfile>,
     keys: Arc<Keyring>,
+    lists: Option<Arc<Mutex<ListMemory>>>,
     /// Beside that of the content type.
     headers: Vec<(&'static str, String)>,
     shelves: BTreeMap<String, Vec<u8>>,
@@ -146,6 +152,7 @@ impl Site {
             decision_id: DecisionId::new([7; 16]),
             now,
             may_wait: false,
+            lists: self.lists.clone(),
         };
         let head = RequestHead {
             method: b"POST",

@@ -4,10 +4,12 @@ use chancery_proto::audit::v1 as pb;
 
 use crate::{
     VERSION,
+    approved::Drift,
+    canonical::{DefinitionKind, DefinitionPlace},
     decide::Verdict,
     entry::{
-        Capability, Content, DecisionEvent, Direction, Entry, Event, Fact, OutcomeEvent,
-        OutcomeStatus, Provenance, Pruned, RequestIds,
+        Capability, Content, DecisionEvent, Direction, DriftEvent, Entry, Event, Fact,
+        OutcomeEvent, OutcomeStatus, Provenance, Pruned, RequestIds,
     },
     id::Time,
     principal::Principal,
@@ -34,6 +36,7 @@ impl From<Entry> for pb::Entry {
             event: Some(match event {
                 Event::Decision(decision) => pb::entry::Event::Decision(decision_event(*decision)),
                 Event::Outcome(outcome) => pb::entry::Event::Outcome(outcome_event(*outcome)),
+                Event::Drift(drift) => pb::entry::Event::Drift(drift_sighting(*drift)),
                 Event::Gap { reason, count } => pb::entry::Event::Gap(pb::Gap {
                     reason: reason.to_owned(),
                     count,
@@ -298,6 +301,40 @@ fn content(content: Content) -> pb::Content {
             .map(|digest| digest.as_bytes().to_vec())
             .unwrap_or_default(),
         size_bytes: count(size_bytes),
+    }
+}
+
+fn drift_sighting(event: DriftEvent) -> pb::DriftSighting {
+    let DriftEvent {
+        server,
+        place,
+        name,
+        seen,
+        drift,
+        definition,
+        is_hidden,
+    } = event;
+    let kind = match place {
+        DefinitionPlace::List(DefinitionKind::Tool) => pb::DefinitionKind::Tool,
+        DefinitionPlace::List(DefinitionKind::Prompt) => pb::DefinitionKind::Prompt,
+        DefinitionPlace::List(DefinitionKind::Resource) => pb::DefinitionKind::Resource,
+        DefinitionPlace::List(DefinitionKind::Template) => pb::DefinitionKind::ResourceTemplate,
+        DefinitionPlace::Instructions => pb::DefinitionKind::Instructions,
+        DefinitionPlace::ServerInfo => pb::DefinitionKind::ServerInfo,
+    };
+    let drift = match drift {
+        Drift::New => pb::Drift::New,
+        Drift::Changed => pb::Drift::Changed,
+        Drift::Unpinnable => pb::Drift::Unpinnable,
+    };
+    pb::DriftSighting {
+        server: server.into(),
+        definition_kind: kind.into(),
+        capability: name.into(),
+        seen: seen.map(|pin| pin.as_bytes().to_vec()).unwrap_or_default(),
+        drift: drift.into(),
+        definition: Some(content(definition)),
+        hidden: is_hidden,
     }
 }
 

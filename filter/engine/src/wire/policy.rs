@@ -4,6 +4,7 @@ mod condition;
 mod dispatcher;
 mod identity;
 mod offer;
+mod pins;
 mod quota;
 mod redaction;
 mod rule;

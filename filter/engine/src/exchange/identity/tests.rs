@@ -101,6 +101,7 @@ fn parts() -> Parts {
         dispatchers: Vec::new(),
         tool_schemas: Vec::new(),
         upstream: None,
+        approved: None,
     };
     let scopes = vec![needs(&["mcp"], &[]), needs(&["write", "mcp"], &["set_*"])];
     let everyone = Subjects {
@@ -227,6 +228,7 @@ fn open(policy: Policy, asked: &Asked<'_>, tokens: &mut TokenCache) -> (Exchange
         decision_id: DecisionId::new([7; 16]),
         now: Time::from_unix_ms(NOW_SECONDS * 1_000),
         may_wait: asked.may_wait,
+        lists: None,
     };
     let head = RequestHead {
         method: asked.method.as_bytes(),

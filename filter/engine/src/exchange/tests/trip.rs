@@ -91,6 +91,7 @@ impl Site {
             match entry.event {
                 Event::Decision(decision) => trip.decisions.push(*decision),
                 Event::Outcome(outcome) => trip.outcome = Some(*outcome),
+                Event::Drift(_) => {}
                 Event::Gap { .. } => panic!("a gap"),
             }
         }

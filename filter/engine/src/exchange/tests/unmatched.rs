@@ -31,6 +31,7 @@ fn open(endpoint: &pb::Endpoint, route: Route) -> HeadStep {
         decision_id: DecisionId::new([7; 16]),
         now: Time::from_unix_ms(1_790_000_000_000),
         may_wait: false,
+        lists: None,
     };
     let head = RequestHead {
         method: b"POST",

@@ -6,6 +6,7 @@ use super::{
     super::{Invalid, shown},
     dispatcher::dispatchers as dispatchers_of,
     each, globs, is_id, named,
+    pins::approved,
     rule::methods_of,
     schema::tool_schemas as tool_schemas_of,
 };
@@ -33,6 +34,7 @@ impl TryFrom<pb::Server> for Server {
             scopes,
             upstream,
             tool_schemas,
+            pins,
         } = message;
         let name = named(name, ["organizations", "workspaces", "servers"])?;
         if endpoints.is_empty() {
@@ -73,6 +75,7 @@ impl TryFrom<pb::Server> for Server {
             dispatchers: dispatchers_of(dispatchers)?,
             tool_schemas: tool_schemas_of(tool_schemas)?,
             upstream,
+            approved: pins.map(approved).transpose()?,
         })
     }
 }
