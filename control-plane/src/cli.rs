@@ -1,8 +1,8 @@
 //! The command line.
 //!
 //! It talks to a control plane through the admin and audit APIs alone, as any other client could;
-//! only `serve`, `test`, `redact` and `review` know the control plane's inside, the one to run it and
-//! the others to judge without it.
+//! only `serve`, `test`, `redact` and parts of `review` know the control plane's inside, the one to run it
+//! and the others to judge without it.
 
 mod alone;
 mod apply;
@@ -312,9 +312,9 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::Replay(args) => replay::run(&args, &context, console).await,
         Command::Test(args) => test::run(&args, &context, console),
         Command::Redact(args) => redact::run(&args, &context, console).await,
-        Command::Review(command) => review::run(&command, &context, console),
         Command::Nodes(args) => nodes::run(&args, &context, console).await,
         Command::Proposals(command) => proposals::run(&command, &context, console).await,
+        Command::Review(command) => review::run(&command, &context, console).await,
         Command::Credentials(command) => credentials::run(&command, &context, console).await,
         Command::Snapshot(command) => snapshot::run(&command, &context, console).await,
         Command::Keys(command) => keys::run(&command, &context, console).await,

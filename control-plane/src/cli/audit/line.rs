@@ -12,6 +12,7 @@ use crate::cli::{
     exit::Failure,
     name::Name,
     nodes::short_id,
+    review,
     table::{Cell, Columns, heading},
     time,
 };
@@ -192,12 +193,19 @@ fn ended(outcome: &Outcome) -> Said {
 }
 
 fn drifted(drift: &DriftSighting) -> Said {
+    let mut why = review::word(drift.drift()).to_owned();
+    if drift.hidden {
+        why.push_str(", hidden");
+    }
+    if !drift.seen.is_empty() {
+        why = format!("{why}, pin {}", short_id(&drift.seen));
+    }
     Said {
         verdict: Cell::new("drift").tone(Tone::Doubtful),
         user: String::new(),
         server: id(&drift.server).to_owned(),
-        call: drift.capability.clone(),
-        why: format!("seen {}", short_id(&drift.seen)),
+        call: review::what(drift),
+        why,
     }
 }
 

@@ -92,16 +92,24 @@ pub(crate) fn run(
         }
     }
     let diff = Diff::new(&before, &after);
-    match format {
-        Format::Json => console.json(&Written::of(&diff))?,
-        Format::Yaml => console.yaml(&Written::of(&diff), true)?,
-        Format::Table | Format::Name => print::print(&diff, console)?,
-    }
+    write(&diff, format, console)?;
     Ok(if diff.is_empty() {
         Exit::Success
     } else {
         Exit::Negative
     })
+}
+
+pub(super) fn write(
+    diff: &Diff<'_>,
+    format: Format,
+    console: &mut Console<'_>,
+) -> Result<(), Failure> {
+    match format {
+        Format::Json => console.json(&Written::of(diff)),
+        Format::Yaml => console.yaml(&Written::of(diff), true),
+        Format::Table | Format::Name => print::print(diff, console),
+    }
 }
 
 fn invalid(problems: [Option<Problem>; 2]) -> Failure {

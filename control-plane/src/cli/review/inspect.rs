@@ -70,7 +70,7 @@ fn invalid(problem: Problem) -> Failure {
     }
 }
 
-fn print(all: &[Inspected], console: &mut Console<'_>) -> Result<(), Failure> {
+pub(super) fn print(all: &[Inspected], console: &mut Console<'_>) -> Result<(), Failure> {
     let with_findings = all
         .iter()
         .filter(|inspected| !inspected.findings.is_empty());

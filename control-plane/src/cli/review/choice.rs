@@ -1,0 +1,70 @@
+//! Which of what waits is meant.
+
+use super::{list::PIN_DIGITS, sighted::Sighted};
+use crate::cli::{exit::Failure, render::hex, visible::visible};
+
+/// What is meant of what waits at one server.
+#[derive(Debug)]
+pub(super) struct Choice<'c> {
+    /// What, as `review list` calls it. Empty: everything that waits.
+    pub(super) wanted: &'c [String],
+    /// The first digits of a pin, where one thing was seen in several versions.
+    pub(super) pin: Option<&'c str>,
+}
+
+impl Choice<'_> {
+    fn takes(&self, sighted: &Sighted) -> bool {
+        let is_wanted = self.wanted.is_empty() || self.wanted.contains(&sighted.what);
+        let has_pin = |digits: &str| hex(&sighted.seen).starts_with(digits);
+        is_wanted && self.pin.is_none_or(has_pin)
+    }
+
+    /// What is meant, each thing once.
+    pub(super) fn of<'p>(
+        &self,
+        pending: &'p [Sighted],
+        server: &str,
+    ) -> Result<Vec<&'p Sighted>, Failure> {
+        let here = pending.iter().filter(|sighted| sighted.server == server);
+        let chosen: Vec<_> = here.filter(|sighted| self.takes(sighted)).collect();
+        let known = |wanted: &&String| chosen.iter().any(|sighted| sighted.what == **wanted);
+        if let Some(missing) = self.wanted.iter().find(|wanted| !known(wanted)) {
+            let waiting = pending.iter().filter(|sighted| sighted.server == server);
+            let waiting: Vec<_> = waiting.map(|sighted| &*sighted.what).collect();
+            return Err(Failure::Usage(format!(
+                "found `{}`, expected what waits for a review at {}: {}",
+                visible(missing),
+                id(server),
+                if waiting.is_empty() {
+                    "nothing does".to_owned()
+                } else {
+                    visible(&waiting.join(", ")).into_owned()
+                },
+            )));
+        }
+        for (position, sighted) in chosen.iter().enumerate() {
+            let before = chosen.iter().take(position);
+            if before.clone().any(|other| other.what == sighted.what) {
+                let pins = chosen.iter().filter(|other| other.what == sighted.what);
+                let pins: Vec<_> = pins.map(|it| hex(&it.seen)).collect();
+                let pins = pins
+                    .iter()
+                    .map(|pin| pin.get(..PIN_DIGITS).unwrap_or_default());
+                return Err(Failure::Usage(format!(
+                    "`{}` was seen in several versions, expected which with --pin: {}",
+                    visible(&sighted.what),
+                    pins.collect::<Vec<_>>().join(", "),
+                )));
+            }
+        }
+        if chosen.is_empty() {
+            let message = format!("nothing waits for a review at {}", id(server));
+            return Err(Failure::Usage(message));
+        }
+        Ok(chosen)
+    }
+}
+
+fn id(server: &str) -> &str {
+    server.rsplit('/').next().unwrap_or_default()
+}
