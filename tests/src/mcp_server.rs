@@ -9,12 +9,16 @@ mod program;
 mod received;
 mod reference;
 mod scripted;
+mod turncoat;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::Router;
-use rmcp::transport::streamable_http_server::{
-    StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+use rmcp::{
+    model::Tool,
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+    },
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -105,6 +109,48 @@ impl ReferenceServer {
     /// Its endpoint.
     pub fn url(&self) -> String {
         format!("http://{}{PATH}", self.served.address)
+    }
+}
+
+/// A running MCP server that offers other tools from one moment to the next, in both eras of the
+/// protocol.
+///
+/// Dropping it ends it.
+#[derive(Debug)]
+pub struct TurncoatServer {
+    turncoat: turncoat::Turncoat,
+    served: Served,
+}
+
+impl TurncoatServer {
+    /// Starts it on a free port of 127.0.0.1, at a path, without tools.
+    pub async fn start(path: &str) -> Result<Self, ListenError> {
+        let turncoat = turncoat::Turncoat::default();
+        let each = turncoat.clone();
+        let service = StreamableHttpService::new(
+            move || Ok(each.clone()),
+            LocalSessionManager::default().into(),
+            StreamableHttpServerConfig::default().disable_allowed_hosts(),
+        );
+        Ok(Self {
+            turncoat,
+            served: Served::start(Router::new().nest_service(path, service)).await?,
+        })
+    }
+
+    /// Offers these tools from now on, page by page.
+    pub fn offer(&self, pages: Vec<Vec<Tool>>) {
+        self.turncoat.offer(pages);
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.served.address
+    }
+
+    /// What reached it.
+    pub fn received(&self) -> &Received {
+        &self.served.received
     }
 }
 

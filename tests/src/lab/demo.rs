@@ -6,6 +6,7 @@ mod record;
 mod report;
 mod scene;
 mod tour;
+mod turn;
 mod watch;
 
 use std::process::ExitCode;

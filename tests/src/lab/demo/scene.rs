@@ -7,9 +7,9 @@ use crate::{
     artifacts,
     client::{self, Era, Session},
     control_plane::ControlPlane,
-    envoy::{EnvoyOptions, Filter, Upstream},
+    envoy::{EnvoyOptions, Filter, Route, Upstream},
     identity::IdentityProvider,
-    mcp_server::{McpServer, PATH},
+    mcp_server::{McpServer, PATH, TurncoatServer},
 };
 
 const ISSUER: &str = "https://idp.demo.test";
@@ -17,6 +17,7 @@ const AUDIENCE: &str = "https://mcp.demo.test/mcp";
 const USER: &str = "alice@demo.test";
 const GROUPS: [&str; 2] = ["team", "support"];
 const WORKERS: u32 = 2;
+const SEARCH_PATH: &str = "/search";
 
 /// All of it, running.
 #[derive(Debug)]
@@ -24,6 +25,9 @@ pub(super) struct Scene {
     pub(super) session: Session,
     pub(super) stack: Stack,
     pub(super) server: McpServer,
+    /// A server that somebody else runs.
+    pub(super) search: TurncoatServer,
+    pub(super) search_url: String,
     pub(super) identities: IdentityProvider,
     pub(super) url: String,
     pub(super) http: reqwest::Client,
@@ -35,26 +39,37 @@ impl Scene {
         artifacts::envoy()?;
         let identities = IdentityProvider::generate(ISSUER, AUDIENCE)?;
         let server = McpServer::start().await?;
+        let search = TurncoatServer::start(SEARCH_PATH).await?;
 
         let control_plane = ControlPlane::start().await?;
         control_plane.apply(&[identities.resource("demo")]).await?;
         control_plane
             .apply_path(&artifacts::root().join("tests/demo/resources"))
             .await?;
-        let upstream = Upstream::local("upstream", server.address());
+        let upstreams = vec![
+            Upstream::local("upstream", server.address()),
+            Upstream::local("search", search.address()),
+        ];
         let options = EnvoyOptions {
             concurrency: WORKERS,
-            ..EnvoyOptions::new(filter, vec![upstream], control_plane.address())
+            routes: vec![
+                Route::path(SEARCH_PATH, "search"),
+                Route::everything("upstream"),
+            ],
+            ..EnvoyOptions::new(filter, upstreams, control_plane.address())
         };
         let stack = Stack::start(control_plane, &options).await?;
 
         let url = stack.url(PATH)?;
+        let search_url = stack.url(SEARCH_PATH)?;
         let token = identities.token(USER, &GROUPS)?;
         let session = client::connect(&url, Era::Auto, Some(&token)).await?;
         Ok(Self {
             session,
             stack,
             server,
+            search,
+            search_url,
             identities,
             url,
             http: reqwest::Client::new(),

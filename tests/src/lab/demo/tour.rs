@@ -16,7 +16,7 @@ use super::{
     record::{EXPECTED, holds},
     report::Report,
     scene::Scene,
-    watch,
+    turn, watch,
 };
 use crate::{
     artifacts,
@@ -43,11 +43,12 @@ pub(super) enum Step {
     Observed,
     Question,
     Change,
+    Turn,
     Record,
 }
 
 /// All steps, with their titles and what there is to know before.
-pub(super) const STEPS: [(&str, &str, Step); 9] = [
+pub(super) const STEPS: [(&str, &str, Step); 10] = [
     (
         "Alice lists the tools",
         "She is in `team` and `support`. What no rule could ever allow her is not shown to her.",
@@ -89,6 +90,11 @@ pub(super) const STEPS: [(&str, &str, Step); 9] = [
         Step::Change,
     ),
     (
+        "A server changes a tool after everybody has looked at it",
+        "tests/demo/resources/search.yaml has `pinning: enforce`: what is not written there is drift.",
+        Step::Turn,
+    ),
+    (
         "What the record says about all of this",
         "`chancery audit search`",
         Step::Record,
@@ -110,6 +116,7 @@ impl Step {
             Self::Observed => watch::watch(scene, report).await,
             Self::Question => question::ask(scene, report).await,
             Self::Change => change(scene, report).await,
+            Self::Turn => turn::turn(scene, report).await,
             Self::Record => record(scene, report).await,
         }
     }

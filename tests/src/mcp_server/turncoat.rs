@@ -1,0 +1,57 @@
+//! An MCP server that offers other tools from one moment to the next.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
+        ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+    },
+    service::RequestContext,
+};
+
+/// What it offers at the moment: one page of tools after the other.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Turncoat {
+    pages: Arc<Mutex<Vec<Vec<Tool>>>>,
+}
+
+impl Turncoat {
+    pub(super) fn offer(&self, pages: Vec<Vec<Tool>>) {
+        *self.pages.lock().unwrap_or_else(PoisonError::into_inner) = pages;
+    }
+}
+
+impl ServerHandler for Turncoat {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        ServerConfig::new(capabilities).with_server_info(Implementation::new("turncoat", "1.0.0"))
+    }
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let cursor = request.and_then(|request| request.cursor);
+        let page = cursor
+            .and_then(|cursor| cursor.parse().ok())
+            .unwrap_or(0_usize);
+        let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        let tools = pages.get(page).cloned().unwrap_or_default();
+        let next = page.saturating_add(1);
+        let mut result = ListToolsResult::with_all_items(tools);
+        result.next_cursor = (next < pages.len()).then(|| next.to_string());
+        Ok(result)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let said = format!("called {}", request.name);
+        Ok(CallToolResult::success(vec![ContentBlock::text(said)]).into())
+    }
+}
