@@ -261,6 +261,11 @@ impl Scope {
     }
 }
 
+/// The last segment of a resource's name.
+pub(crate) fn id_of(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
 /// A resource's whole name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Name {

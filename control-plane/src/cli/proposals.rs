@@ -14,7 +14,7 @@ use super::{
     diff,
     exit::{Exit, Failure},
     get,
-    name::Name,
+    name::{Name, id_of},
     output::Format,
     render,
     table::{self, Cell},
@@ -177,7 +177,7 @@ async fn withdraw(
 
 /// What people call a proposal.
 fn id(name: &str) -> String {
-    visible(name.rsplit('/').next().unwrap_or_default()).into_owned()
+    visible(id_of(name)).into_owned()
 }
 
 /// What to say where a change waits.
@@ -266,7 +266,7 @@ fn print(proposals: &[Proposal], console: &mut Console<'_>) -> Result<(), Failur
             .collect();
         let made = proposal.create_time.as_ref();
         vec![
-            Cell::new(proposal.name.rsplit('/').next().unwrap_or_default()),
+            Cell::new(id_of(&proposal.name)),
             state(proposal),
             Cell::list(&proposal.authors),
             Cell::new(&made.map_or_else(|| "-".to_owned(), time::seconds)).tone(Tone::Faint),

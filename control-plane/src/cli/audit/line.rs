@@ -10,7 +10,7 @@ use prost_types::Duration;
 use crate::cli::{
     console::{Console, Tone},
     exit::Failure,
-    name::Name,
+    name::{Name, id_of},
     nodes::short_id,
     review,
     table::{Cell, Columns, heading},
@@ -135,7 +135,7 @@ fn decided(decision: &Decision) -> Said {
         Verdict::Unspecified => Cell::new("?").tone(Tone::Doubtful),
     };
     let mut why = vec![decision.reason.clone()];
-    let rules: Vec<&str> = decision.rules.iter().map(|rule| id(rule)).collect();
+    let rules: Vec<&str> = decision.rules.iter().map(|rule| id_of(rule)).collect();
     if !rules.is_empty() {
         why.push(format!("by {}", rules.join(", ")));
     }
@@ -152,7 +152,7 @@ fn decided(decision: &Decision) -> Said {
         } else {
             user
         },
-        server: or_dash(id(&decision.server)),
+        server: or_dash(id_of(&decision.server)),
         call: or_dash(format!("{} {}", decision.method, decision.capability).trim()),
         why: why.join(" "),
     }
@@ -203,7 +203,7 @@ fn drifted(drift: &DriftSighting) -> Said {
     Said {
         verdict: Cell::new("drift").tone(Tone::Doubtful),
         user: String::new(),
-        server: id(&drift.server).to_owned(),
+        server: id_of(&drift.server).to_owned(),
         call: review::what(drift),
         why,
     }
@@ -253,11 +253,6 @@ fn value(attribute: Option<&Attribute>) -> String {
     attribute
         .map(|attribute| attribute.value.clone())
         .unwrap_or_default()
-}
-
-/// The last segment of a resource name.
-fn id(name: &str) -> &str {
-    name.rsplit('/').next().unwrap_or(name)
 }
 
 fn or_dash(text: &str) -> String {

@@ -13,7 +13,7 @@ use prost_types::Timestamp;
 
 use super::super::{
     console::Tone,
-    name::{Kind, Name},
+    name::{Kind, Name, id_of},
     table::Cell,
     time,
 };
@@ -81,7 +81,7 @@ pub(super) fn of(message: &resource::Kind) -> Vec<Cell> {
 }
 
 fn id_cell(name: &str) -> Cell {
-    Cell::new(name.rsplit('/').next().unwrap_or(name))
+    Cell::new(id_of(name))
 }
 
 /// The id of a rule, with its organization and workspace before it where it has one.

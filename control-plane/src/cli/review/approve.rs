@@ -10,6 +10,7 @@ use crate::cli::{
     connect::Connection,
     console::{Console, Tone},
     exit::{Exit, Failure},
+    name::id_of,
     proposals,
     render::hex,
     visible::visible,
@@ -43,7 +44,7 @@ impl Approval<'_> {
             }
             add(&mut server, sighted, definition, replaces)?;
         }
-        let action = format!("approve {} of {}", all(&chosen), short(&server.name));
+        let action = format!("approve {} of {}", all(&chosen), id_of(&server.name));
         let request = UpdateServerRequest {
             server: Some(server),
             validate_only: is_dry_run,
@@ -59,7 +60,7 @@ impl Approval<'_> {
             let suffix = if is_dry_run { " (dry run)" } else { "" };
             console.line(format_args!(
                 "{} {} {word} as {pin}{suffix}",
-                visible(short(&sighted.server)),
+                visible(id_of(&sighted.server)),
                 visible(&sighted.what),
             ))?;
         }
@@ -130,8 +131,4 @@ fn unpinnable(sighted: &Sighted) -> Failure {
 fn all(chosen: &[&Sighted]) -> String {
     let chosen: Vec<_> = chosen.iter().map(|sighted| &*sighted.what).collect();
     chosen.join(", ")
-}
-
-fn short(server: &str) -> &str {
-    server.rsplit('/').next().unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! Which of what waits is meant.
 
 use super::{list::PIN_DIGITS, sighted::Sighted};
-use crate::cli::{exit::Failure, render::hex, visible::visible};
+use crate::cli::{exit::Failure, name::id_of, render::hex, visible::visible};
 
 /// What is meant of what waits at one server.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Choice<'_> {
             return Err(Failure::Usage(format!(
                 "found `{}`, expected what waits for a review at {}: {}",
                 visible(missing),
-                id(server),
+                id_of(server),
                 if waiting.is_empty() {
                     "nothing does".to_owned()
                 } else {
@@ -58,13 +58,9 @@ impl Choice<'_> {
             }
         }
         if chosen.is_empty() {
-            let message = format!("nothing waits for a review at {}", id(server));
+            let message = format!("nothing waits for a review at {}", id_of(server));
             return Err(Failure::Usage(message));
         }
         Ok(chosen)
     }
-}
-
-fn id(server: &str) -> &str {
-    server.rsplit('/').next().unwrap_or_default()
 }

@@ -6,6 +6,7 @@ use super::sighted::Sighted;
 use crate::cli::{
     console::{Console, Tone},
     exit::Failure,
+    name::id_of,
     output::Format,
     render::hex,
     table::{self, Cell},
@@ -50,7 +51,7 @@ pub(super) fn write(
             ("shown", Tone::Doubtful)
         };
         vec![
-            Cell::new(row.server.rsplit('/').next().unwrap_or_default()),
+            Cell::new(id_of(row.server)),
             Cell::new(row.what),
             Cell::new(row.drift),
             Cell::new(state).tone(tone),

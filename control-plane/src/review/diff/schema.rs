@@ -1,8 +1,8 @@
 //! JSON Schemas (2020-12 and before), keyword by keyword.
 
+mod fitting;
 mod limits;
 mod properties;
-mod types;
 mod values;
 
 use serde_json::{Map, Value};

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     decide::Verdict,
-    entry::{Capability, Content, Direction, OutcomeStatus, Pruned},
+    entry::{Capability, Content, Direction, Event, OutcomeStatus, Pruned},
     json::{Document, Edits, Kind, Value},
     limits::Limits,
     message::{Answer, Body, Call, Era, Message, Method, Sender, is_ambiguous_input},
@@ -118,7 +118,10 @@ impl Exchange {
         edits: &mut Edits,
         pruned: &mut Pruned,
     ) {
-        let mut drifted = Drifted::default();
+        let mut drifted = Drifted {
+            server: &place.server.name,
+            events: Vec::new(),
+        };
         let approved = place.server.approved.as_ref();
         let reader = Reader {
             rules: &place.rules,
@@ -137,7 +140,9 @@ impl Exchange {
         reader.prune(self.asked.method, result, edits, &mut noted);
         if let Some(approved) = approved {
             self.compare_server(approved, result, edits, &mut drifted);
-            self.note_drift(approved, drifted);
+        }
+        for event in drifted.events {
+            self.record(Event::Drift(Box::new(event)), self.now);
         }
     }
 

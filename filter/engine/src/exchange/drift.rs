@@ -2,9 +2,9 @@
 
 use super::Exchange;
 use crate::{
-    approved::{Approved, Drift},
-    canonical::{DefinitionPlace, Pin, Pinned},
-    entry::{Content, DriftEvent, Event, bounded},
+    approved::Approved,
+    canonical::{DefinitionPlace, Pinned},
+    entry::{Content, DriftEvent, bounded},
     json::{Child, Edits, Value},
     message::Method,
 };
@@ -12,21 +12,15 @@ use crate::{
 /// Most bytes of a definition that an entry keeps: what a person reads who reviews it.
 const MAX_DEFINITION_BYTES: usize = 16 << 10;
 
-/// What drifted in one answer.
-#[derive(Debug, Default)]
-pub(super) struct Drifted<'d>(Vec<Drifting<'d>>);
-
-/// A definition that differs.
+/// What drifted in one answer of a server.
 #[derive(Debug)]
-struct Drifting<'d> {
-    place: DefinitionPlace,
-    name: Box<str>,
-    definition: Value<'d>,
-    drift: Drift,
-    seen: Option<Pin>,
+pub(super) struct Drifted<'s> {
+    /// The server's resource name.
+    pub(super) server: &'s str,
+    pub(super) events: Vec<DriftEvent>,
 }
 
-impl<'d> Drifted<'d> {
+impl Drifted<'_> {
     /// More is not kept of one answer: a server decides how much that is.
     const MAX: usize = 100;
 
@@ -35,19 +29,21 @@ impl<'d> Drifted<'d> {
         &mut self,
         approved: &Approved,
         what: Pinned<'_>,
-        definition: Value<'d>,
+        definition: Value<'_>,
     ) -> bool {
         let Some((drift, seen)) = approved.drift_of(what, definition) else {
             return true;
         };
-        if self.0.len() < Self::MAX {
+        if self.events.len() < Self::MAX {
             let (place, name) = what.key();
-            self.0.push(Drifting {
+            self.events.push(DriftEvent {
+                server: self.server.into(),
                 place,
                 name: bounded(name).into(),
-                definition,
-                drift,
                 seen,
+                drift,
+                definition: Content::bounded(definition.raw(), MAX_DEFINITION_BYTES, None),
+                is_hidden: approved.is_enforced() && place != DefinitionPlace::ServerInfo,
             });
         }
         !approved.is_enforced()
@@ -56,12 +52,12 @@ impl<'d> Drifted<'d> {
 
 impl Exchange {
     /// Hides what a server says of itself where nobody has approved that.
-    pub(super) fn compare_server<'d>(
+    pub(super) fn compare_server(
         &self,
         approved: &Approved,
-        result: Value<'d>,
+        result: Value<'_>,
         edits: &mut Edits,
-        drifted: &mut Drifted<'d>,
+        drifted: &mut Drifted<'_>,
     ) {
         let introduces = self.asked.method.is_none_or(Method::is_handshake);
         if !introduces {
@@ -78,29 +74,6 @@ impl Exchange {
             edits.prune(result, |child: Child<'_>| {
                 child.key.is_some_and(|key| key.is("instructions"))
             });
-        }
-    }
-
-    /// Records what drifted.
-    pub(super) fn note_drift(&mut self, approved: &Approved, drifted: Drifted<'_>) {
-        for drifting in drifted.0 {
-            let Drifting {
-                place,
-                name,
-                definition,
-                drift,
-                seen,
-            } = drifting;
-            let event = DriftEvent {
-                server: self.server_name.clone(),
-                place,
-                name,
-                seen,
-                drift,
-                definition: Content::bounded(definition.raw(), MAX_DEFINITION_BYTES, None),
-                is_hidden: approved.is_enforced() && place != DefinitionPlace::ServerInfo,
-            };
-            self.record(Event::Drift(Box::new(event)), self.now);
         }
     }
 }

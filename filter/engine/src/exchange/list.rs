@@ -85,20 +85,20 @@ impl Known<'_> {
 }
 
 /// What is noted while an answer is pruned.
-pub(super) struct Noted<'n, 'd> {
+pub(super) struct Noted<'n, 's> {
     pub(super) pruned: &'n mut Pruned,
-    pub(super) drifted: &'n mut Drifted<'d>,
+    pub(super) drifted: &'n mut Drifted<'s>,
 }
 
 impl Reader<'_> {
     /// Prunes every list of a result but what a use of a capability came to, and whatever else of
     /// it could be kept or tried by somebody who may not.
-    pub(super) fn prune<'d>(
+    pub(super) fn prune(
         &self,
         method: Option<Method>,
-        result: Value<'d>,
+        result: Value<'_>,
         edits: &mut Edits,
-        noted: &mut Noted<'_, 'd>,
+        noted: &mut Noted<'_, '_>,
     ) {
         if method.is_none_or(answers_for_the_server) {
             for shape in &SHAPES {
@@ -136,12 +136,12 @@ impl Reader<'_> {
         }
     }
 
-    fn prune_list<'d>(
+    fn prune_list(
         &self,
         shape: &Shape,
-        list: Value<'d>,
+        list: Value<'_>,
         edits: &mut Edits,
-        noted: &mut Noted<'_, 'd>,
+        noted: &mut Noted<'_, '_>,
     ) {
         if list.kind() != Kind::Array {
             edits.replace(list.span(), "[]".to_owned());
