@@ -97,6 +97,11 @@ hostile: setup build
 rotation ROTATIONS="60": setup build
     CHANCERY_ROTATIONS="$1" cargo test --locked -p chancery-tests --test rotation first_call -- --nocapture | awk '/^rotation: /{figure = $0; next} {print} END {print figure}'
 
+# Block something BLOCKS times: how long until every instance enforces it (the last line)
+[group("measure")]
+block BLOCKS="60": setup build
+    CHANCERY_BLOCKS="$1" cargo test --locked -p chancery-tests --test blocks everywhere -- --nocapture | awk '/^block: /{figure = $0; next} {print} END {print figure}'
+
 # Verify TOKENS new tokens in Envoy: how long each took (the last line)
 [group("measure")]
 token TOKENS="2000": setup build

@@ -4,10 +4,11 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 21] = [
+const FILES: [&str; 22] = [
     "chancery/admin/v1/allowlist.proto",
     "chancery/admin/v1/apply.proto",
     "chancery/admin/v1/binding.proto",
+    "chancery/admin/v1/block.proto",
     "chancery/admin/v1/credential.proto",
     "chancery/admin/v1/detector.proto",
     "chancery/admin/v1/identity_provider.proto",

@@ -13,6 +13,8 @@ mod page;
 mod policy;
 mod proposal;
 mod resource;
+mod server_state;
+mod sighting;
 mod snapshot;
 mod store_key;
 

@@ -8,6 +8,7 @@ mod alone;
 mod apply;
 mod audit;
 mod batch;
+mod block;
 mod can_i;
 mod candidate;
 mod check;
@@ -34,6 +35,7 @@ mod principal;
 mod problem;
 mod proposals;
 mod redact;
+mod registry;
 mod render;
 mod replay;
 mod review;
@@ -152,6 +154,10 @@ enum Command {
     Diff(diff::DiffArgs),
     Get(get::GetArgs),
     Delete(delete::DeleteArgs),
+    #[command(subcommand)]
+    Registry(registry::RegistryCommand),
+    Block(block::BlockArgs),
+    Unblock(block::UnblockArgs),
     Simulate(simulate::SimulateArgs),
     Explain(explain::ExplainArgs),
     WhoCan(who_can::WhoCanArgs),
@@ -305,6 +311,9 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::Diff(args) => diff::run(&args, &context, console).await,
         Command::Get(args) => get::run(&args, &context, console).await,
         Command::Delete(args) => delete::run(&args, &context, console).await,
+        Command::Registry(command) => registry::run(&command, &context, console).await,
+        Command::Block(args) => block::run(&args, &context, console).await,
+        Command::Unblock(args) => block::lift(&args, &context, console).await,
         Command::Simulate(args) => simulate::run(&args, &context, console).await,
         Command::Explain(args) => explain::run(&args, &context, console).await,
         Command::WhoCan(args) => who_can::run(&args, &context, console).await,

@@ -9,8 +9,10 @@ mod history;
 mod keys;
 pub mod proposal;
 mod publish;
+mod quarantine;
 mod reference;
 mod secret;
+mod state;
 mod tailored;
 mod wish;
 
@@ -31,6 +33,7 @@ pub use self::{
     credential::Expiry,
     error::RegistryError,
     history::{Difference, ROLLBACK, RolledBack},
+    state::StateChange,
     wish::{Done, Wish},
 };
 use self::{
@@ -283,11 +286,14 @@ impl Registry {
         let resources = self.current();
         let mut candidate = Resources::clone(&resources);
         let mut wishes = wishes(&resources);
+        wishes.extend(quarantine::ended(&resources, &wishes));
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
         let sealed = secret::seal(&self.secrets, &candidate, &mut wishes)?;
         let mut done = Vec::with_capacity(wishes.len());
-        for wish in wishes {
-            done.push(fulfil(&mut candidate, wish)?);
+        let waits: Vec<_> = wishes.iter().map(Wish::may_wait).collect();
+        for (position, wish) in wishes.into_iter().enumerate() {
+            let fulfilled = fulfil(&mut candidate, wish, &by.author);
+            done.push(fulfilled.map_err(|error| error.at(position))?);
         }
         check(&candidate, &names)?;
         let warnings = match dead_rules {
@@ -307,7 +313,8 @@ impl Registry {
             return Ok(changed);
         }
         let snapshot = self.next_snapshot(&candidate, &self.key_sets_of(&candidate))?;
-        let second_person = second_person(&resources, &names).filter(|_| by.approves.is_none());
+        let second_person =
+            second_person(&resources, &names, &changed.done, &waits).filter(|_| by.waits());
         changed.needs_second_person = second_person.is_some();
         if validate_only {
             return Ok(changed);

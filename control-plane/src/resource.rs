@@ -5,7 +5,9 @@
 //! here.
 
 mod administration;
+mod block;
 pub mod credential;
+mod entry;
 mod identity_provider;
 pub mod jwks;
 pub(crate) mod name;
@@ -23,7 +25,9 @@ use chancery_proto::{
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
-pub use self::server::workspaces_of_calls;
+pub use self::{
+    block::server_of as server_of_block, pins::of as pins_of, server::workspaces_of_calls,
+};
 
 /// Writes down, for each kind of resource, what holds for all of them alike: every message has a
 /// name, and an etag and times that only the control plane sets.
@@ -152,6 +156,8 @@ resources! {
     Allowlist in "allowlists",
     /// Which administrators may do what.
     Binding in "bindings",
+    /// What nobody may use, and who may use nothing.
+    Block in "blocks",
     /// As whom servers are called.
     Credential in "credentials",
     /// What an organization looks for.
@@ -179,6 +185,8 @@ resources! {
 pub enum PolicyPart {
     /// What is left alone, for the redaction profiles that name it.
     Allowlist(policy::Allowlist),
+    /// A block.
+    Block(policy::Block),
     /// As whom the servers with these ids are called.
     Credential(Vec<String>, policy::Upstream),
     /// A detector, for the redaction profiles that name it.
@@ -210,6 +218,26 @@ impl Resource {
         }
     }
 
+    /// As a server, if it is one.
+    pub fn as_server(&self) -> Option<&admin::Server> {
+        if let Self::Server(server) = self {
+            Some(server)
+        } else {
+            None
+        }
+    }
+
+    /// Checks what is asked of a resource that is written now, and not of one that was stored before
+    /// it was asked.
+    ///
+    /// # Errors
+    /// The first value that is wrong.
+    pub fn check_written(&self) -> Result<(), Invalid> {
+        self.as_server().map_or(Ok(()), entry::check)
+    }
+
+    /// Brings what an older control plane stored up to date.
+    ///
     /// Rules once named detectors where they name profiles now. One that was stored with them is
     /// redacted by all that is built in, as nothing less is sure to do what it said.
     fn renew(&mut self) {
@@ -218,6 +246,12 @@ impl Resource {
             && *obligations == policy::Obligations::default()
         {
             obligations.redact.push(DEFAULT_PROFILE.to_owned());
+        }
+        // Servers once had no states: all that were there were in use.
+        if let Self::Server(server) = self
+            && server.state() == policy::ServerState::Unspecified
+        {
+            server.set_state(policy::ServerState::Approved);
         }
     }
 
@@ -246,6 +280,9 @@ impl Resource {
     pub fn bare(&self) -> Self {
         let mut bare = self.clone();
         bare.set(String::new(), None, None);
+        if let Self::Server(server) = &mut bare {
+            server.state_changes.clear();
+        }
         bare
     }
 
@@ -269,6 +306,7 @@ impl Resource {
                 administration::check_binding(binding)?;
                 return Ok(None);
             }
+            Self::Block(block) => PolicyPart::Block(block::to_policy(block)?),
             Self::Organization(organization) => {
                 administration::check_organization(organization)?;
                 return Ok(None);

@@ -40,6 +40,10 @@ pub const QUOTAS_FEATURE: &str = "quotas.v1";
 pub const DISPATCHERS_FEATURE: &str = "dispatchers.v1";
 /// Endpoints can have workspaces, audiences and scopes.
 pub const ENDPOINTS_FEATURE: &str = "endpoints.v1";
+/// Things can be blocked, whatever the rules say.
+pub const BLOCKS_FEATURE: &str = "blocks.v1";
+/// Servers can be proposed, suspended and retired.
+pub const SERVER_STATES_FEATURE: &str = "server_states.v1";
 /// Servers can be called with a credential.
 pub const CREDENTIALS_FEATURE: &str = "credentials.v1";
 /// Only what people have approved of a server can be seen and used.
@@ -151,7 +155,8 @@ pub fn redaction_profile(
             Some(PolicyPart::Detector(detector)) => redaction.add_detector(detector),
             Some(PolicyPart::Allowlist(allowlist)) => redaction.add_allowlist(allowlist),
             Some(
-                PolicyPart::Credential(..)
+                PolicyPart::Block(_)
+                | PolicyPart::Credential(..)
                 | PolicyPart::IdentityProvider(_)
                 | PolicyPart::Offer(_)
                 | PolicyPart::Quota(_)

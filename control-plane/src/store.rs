@@ -5,6 +5,7 @@ mod key_sets;
 mod node_policy;
 mod outbox;
 mod proposal;
+mod sightings;
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +28,7 @@ use crate::{
 
 /// What makes each version of the schema of the one before. The version, kept in `user_version`, is
 /// how many of them were run.
-const SCHEMA: [&str; 8] = [
+const SCHEMA: [&str; 9] = [
     "
 CREATE TABLE store (epoch INTEGER NOT NULL) STRICT;
 CREATE TABLE resources (
@@ -76,6 +77,7 @@ CREATE INDEX secrets_by_key ON secrets (key_id);
     outbox::TABLES,
     proposal::TABLES,
     node_policy::TABLES,
+    sightings::TABLES,
 ];
 
 /// Why the store did not do what it was asked.

@@ -23,6 +23,7 @@ apiVersion: chancery.dev/v1
 kind: Server
 metadata: {name: notes}
 spec:
+  owner: team
   endpoints: [{cluster: upstream, path: /mcp}]
   tools: [{name: read_note, inputSchema: {type: object}}]
 ---
@@ -515,6 +516,7 @@ apiVersion: chancery.dev/v1
 kind: Server
 metadata: {name: github}
 spec:
+  owner: team
   endpoints: [{cluster: upstream, path: /mcp}]
   tools:
   - name: create_issue

@@ -124,6 +124,7 @@ impl Stage {
             token_uri: format!("http://{address}/token"),
         };
         stage.apply(Resource::Server(admin::Server {
+            owner: "o".to_owned(),
             name: SERVER.to_owned(),
             endpoints: vec![Endpoint {
                 cluster: "s".to_owned(),
@@ -500,6 +501,7 @@ async fn a_key_that_cannot_be_read_hides_no_other() {
     };
     let other = "organizations/o/workspaces/w/servers/other";
     stage.apply(Resource::Server(admin::Server {
+        owner: "o".to_owned(),
         name: other.to_owned(),
         endpoints: vec![Endpoint {
             cluster: "other".to_owned(),

@@ -25,7 +25,7 @@ use proxy_wasm::{
     types::Action,
 };
 
-use crate::{config::Config, hold, host, instance, metric};
+use crate::{config::Config, hold, host, instance, metric, streams};
 
 /// An HTTP context. What it does may also be done for it, when an answer comes that it waits for.
 pub(crate) struct Http(Rc<RefCell<Request>>);
@@ -46,6 +46,8 @@ pub(crate) struct Request {
     may_wait: bool,
     /// Bytes booked with the instance.
     held_bytes: usize,
+    /// Whether its answer is, or was, an event stream.
+    streams: bool,
 }
 
 /// How much of a request is there.
@@ -90,6 +92,7 @@ impl Http {
                 extent: Extent::Part,
                 may_wait: true,
                 held_bytes: 0,
+                streams: false,
             })
         }))
     }
@@ -168,6 +171,9 @@ impl Request {
 
     fn log(&mut self) {
         hold::forget(self.context_id);
+        if self.streams {
+            streams::closed(self.context_id);
+        }
         self.release();
         if let Some(exchange) = &mut self.exchange {
             exchange.close(host::now());

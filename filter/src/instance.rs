@@ -41,6 +41,8 @@ const MAX_APPROVED_LISTS: usize = 64;
 pub(crate) struct Instance {
     link: Link,
     policy: Option<Arc<Policy>>,
+    /// Whether there is another policy since this was last asked.
+    policy_changed: bool,
     keys: Arc<Keyring>,
     pub(crate) tokens: TokenCache,
     lists: Arc<Mutex<ListMemory>>,
@@ -111,6 +113,7 @@ impl Instance {
             lists: Arc::new(Mutex::new(lists)),
             link: Link::new(identity, config.limits, config.trust.clone()),
             policy: None,
+            policy_changed: false,
             keys: Arc::default(),
             tokens: TokenCache::new(token_key, config.limits.max_cached_tokens),
             owner: None,
@@ -140,6 +143,11 @@ impl Instance {
 
     pub(crate) fn policy(&self) -> Option<Arc<Policy>> {
         self.policy.as_ref().map(Arc::clone)
+    }
+
+    /// Whether there is another policy since this was last asked.
+    pub(crate) fn take_policy_change(&mut self) -> bool {
+        std::mem::take(&mut self.policy_changed)
     }
 
     pub(crate) fn keys(&self) -> Arc<Keyring> {
@@ -314,6 +322,7 @@ impl Instance {
     fn enforce(&mut self, policy: Arc<Policy>, stored: &[u8], now: Time) {
         let version = policy.version();
         self.policy = Some(policy);
+        self.policy_changed = true;
         self.tokens.clear();
         if !host::set_shared(SNAPSHOT_KEY, stored) {
             host::log(

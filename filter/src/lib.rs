@@ -13,6 +13,7 @@ mod metric;
 mod root;
 mod shelves;
 mod signature;
+mod streams;
 
 mod entry_point {
     use super::{root::Root, signature};

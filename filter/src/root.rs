@@ -7,7 +7,7 @@ use proxy_wasm::{
     types::{ContextType, LogLevel},
 };
 
-use crate::{config::Config, hold, host, http::Http, instance};
+use crate::{config::Config, hold, host, http::Http, instance, streams};
 
 /// How often entries leave, heartbeats and reconnects are due.
 const TICK_PERIOD: Duration = Duration::from_millis(50);
@@ -72,6 +72,7 @@ impl RootContext for Root {
                 instance.tick(self.context_id, &config.control_plane_cluster, now);
             });
             hold::settle(self.context_id);
+            streams::look(self.context_id);
             self.pace();
         }
     }
@@ -92,6 +93,7 @@ impl Context for Root {
             let now = host::now();
             instance::with(|instance| instance.received(stream, &message, now));
             hold::settle(self.context_id);
+            streams::look(self.context_id);
             self.pace();
         }
     }

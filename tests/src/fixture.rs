@@ -181,7 +181,9 @@ impl Fixture {
 }
 
 /// Tokens without a flaw, signed as most are.
-const GOOD: [&str; 7] = ["alice", "sue", "otto", "nobody", "carl", "lena", "mute"];
+const GOOD: [&str; 8] = [
+    "alice", "sue", "otto", "nobody", "carl", "lena", "mute", "mallory",
+];
 
 /// Whom a token by this name is made out to: a user, and groups.
 fn bearer(name: &str) -> (&'static str, &'static [&'static str]) {
@@ -192,6 +194,7 @@ fn bearer(name: &str) -> (&'static str, &'static [&'static str]) {
         "carl" => ("carl@example.test", &[]),
         "lena" => ("lena@example.test", &[]),
         "mute" => ("mute@example.test", &[]),
+        "mallory" => ("mallory@example.test", &["dev"]),
         _ => ("alice@example.test", &["dev"]),
     }
 }

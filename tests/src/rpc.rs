@@ -133,6 +133,7 @@ fn name(kind: &str, organization: &str) -> Option<String> {
     let collection = match kind {
         "Allowlist" => "allowlists",
         "Binding" => "bindings",
+        "Block" => "blocks",
         "Credential" => "credentials",
         "Detector" => "detectors",
         "IdentityProvider" => "identityProviders",

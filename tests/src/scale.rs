@@ -83,6 +83,7 @@ impl Scale {
 
 fn server(number: usize) -> Resource {
     Resource::Server(admin::Server {
+        owner: "o".to_owned(),
         name: format!("{ORGANIZATION}/workspaces/default/servers/server-{number}"),
         endpoints: vec![Endpoint {
             path: format!("/server-{number}"),

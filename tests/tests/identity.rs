@@ -38,7 +38,7 @@ impl Stage {
             "notes",
             &json!({
                 "owner": "team-notes",
-                "endpoints": [{ "cluster": "notes", "host": "notes.test", "path": "/mcp" }],
+                "owner": "tests", "endpoints": [{ "cluster": "notes", "host": "notes.test", "path": "/mcp" }],
             }),
         )];
         all.extend_from_slice(documents);

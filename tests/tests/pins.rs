@@ -65,7 +65,7 @@ impl Scene {
             document(
                 "Server",
                 json!({
-                    "endpoints": [{"cluster": "upstream", "path": "/mcp"}],
+                    "owner": "tests", "endpoints": [{"cluster": "upstream", "path": "/mcp"}],
                     "pinning": "enforce",
                     "tools": [search(), read()],
                 }),

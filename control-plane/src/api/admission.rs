@@ -56,6 +56,8 @@ fn writer(kind: Kind) -> Role {
         | Kind::Role
         | Kind::Rule
         | Kind::Server => Author,
+        // Whoever sees that something is wrong stops it.
+        Kind::Block => Reviewer,
         Kind::Binding | Kind::Credential | Kind::Offer | Kind::Organization => Operator,
     }
 }
@@ -112,6 +114,15 @@ rpcs! {
         CreateServer(admin::CreateServerRequest) _r => Changes;
         UpdateServer(admin::UpdateServerRequest) _r => Changes;
         DeleteServer(admin::DeleteServerRequest) _r => Changes;
+        ChangeServerState(admin::ChangeServerStateRequest) r => At(Reviewer, &r.name);
+        UndeleteServer(admin::UndeleteServerRequest) r => At(Reviewer, &r.name);
+    }
+    "chancery.admin.v1.BlockService" {
+        GetBlock(admin::GetBlockRequest) r => At(Viewer, &r.name);
+        ListBlocks(admin::ListBlocksRequest) r => Within(&[Viewer], &r.parent);
+        CreateBlock(admin::CreateBlockRequest) _r => Changes;
+        UpdateBlock(admin::UpdateBlockRequest) _r => Changes;
+        DeleteBlock(admin::DeleteBlockRequest) _r => Changes;
     }
     "chancery.admin.v1.RuleService" {
         GetRule(admin::GetRuleRequest) r => At(Viewer, &r.name);
@@ -249,6 +260,7 @@ impl Admitted {
             method,
             cause: None,
             approves: None,
+            is_control_plane: false,
         }
     }
 
@@ -327,14 +339,14 @@ impl ControlPlane {
             .filter_map(|wish| Some((wish, lacking(&admitted.grants, wish)?)))
             .collect();
         let changes_something = || {
-            let mut roles = [Author, Operator].into_iter();
+            let mut roles = [Author, Reviewer, Operator].into_iter();
             roles.any(|role| admitted.grants.allow_somewhere(role))
         };
         if refused.is_empty() && (!wishes.is_empty() || changes_something()) {
             return Ok(());
         }
         if refused.is_empty() {
-            let role = "author or operator";
+            let role = "author, reviewer or operator";
             return Err(self.deny(admitted, method, role, "any organization").await);
         }
         let roles: BTreeSet<_> = refused

@@ -127,6 +127,10 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
             status(Code::AlreadyExists, "ALREADY_EXISTS", message, details)
         }
         RegistryError::Conflict { .. } => status(Code::Aborted, "ETAG_MISMATCH", message, details),
+        RegistryError::SameAuthor { name, .. } => {
+            details.add_precondition_failure_violation("SAME_PERSON", name, "they proposed it");
+            status(Code::FailedPrecondition, "SAME_PERSON", message, details)
+        }
         RegistryError::InUse { name, by } => {
             details.add_precondition_failure_violation("IN_USE", name, format!("named by {by}"));
             status(Code::FailedPrecondition, "IN_USE", message, details)

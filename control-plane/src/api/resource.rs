@@ -2,8 +2,8 @@
 
 use chancery_proto::admin::v1::{
     self as admin, allowlist_service_server::AllowlistService,
-    binding_service_server::BindingService, credential_service_server::CredentialService,
-    detector_service_server::DetectorService,
+    binding_service_server::BindingService, block_service_server::BlockService,
+    credential_service_server::CredentialService, detector_service_server::DetectorService,
     identity_provider_service_server::IdentityProviderService, offer_service_server::OfferService,
     organization_service_server::OrganizationService, quota_service_server::QuotaService,
     redaction_profile_service_server::RedactionProfileService, role_service_server::RoleService,
@@ -206,7 +206,23 @@ resource_service!(ServerService, Server, server,
     list_servers: ListServersRequest -> ListServersResponse . servers,
     create_server: CreateServerRequest -> CreateServerResponse,
     update_server: UpdateServerRequest -> UpdateServerResponse,
-    delete_server: DeleteServerRequest -> DeleteServerResponse);
+    delete_server: DeleteServerRequest -> DeleteServerResponse,
+async fn change_server_state(
+    &self,
+    request: Request<admin::ChangeServerStateRequest>,
+) -> Result<Response<admin::ChangeServerStateResponse>, Status> {
+    let (admitted, message) = self.admit(request).await?;
+    let server = self.change_server_state_as(&admitted, message).await?;
+    Ok(Response::new(admin::ChangeServerStateResponse { server }))
+}
+async fn undelete_server(
+    &self,
+    request: Request<admin::UndeleteServerRequest>,
+) -> Result<Response<admin::UndeleteServerResponse>, Status> {
+    let (admitted, message) = self.admit(request).await?;
+    let server = self.undelete_server_as(&admitted, message).await?;
+    Ok(Response::new(admin::UndeleteServerResponse { server }))
+});
 
 resource_service!(RuleService, Rule, rule,
     get_rule: GetRuleRequest -> GetRuleResponse,
@@ -263,6 +279,13 @@ resource_service!(AllowlistService, Allowlist, allowlist,
     create_allowlist: CreateAllowlistRequest -> CreateAllowlistResponse,
     update_allowlist: UpdateAllowlistRequest -> UpdateAllowlistResponse,
     delete_allowlist: DeleteAllowlistRequest -> DeleteAllowlistResponse);
+
+resource_service!(BlockService, Block, block,
+    get_block: GetBlockRequest -> GetBlockResponse,
+    list_blocks: ListBlocksRequest -> ListBlocksResponse . blocks,
+    create_block: CreateBlockRequest -> CreateBlockResponse,
+    update_block: UpdateBlockRequest -> UpdateBlockResponse,
+    delete_block: DeleteBlockRequest -> DeleteBlockResponse);
 
 resource_service!(CredentialService, Credential, credential,
 get_credential: GetCredentialRequest -> GetCredentialResponse,

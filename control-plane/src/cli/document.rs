@@ -5,6 +5,7 @@
 
 mod allowlist;
 mod binding;
+mod block;
 mod condition;
 mod credential;
 mod detector;
@@ -26,8 +27,9 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::credential::SecretSource;
 use self::{
-    allowlist::AllowlistDocument, binding::BindingDocument, credential::CredentialDocument,
-    detector::DetectorDocument, identity_provider::IdentityProviderDocument, offer::OfferDocument,
+    allowlist::AllowlistDocument, binding::BindingDocument, block::BlockDocument,
+    credential::CredentialDocument, detector::DetectorDocument,
+    identity_provider::IdentityProviderDocument, offer::OfferDocument,
     organization::OrganizationDocument, quota::QuotaDocument,
     redaction_profile::RedactionProfileDocument, role::RoleDocument, rule::RuleDocument,
     server::ServerDocument,
@@ -102,6 +104,7 @@ pub(crate) fn schema_of<T: JsonSchema>() -> Schema {
 documents! {
     Allowlist(AllowlistDocument),
     Binding(BindingDocument),
+    Block(BlockDocument),
     Credential(CredentialDocument),
     Detector(DetectorDocument),
     IdentityProvider(IdentityProviderDocument),
@@ -121,6 +124,7 @@ impl Document {
             Self::Credential(document) => document.secret(),
             Self::Allowlist(_)
             | Self::Binding(_)
+            | Self::Block(_)
             | Self::Detector(_)
             | Self::IdentityProvider(_)
             | Self::Offer(_)

@@ -116,6 +116,7 @@ pub(crate) fn document(message: resource::Kind) -> Result<Document, Failure> {
 fn name_of(message: &resource::Kind) -> &str {
     match message {
         resource::Kind::Allowlist(message) => &message.name,
+        resource::Kind::Block(message) => &message.name,
         resource::Kind::Binding(message) => &message.name,
         resource::Kind::Credential(message) => &message.name,
         resource::Kind::Detector(message) => &message.name,

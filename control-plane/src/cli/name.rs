@@ -22,6 +22,7 @@ pub(crate) enum Kind {
     Offer,
     Quota,
     Credential,
+    Block,
 }
 
 /// Where the resources of a kind are.
@@ -36,7 +37,7 @@ enum Home {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Organization,
         Self::Binding,
         Self::Server,
@@ -49,6 +50,7 @@ impl Kind {
         Self::Offer,
         Self::Quota,
         Self::Credential,
+        Self::Block,
     ];
 
     /// As documents call it.
@@ -66,6 +68,7 @@ impl Kind {
             Self::Offer => "Offer",
             Self::Quota => "Quota",
             Self::Credential => "Credential",
+            Self::Block => "Block",
         }
     }
 
@@ -84,6 +87,7 @@ impl Kind {
             Self::Offer => "offer",
             Self::Quota => "quota",
             Self::Credential => "credential",
+            Self::Block => "block",
         }
     }
 
@@ -102,6 +106,7 @@ impl Kind {
             Self::Offer => "offers",
             Self::Quota => "quotas",
             Self::Credential => "credentials",
+            Self::Block => "blocks",
         }
     }
 
@@ -119,6 +124,7 @@ impl Kind {
             Self::Offer => "offers",
             Self::Quota => "quotas",
             Self::Credential => "credentials",
+            Self::Block => "blocks",
         }
     }
 
@@ -141,6 +147,7 @@ impl Kind {
             Self::Offer => &["offer"],
             Self::Quota => &["quota"],
             Self::Credential => &["credential", "cred", "creds"],
+            Self::Block => &["block"],
         }
     }
 
@@ -157,7 +164,8 @@ impl Kind {
             | Self::RedactionProfile
             | Self::Offer
             | Self::Quota
-            | Self::Credential => Home::Organization,
+            | Self::Credential
+            | Self::Block => Home::Organization,
         }
     }
 }

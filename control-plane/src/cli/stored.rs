@@ -2,7 +2,7 @@
 
 use chancery_proto::admin::v1::{
     self as admin, allowlist_service_client::AllowlistServiceClient,
-    binding_service_client::BindingServiceClient,
+    binding_service_client::BindingServiceClient, block_service_client::BlockServiceClient,
     credential_service_client::CredentialServiceClient,
     detector_service_client::DetectorServiceClient,
     identity_provider_service_client::IdentityProviderServiceClient,
@@ -144,6 +144,10 @@ standard_methods! {
         get_allowlist(GetAllowlistRequest).allowlist
         list_allowlists(ListAllowlistsRequest).allowlists
         delete_allowlist(DeleteAllowlistRequest),
+    Block BlockServiceClient
+        get_block(GetBlockRequest).block
+        list_blocks(ListBlocksRequest).blocks
+        delete_block(DeleteBlockRequest),
     Credential CredentialServiceClient
         get_credential(GetCredentialRequest).credential
         list_credentials(ListCredentialsRequest).credentials

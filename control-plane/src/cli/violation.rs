@@ -142,6 +142,7 @@ fn member_name(kind: Kind) -> &'static str {
         Kind::Quota => "quota",
         Kind::Credential => "credential",
         Kind::Binding => "binding",
+        Kind::Block => "block",
         Kind::Organization => "organization",
     }
 }
@@ -154,6 +155,9 @@ fn renamed(word: &str) -> Option<&'static str> {
         "expire_time" => Some("expires"),
         "review_time" => Some("reviewBy"),
         "choices" => Some("redact"),
+        "quarantine_after" => Some("quarantine"),
+        "registry_type" => Some("registry"),
+        "identifier" => Some("name"),
         _ => None,
     }
 }

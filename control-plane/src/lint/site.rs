@@ -49,6 +49,7 @@ impl<'r> Site<'r> {
                 }
                 Resource::Allowlist(_)
                 | Resource::Binding(_)
+                | Resource::Block(_)
                 | Resource::Credential(_)
                 | Resource::Detector(_)
                 | Resource::IdentityProvider(_)

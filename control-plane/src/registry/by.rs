@@ -21,9 +21,16 @@ pub struct By {
     pub cause: Option<String>,
     /// The proposal that it publishes, as it is then. Absent: nobody else has looked at it.
     pub approves: Option<Proposal>,
+    /// Whether it is the control plane itself, which waits for nobody.
+    pub is_control_plane: bool,
 }
 
 impl By {
+    /// Whether somebody else has to look at it, where the organization wants that.
+    pub(super) fn waits(&self) -> bool {
+        self.approves.is_none() && !self.is_control_plane
+    }
+
     /// Whose doing the snapshot is that holds the change.
     pub(super) fn doing(&self) -> Doing<'_> {
         Doing {

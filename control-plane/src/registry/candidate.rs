@@ -53,7 +53,7 @@ fn overlay(
     check_shape(&wishes)?;
     let names: Vec<_> = wishes.iter().map(Wish::key).collect();
     for wish in wishes {
-        fulfil(&mut candidate, wish)?;
+        fulfil(&mut candidate, wish, "")?;
     }
     check(&candidate, &names)?;
     Ok(candidate.into_values().collect())

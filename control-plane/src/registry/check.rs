@@ -70,10 +70,18 @@ pub(super) fn lint(
 
 /// An organization of these resources whose changes need a second person. It is asked as it was, so
 /// that it cannot be turned off with the change that it would have been in the way of. A credential
-/// may have a secret, which no proposal keeps: it is its operator's to change.
-pub(super) fn second_person(stored: &Resources, changed: &[(Kind, String)]) -> Option<String> {
-    let wants = |(kind, name): &(Kind, String)| {
-        let place = Place::of(name).filter(|_| *kind != Kind::Credential)?;
+/// may have a secret, which no proposal keeps: it is its operator's to change. A new block waits for
+/// nobody; one that is changed or lifted does.
+pub(super) fn second_person(
+    stored: &Resources,
+    changed: &[(Kind, String)],
+    done: &[Done],
+    may_wait: &[bool],
+) -> Option<String> {
+    let wants = |(((kind, name), done), may_wait): ((&(Kind, String), &Done), &bool)| {
+        let is_new_block = *kind == Kind::Block && matches!(done, Done::Created(_));
+        let waits = *may_wait && *kind != Kind::Credential && !is_new_block;
+        let place = Place::of(name).filter(|_| waits)?;
         let name = format!("organizations/{}", place.organization);
         let stored = stored.get(&(Kind::Organization, name.clone()));
         let Some(Resource::Organization(organization)) = stored else {
@@ -81,5 +89,5 @@ pub(super) fn second_person(stored: &Resources, changed: &[(Kind, String)]) -> O
         };
         organization.second_person.then_some(name)
     };
-    changed.iter().find_map(wants)
+    changed.iter().zip(done).zip(may_wait).find_map(wants)
 }

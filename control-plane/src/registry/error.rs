@@ -70,6 +70,14 @@ pub enum RegistryError {
         /// The organization's name.
         organization: String,
     },
+    /// Whoever proposes a server does not approve it.
+    #[error("`{name}` was proposed by {author}: somebody else has to approve it")]
+    SameAuthor {
+        /// The server's name.
+        name: String,
+        /// Who proposed it.
+        author: String,
+    },
     /// The resources are right one by one and wrong together.
     #[error("no snapshot can be made of this: {0}")]
     Build(#[from] BuildError),
@@ -79,4 +87,16 @@ pub enum RegistryError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl RegistryError {
+    /// The same, of the wish at a position.
+    pub(super) fn at(self, position: usize) -> Self {
+        match self {
+            Self::Invalid(problems) => {
+                Self::Invalid(problems.into_iter().map(|(_, it)| (position, it)).collect())
+            }
+            other => other,
+        }
+    }
 }

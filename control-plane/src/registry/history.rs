@@ -138,8 +138,8 @@ fn is_rolled_back(kind: Kind) -> bool {
         | Kind::Rule
         | Kind::Server => true,
         // The secrets of credentials are in no version; who may change what is no part of what
-        // filters enforce.
-        Kind::Binding | Kind::Credential | Kind::Organization => false,
+        // filters enforce; a kill switch is lifted by name alone.
+        Kind::Binding | Kind::Block | Kind::Credential | Kind::Organization => false,
     }
 }
 
@@ -155,7 +155,14 @@ fn wishes(current: &Resources, old: &Resources) -> Vec<Wish> {
         })
         .collect();
     for (key, old) in old {
-        let old = old.bare();
+        let mut old = old.bare();
+        // What people approved or stopped since is not undone with the rest.
+        if let (Resource::Server(old), Some(Resource::Server(current))) =
+            (&mut old, current.get(key))
+        {
+            old.state = current.state;
+            old.state_changes.clone_from(&current.state_changes);
+        }
         let is_same = current.get(key).is_some_and(|it| it.bare() == old);
         if is_rolled_back(key.0) && !is_same {
             wishes.push(Wish::Apply(old));

@@ -9,7 +9,7 @@ use chancery_engine::wire::Invalid;
 use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 
 pub(super) use self::index::Index;
-use crate::resource::{Resource, invalid};
+use crate::resource::{Resource, invalid, server_of_block};
 
 /// Most of what there is that an error lists.
 const MAX_LISTED: usize = 20;
@@ -52,6 +52,7 @@ pub(super) fn check(all: &Index<'_>, resource: &Resource) -> Vec<Invalid> {
                 check.audience(&format!("audiences[{at}]"), audience);
             }
         }
+        Resource::Block(block) => check.block(block),
         Resource::Binding(_) | Resource::Detector(_) | Resource::Organization(_) => {}
     }
     check.problems
@@ -103,6 +104,34 @@ impl Check<'_> {
                 self.say(format!("servers[{index}]"), format!("`{glob}`"), expected);
             }
         }
+    }
+
+    /// A block of a server names one that there is: a kill switch with a slip of the pen stops nothing.
+    fn block(&mut self, block: &admin::Block) {
+        let Some(name) = server_of_block(block) else {
+            return;
+        };
+        let organization = self.resource.organization();
+        let id = name.rsplit('/').next().unwrap_or_default();
+        let mut known = self.all.servers(organization, id).iter();
+        if known.any(|server| server.name() == name) {
+            return;
+        }
+        let of_organization = self.all.servers.get(organization);
+        let ids = of_organization
+            .into_iter()
+            .flat_map(|known| known.keys().copied());
+        let ids: Vec<_> = ids.take(MAX_LISTED).collect();
+        let expected = one_of(
+            "registered server",
+            &ids,
+            of_organization.map_or(0, BTreeMap::len),
+        );
+        let field = match block.target {
+            Some(admin::block::Target::Capability(_)) => "capability.server",
+            Some(_) | None => "server",
+        };
+        self.say(field.to_owned(), format!("`{name}`"), expected);
     }
 
     fn roles(&mut self, subjects: Option<&policy::Subjects>) {

@@ -35,6 +35,7 @@ pub(crate) fn start() -> (Registry, TempDir) {
 
 pub(crate) fn server(id: &str) -> Resource {
     Resource::Server(admin::Server {
+        owner: "o".to_owned(),
         name: format!("organizations/o/workspaces/w/servers/{id}"),
         endpoints: vec![Endpoint {
             path: format!("/{id}"),
@@ -145,6 +146,7 @@ fn problems(resources: Vec<Resource>) -> Vec<String> {
 
 fn server_of(place: &str, path: &str) -> Resource {
     Resource::Server(admin::Server {
+        owner: "o".to_owned(),
         name: format!("organizations/{place}/servers/github"),
         endpoints: vec![Endpoint {
             path: path.to_owned(),

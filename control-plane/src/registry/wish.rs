@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{RegistryError, Resources, now};
+use super::{
+    RegistryError, Resources, now,
+    state::{self, StateChange},
+};
 use crate::resource::{Kind, Resource, invalid};
 
 /// Most wishes at once.
@@ -26,6 +29,8 @@ pub enum Wish {
         /// Where given, must be the stored one's.
         etag: String,
     },
+    /// Give a server another state.
+    ChangeState(StateChange),
 }
 
 /// What became of a wish.
@@ -53,6 +58,7 @@ impl Wish {
                 name,
                 etag: _,
             } => name,
+            Self::ChangeState(change) => &change.name,
         }
     }
 
@@ -67,6 +73,16 @@ impl Wish {
                 name: _,
                 etag: _,
             } => *kind,
+            Self::ChangeState(_) => Kind::Server,
+        }
+    }
+
+    /// Whether it may be kept for a second person. A server's state is changed at once: who stops
+    /// something waits for nobody, and who approves is the second person.
+    pub(super) fn may_wait(&self) -> bool {
+        match self {
+            Self::Apply(_) | Self::Create(_) | Self::Update(_) | Self::Delete { .. } => true,
+            Self::ChangeState(_) => false,
         }
     }
 
@@ -92,10 +108,12 @@ pub(super) fn check_shape(wishes: &[Wish]) -> Result<(), RegistryError> {
         }
         let resource = match wish {
             Wish::Apply(resource) | Wish::Create(resource) | Wish::Update(resource) => resource,
-            Wish::Delete { .. } => continue,
+            Wish::Delete { .. } | Wish::ChangeState(_) => continue,
         };
         // Without the times that only the control plane sets, whatever the caller sent.
-        if let Err(invalid) = resource.bare().to_policy() {
+        let checked = resource.check_written();
+        let checked = checked.and_then(|()| resource.bare().to_policy().map(drop));
+        if let Err(invalid) = checked {
             problems.push((position, invalid));
         }
     }
@@ -106,13 +124,18 @@ pub(super) fn check_shape(wishes: &[Wish]) -> Result<(), RegistryError> {
     }
 }
 
-pub(super) fn fulfil(candidate: &mut Resources, wish: Wish) -> Result<Done, RegistryError> {
+/// Makes a wish of `author` true.
+pub(super) fn fulfil(
+    candidate: &mut Resources,
+    wish: Wish,
+    author: &str,
+) -> Result<Done, RegistryError> {
     let key = wish.key();
     let name = key.1.clone();
     let stored = candidate.get(&key).cloned();
     let mut resource = match (wish, &stored) {
         (Wish::Create(_), Some(_)) => return Err(RegistryError::AlreadyExists { name }),
-        (Wish::Update(_) | Wish::Delete { .. }, None) => {
+        (Wish::Update(_) | Wish::Delete { .. } | Wish::ChangeState(_), None) => {
             return Err(RegistryError::NotFound { name });
         }
         (
@@ -127,10 +150,14 @@ pub(super) fn fulfil(candidate: &mut Resources, wish: Wish) -> Result<Done, Regi
             candidate.remove(&key);
             return Ok(Done::Deleted);
         }
-        (Wish::Apply(resource) | Wish::Create(resource), None) => resource,
+        (Wish::ChangeState(change), Some(stored)) => {
+            check_etag(&name, stored, &change.etag)?;
+            state::changed(candidate, &change, author)?
+        }
+        (Wish::Apply(resource) | Wish::Create(resource), None) => settled(resource, None, author)?,
         (Wish::Apply(resource) | Wish::Update(resource), Some(stored)) => {
             check_etag(&name, stored, resource.etag())?;
-            resource
+            settled(resource, Some(stored), author)?
         }
     };
     let etag = resource.content_etag();
@@ -147,6 +174,19 @@ pub(super) fn fulfil(candidate: &mut Resources, wish: Wish) -> Result<Done, Regi
             Ok(Done::Created(resource))
         }
     }
+}
+
+/// A resource that is written, with what of it is not said by writing.
+fn settled(
+    mut resource: Resource,
+    stored: Option<&Resource>,
+    author: &str,
+) -> Result<Resource, RegistryError> {
+    if let Resource::Server(server) = &mut resource {
+        let stored = stored.and_then(Resource::as_server);
+        state::settle(server, stored, author)?;
+    }
+    Ok(resource)
 }
 
 pub(super) fn check_etag(name: &str, stored: &Resource, given: &str) -> Result<(), RegistryError> {

@@ -9,7 +9,10 @@ use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 use super::invalid;
 
 /// Pins of everything that a server's resource says it offers. `None` where that is not asked.
-pub(super) fn of(server: &admin::Server) -> Result<Option<policy::Pins>, Invalid> {
+///
+/// # Errors
+/// Where a definition has none.
+pub fn of(server: &admin::Server) -> Result<Option<policy::Pins>, Invalid> {
     if server.pinning() == policy::Pinning::Unspecified {
         return Ok(None);
     }

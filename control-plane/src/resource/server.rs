@@ -35,6 +35,20 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         resource_templates,
         instructions: _,
         server_infos: _,
+        state,
+        // For people and registries; `entry` checks these.
+        state_changes: _,
+        labels: _,
+        data_class: _,
+        data_sources: _,
+        risk: _,
+        packages: _,
+        registry_name: _,
+        description: _,
+        version: _,
+        server_json: _,
+        // Only the control plane counts sightings.
+        quarantine_after: _,
     } = server;
     for (position, tool) in tools.iter().enumerate() {
         check_definition("name", &tool.name, &tool.definition).map_err(|(found, expected)| {
@@ -66,6 +80,7 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         scopes: scopes.clone(),
         upstream: None,
         pins,
+        state: *state,
     })
 }
 

@@ -10,7 +10,7 @@ use chancery_proto::{
     DESCRIPTORS,
     admin::v1::{
         allowlist_service_server::AllowlistServiceServer, apply_service_server::ApplyServiceServer,
-        binding_service_server::BindingServiceServer,
+        binding_service_server::BindingServiceServer, block_service_server::BlockServiceServer,
         credential_service_server::CredentialServiceServer,
         detector_service_server::DetectorServiceServer,
         identity_provider_service_server::IdentityProviderServiceServer,
@@ -183,6 +183,7 @@ impl Door {
                 .add_service(RedactionProfileServiceServer::new(here()))
                 .add_service(DetectorServiceServer::new(here()))
                 .add_service(AllowlistServiceServer::new(here()))
+                .add_service(BlockServiceServer::new(here()))
                 .add_service(CredentialServiceServer::new(here()))
                 .add_service(BindingServiceServer::new(here()))
                 .add_service(OrganizationServiceServer::new(here()))

@@ -2,7 +2,7 @@
 //!
 //! A filter that lacks a feature gets something stricter in place of what it could not honour, never
 //! something weaker: a rule becomes a deny, a server or an identity provider is left out, and where
-//! an organization's offers or quotas cannot be honoured, all its rules deny.
+//! an organization's offers, quotas or blocks cannot be honoured, all its rules deny.
 
 mod needed;
 mod redaction;
@@ -17,8 +17,8 @@ use sha2::{Digest as _, Sha256};
 use self::needed::{has_new_subjects, needed_by_provider, needed_by_rule, needed_by_server};
 pub(super) use self::redaction::Redaction;
 use super::{
-    Features, JWT_FEATURE, KEY_SETS_FEATURE, KeySets, OFFERS_FEATURE, QUOTAS_FEATURE,
-    REDACTION_PROFILES_FEATURE, ROLES_FEATURE, RULES_FEATURE,
+    BLOCKS_FEATURE, Features, JWT_FEATURE, KEY_SETS_FEATURE, KeySets, OFFERS_FEATURE,
+    QUOTAS_FEATURE, REDACTION_PROFILES_FEATURE, ROLES_FEATURE, RULES_FEATURE,
 };
 use crate::resource::PolicyPart;
 
@@ -31,6 +31,7 @@ struct Organization {
     offers: Vec<policy::Offer>,
     quotas: Vec<policy::Quota>,
     redaction: Redaction,
+    blocks: Vec<policy::Block>,
     providers: Vec<policy::IdentityProvider>,
     /// By the ids of servers.
     upstreams: BTreeMap<String, policy::Upstream>,
@@ -75,6 +76,7 @@ impl<'f> Builder<'f> {
             PolicyPart::Role(role) => organization.roles.push(role),
             PolicyPart::Offer(offer) => organization.offers.push(offer),
             PolicyPart::Quota(quota) => organization.quotas.push(quota),
+            PolicyPart::Block(block) => organization.blocks.push(block),
             PolicyPart::RedactionProfile(profile, allowlists) => {
                 organization.redaction.add_profile(profile, allowlists);
             }
@@ -150,6 +152,7 @@ impl<'f> Builder<'f> {
             offers,
             quotas,
             redaction,
+            blocks,
             ..
         } = organization;
         let redaction_profiles = std::mem::take(redaction).into_profiles();
@@ -177,6 +180,14 @@ impl<'f> Builder<'f> {
                 Content::QuotaSet(policy::QuotaSet {
                     name: name(),
                     quotas: std::mem::take(quotas),
+                }),
+            ),
+            (
+                !blocks.is_empty(),
+                BLOCKS_FEATURE,
+                Content::BlockSet(policy::BlockSet {
+                    name: name(),
+                    blocks: std::mem::take(blocks),
                 }),
             ),
             (
@@ -324,6 +335,7 @@ impl Organization {
         self.roles.sort_by(|a, b| a.name.cmp(&b.name));
         self.offers.sort_by(|a, b| a.name.cmp(&b.name));
         self.quotas.sort_by(|a, b| a.name.cmp(&b.name));
+        self.blocks.sort_by(|a, b| a.name.cmp(&b.name));
         self.providers.sort_by(|a, b| a.name.cmp(&b.name));
     }
 }

@@ -9,7 +9,12 @@ use chancery_proto::policy::v1::Signature;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Store, StoreError, Transaction, integer, stored_resource};
-use crate::{access::Place, registry::Doing, resource::Resource, snapshot::Snapshot};
+use crate::{
+    access::Place,
+    registry::Doing,
+    resource::{Kind, Resource},
+    snapshot::Snapshot,
+};
 
 /// What the store got when it began to keep versions.
 pub(super) const TABLES: &str = "
@@ -204,6 +209,23 @@ impl Store {
             organizations.extend(place.map(|place| place.organization.to_owned()));
         }
         Ok(organizations)
+    }
+
+    /// A resource as it was last, whether or not it is there now; `None` where it never was.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn last_version_of(&self, kind: Kind, name: &str) -> Result<Option<Resource>, StoreError> {
+        let content = self.connection().query_row(
+            "SELECT content FROM resource_versions WHERE kind = ?1 AND name = ?2
+             ORDER BY first_version DESC LIMIT 1",
+            params![kind.collection(), name],
+            |row| row.get::<_, Vec<u8>>(0),
+        );
+        let content = content.optional()?;
+        content
+            .map(|content| stored_resource(kind.collection(), &content))
+            .transpose()
     }
 
     /// What a version was built from; `None` where it is not known.

@@ -7,6 +7,7 @@ apiVersion: chancery.dev/v1
 kind: Server
 metadata: {name: github}
 spec:
+  owner: team
   endpoints: [{cluster: github, host: mcp.example.com, path: /github}]
   tools:
   - {name: create_issue, inputSchema: {type: object, properties: {repo: {type: string}}}}

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::{
     approved::Approved,
+    block::BlocksFor,
     circumstances::Circumstances,
     condition::Arguments,
     id::Time,
@@ -15,6 +16,7 @@ use crate::{
     principal::Principal,
     reason::Reason,
     rule::{Act, CapabilityKind, Effect, Given, Mode, Rule, RuleIndex, Target},
+    server::ServerState,
     subject::Memberships,
     truth::Truth,
 };
@@ -44,17 +46,17 @@ pub struct Judgement<'p> {
     pub masks: Vec<&'p str>,
 }
 
-impl Judgement<'_> {
+impl<'p> Judgement<'p> {
     /// Whether it would be allowed, were the rules in shadow enforced too.
     pub fn would_allow(&self) -> bool {
         (self.verdict == Verdict::Allow) == self.shadow_rules.is_empty()
     }
 
     /// Of what cannot be used, whatever the rules say.
-    fn refused(reason: Reason) -> Self {
+    fn refused(reason: Reason, block: Option<&'p str>) -> Self {
         Self {
             verdict: Verdict::Deny(reason),
-            rules: Vec::new(),
+            rules: block.into_iter().collect(),
             shadow_rules: Vec::new(),
             redact: Vec::new(),
             reveal: Vec::new(),
@@ -84,6 +86,9 @@ pub struct RulesFor<'p> {
     offered: Offered<'p>,
     /// What people have approved of the server. `None`: that is not asked.
     approved: Option<&'p Approved>,
+    /// How far the server is in the registry.
+    state: ServerState,
+    blocks: BlocksFor<'p>,
 }
 
 impl Policy {
@@ -98,14 +103,15 @@ impl Policy {
             let about = rules.about(named, principal, circumstances.workspace);
             (rules, about)
         });
+        let at = self.server(server);
         RulesFor {
             rules,
             source: circumstances.source,
             now: circumstances.now,
             offered: self.offered(server, circumstances.workspace),
-            approved: self
-                .server(server)
-                .and_then(|server| server.approved.as_ref()),
+            approved: at.and_then(|server| server.approved.as_ref()),
+            state: at.map_or(ServerState::Approved, |server| server.state),
+            blocks: self.blocks_for(server, principal, circumstances),
         }
     }
 }
@@ -113,8 +119,8 @@ impl Policy {
 impl<'p> RulesFor<'p> {
     /// Judges an act. Deny over allow; nothing matched is a deny.
     pub fn judge(&self, act: Act<'_>) -> Judgement<'p> {
-        if let Some(reason) = self.out_of_reach(act.target) {
-            return Judgement::refused(reason);
+        if let Some((reason, block)) = self.out_of_reach(act.target) {
+            return Judgement::refused(reason, block);
         }
         let mut tally = Tally::default();
         self.weigh(act, |rule, truth| {
@@ -125,15 +131,21 @@ impl<'p> RulesFor<'p> {
         tally.judgement()
     }
 
-    /// Why something cannot be used, whatever the rules say.
-    fn out_of_reach(&self, target: Target<'_>) -> Option<Reason> {
-        if self
-            .approved
-            .is_some_and(|approved| !approved.covers(target))
-        {
-            return Some(Reason::Unapproved);
+    /// Why something cannot be used, whatever the rules say, and the block that says so.
+    fn out_of_reach(&self, target: Target<'_>) -> Option<(Reason, Option<&'p str>)> {
+        if let Some(block) = self.blocks.on(target) {
+            return Some((block.reason(), Some(&block.name)));
         }
-        (!self.offered.covers(target)).then_some(Reason::NotOffered)
+        let reason = if let Some(reason) = self.state.refusal() {
+            reason
+        } else if self.approved.is_some_and(|it| !it.covers(target)) {
+            Reason::Unapproved
+        } else if !self.offered.covers(target) {
+            Reason::NotOffered
+        } else {
+            return None;
+        };
+        Some((reason, None))
     }
 
     /// Whether an act would be allowed, for what is shown rather than done.
@@ -159,7 +171,7 @@ impl<'p> RulesFor<'p> {
     /// Whether any capability of a kind could be used.
     pub fn allow_some(&self, kind: CapabilityKind) -> bool {
         let mut allowed = false;
-        if !self.offered.covers_some(kind) {
+        if self.out_of_reach(Target::Server).is_some() || !self.offered.covers_some(kind) {
             return false;
         }
         for (rule, known) in self.all() {

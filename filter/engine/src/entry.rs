@@ -266,6 +266,8 @@ pub struct DriftEvent {
     pub definition: Content,
     /// Whether it was hidden.
     pub is_hidden: bool,
+    /// Who asked for it.
+    pub principal: Arc<Principal>,
 }
 
 /// How an exchange ended.

@@ -21,6 +21,7 @@ pub use providers::Vouchers;
 use redaction::Redaction;
 
 use crate::{
+    block::{Blocks, BlocksFor},
     circumstances::Circumstances,
     glob::Glob,
     id::SnapshotVersion,
@@ -50,6 +51,7 @@ pub struct Policy {
     offers: Vec<Offer>,
     quotas: Vec<Quota>,
     redaction: Redaction,
+    blocks: Blocks,
     places: Places,
     providers: Providers,
 }
@@ -98,6 +100,7 @@ impl Policy {
             redaction_profiles,
             identity_providers,
             key_sets,
+            blocks,
         } = parts;
         let rules = in_order(
             rules,
@@ -113,6 +116,11 @@ impl Policy {
             quotas,
             |quota| &quota.name,
             |name| PolicyError::DuplicateQuota { name },
+        )?;
+        let blocks = in_order(
+            blocks,
+            |block| &block.name,
+            |name| PolicyError::DuplicateBlock { name },
         )?;
         let mut names = BTreeSet::new();
         if let Some(twice) = servers.iter().find(|server| !names.insert(&*server.name)) {
@@ -136,6 +144,7 @@ impl Policy {
             offers,
             quotas,
             redaction,
+            blocks: Blocks::new(blocks),
             places,
             providers,
         };
@@ -179,6 +188,20 @@ impl Policy {
             })
         };
         subjects.contain(principal, workspace, in_role)
+    }
+
+    /// The blocks that a principal meets at a server.
+    pub(crate) fn blocks_for(
+        &self,
+        server: ServerIndex,
+        principal: &Principal,
+        circumstances: &Circumstances<'_>,
+    ) -> BlocksFor<'_> {
+        let at = self.server(server);
+        at.map_or_else(BlocksFor::default, |server| {
+            self.blocks
+                .for_principal(server, principal, circumstances.now)
+        })
     }
 
     /// The redaction profiles of an organization, `organizations/{o}`, that have these ids.

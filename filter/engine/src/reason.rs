@@ -63,6 +63,16 @@ pub enum Reason {
     NotOffered,
     /// Nobody has approved it.
     Unapproved,
+    /// An administrator stopped it, or whoever asks for it.
+    Blocked,
+    /// It was seen to be another than what was approved.
+    Quarantined,
+    /// The server was proposed, and nobody has approved it yet.
+    ServerProposed,
+    /// The server's approval is suspended.
+    ServerSuspended,
+    /// The server is retired.
+    ServerRetired,
     /// What a dispatcher would call cannot be read.
     UnreadableDispatch,
     /// A reversible token was not made for this principal, or was altered, or is older than the keys.
@@ -117,6 +127,11 @@ impl Reason {
             Self::NoMatchingRule => "no_matching_rule",
             Self::NotOffered => "not_offered",
             Self::Unapproved => "unapproved",
+            Self::Blocked => "blocked",
+            Self::Quarantined => "quarantined",
+            Self::ServerProposed => "server_proposed",
+            Self::ServerSuspended => "server_suspended",
+            Self::ServerRetired => "server_retired",
             Self::UnreadableDispatch => "unreadable_dispatch",
             Self::UnopenedToken => "unopened_token",
             Self::SensitiveContent => "sensitive_content",
@@ -127,6 +142,12 @@ impl Reason {
             Self::LegacyTransport => "legacy_transport",
             Self::UpstreamUnauthorized => "upstream_unauthorized",
         }
+    }
+
+    /// Whether what is refused for it looks as if it were not there, whatever the server's
+    /// `on_denied` says: nobody has seen what it is by now.
+    pub fn is_always_hidden(self) -> bool {
+        matches!(self, Self::Unapproved | Self::Quarantined)
     }
 
     /// What it means, for the one who sees the refusal.
@@ -162,6 +183,11 @@ impl Reason {
             Self::NoMatchingRule => "not allowed by policy",
             Self::NotOffered => "not offered to this workspace",
             Self::Unapproved => "not approved",
+            Self::Blocked => "blocked by an administrator",
+            Self::Quarantined => "not what was approved",
+            Self::ServerProposed => "nobody has approved this server yet",
+            Self::ServerSuspended => "this server is suspended",
+            Self::ServerRetired => "this server is retired",
             Self::UnreadableDispatch => "the call inside the call cannot be read",
             Self::UnopenedToken => "a token that stands for a redacted value does not open",
             Self::SensitiveContent => "the message holds what policy lets nobody send on",
@@ -222,9 +248,15 @@ impl Reason {
             }
             Self::SensitiveContent => "do not retry with it; leave it out, or ask an administrator",
             Self::QuotaExceeded => "retry after `data.retry_after` seconds",
-            Self::DeniedByRule | Self::NoMatchingRule | Self::NotOffered | Self::Unapproved => {
-                "do not retry; ask an administrator, naming the decision id"
-            }
+            Self::DeniedByRule
+            | Self::NoMatchingRule
+            | Self::NotOffered
+            | Self::Unapproved
+            | Self::Blocked
+            | Self::Quarantined
+            | Self::ServerProposed
+            | Self::ServerSuspended
+            | Self::ServerRetired => "do not retry; ask an administrator, naming the decision id",
             Self::UnreadableResponse | Self::ResponseTooLarge | Self::SchemaMisfit => {
                 "do not retry; tell the server's owner, naming the decision id"
             }

@@ -197,6 +197,11 @@ impl Refusal<'_> {
             | Reason::NoMatchingRule
             | Reason::NotOffered
             | Reason::Unapproved
+            | Reason::Blocked
+            | Reason::Quarantined
+            | Reason::ServerProposed
+            | Reason::ServerSuspended
+            | Reason::ServerRetired
             | Reason::SensitiveContent
             | Reason::QuotaExceeded
             | Reason::Origin
@@ -251,6 +256,11 @@ impl Refusal<'_> {
             | Reason::NoMatchingRule
             | Reason::NotOffered
             | Reason::Unapproved
+            | Reason::Blocked
+            | Reason::Quarantined
+            | Reason::ServerProposed
+            | Reason::ServerSuspended
+            | Reason::ServerRetired
             | Reason::UnopenedToken
             | Reason::SensitiveContent
             | Reason::UnreadableDispatch => {

@@ -5,8 +5,8 @@ mod resource;
 pub use resource::{METADATA_PATH, ResourceUrl, is_host};
 
 use crate::{
-    approved::Approved, name::organization_of, principal::Principal, redact::ToolSchema,
-    scope::ScopeRequirement,
+    approved::Approved, name::organization_of, principal::Principal, reason::Reason,
+    redact::ToolSchema, scope::ScopeRequirement,
 };
 
 /// A registered MCP server.
@@ -34,6 +34,34 @@ pub struct Server {
     pub upstream: Option<Upstream>,
     /// What of it people have approved. `None`: that is not asked.
     pub approved: Option<Approved>,
+    /// How far it is in the registry.
+    pub state: ServerState,
+}
+
+/// How far a server is in the registry. Only one that is approved can be used.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ServerState {
+    /// People have approved it.
+    #[default]
+    Approved,
+    /// It was proposed, and nobody has approved it yet.
+    Proposed,
+    /// Its approval is suspended.
+    Suspended,
+    /// It is used no more.
+    Retired,
+}
+
+impl ServerState {
+    /// Why whoever calls it is refused. `None`: that is not why.
+    pub fn refusal(self) -> Option<Reason> {
+        match self {
+            Self::Approved => None,
+            Self::Proposed => Some(Reason::ServerProposed),
+            Self::Suspended => Some(Reason::ServerSuspended),
+            Self::Retired => Some(Reason::ServerRetired),
+        }
+    }
 }
 
 /// A tool that calls another tool.
@@ -262,6 +290,7 @@ mod tests {
             tool_schemas: Vec::new(),
             upstream: None,
             approved: None,
+            state: ServerState::Approved,
         };
         let (named, any) = (server(Some("mcp.example.com")), server(None));
         for (server, origin, authority, expected) in [

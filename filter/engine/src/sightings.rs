@@ -1,12 +1,13 @@
 //! Which drift was recorded already: a server is listed in every session, and differs the same way
 //! each time.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     approved::Drift,
     canonical::{DefinitionPlace, Pin},
     entry::DriftEvent,
+    principal::Principal,
 };
 
 /// Most definitions of one server that are recorded one by one under one policy, and of all servers:
@@ -16,10 +17,17 @@ const MAX: usize = 512;
 
 type Sighting = (Box<str>, DefinitionPlace, Box<str>, Drift, Option<Pin>);
 
+/// Who has seen something: one, or more. The word of two counts where that of one does not.
+#[derive(Debug)]
+enum Witnesses {
+    One(Arc<Principal>),
+    More,
+}
+
 /// What was recorded under the policy in force.
 #[derive(Debug, Default)]
 pub(crate) struct Sightings {
-    seen: BTreeSet<Sighting>,
+    seen: BTreeMap<Sighting, Witnesses>,
     coalesced: u64,
 }
 
@@ -34,17 +42,27 @@ impl Sightings {
             drift,
             definition: _,
             is_hidden: _,
+            principal,
         } = event;
         let sighting = (server.clone(), *place, name.clone(), *drift, *seen);
-        if self.seen.contains(&sighting) {
-            return false;
+        if let Some(witnesses) = self.seen.get_mut(&sighting) {
+            let is_second = match witnesses {
+                Witnesses::One(first) => is_other(first, principal),
+                Witnesses::More => false,
+            };
+            if is_second {
+                *witnesses = Witnesses::More;
+            }
+            return is_second;
         }
-        let of_server = self.seen.iter().filter(|(known, ..)| known == server);
+        let of_server = self.seen.keys().filter(|(known, ..)| known == server);
         if self.seen.len() >= MAX || of_server.count() >= MAX_OF_SERVER {
             self.coalesced = self.coalesced.saturating_add(1);
             return false;
         }
-        self.seen.insert(sighting)
+        let witness = Witnesses::One(Arc::clone(principal));
+        self.seen.insert(sighting, witness);
+        true
     }
 
     /// How much drift was counted instead of recorded, since this was last asked.
@@ -56,6 +74,11 @@ impl Sightings {
     pub(crate) fn forget(&mut self) {
         self.seen.clear();
     }
+}
+
+/// Whether two are not the same one, whatever else their tokens say.
+fn is_other(one: &Principal, other: &Principal) -> bool {
+    (&one.issuer, &one.user, &one.agent) != (&other.issuer, &other.user, &other.agent)
 }
 
 #[cfg(test)]
@@ -72,6 +95,7 @@ mod tests {
             drift: Drift::New,
             definition: Content::bounded("{}", 2, None),
             is_hidden: true,
+            principal: Arc::default(),
         }
     }
 
@@ -94,5 +118,25 @@ mod tests {
         assert_eq!(sightings.take_coalesced(), 0);
         sightings.forget();
         assert!(sightings.is_new(&drift("a", 0)));
+    }
+
+    #[test]
+    fn what_another_one_sees_is_recorded_once_more_and_no_more() {
+        let mut sightings = Sightings::default();
+        let mut is_new = |user: &str, groups: &[&str]| {
+            let principal = Principal {
+                user: Some(user.into()),
+                groups: groups.iter().map(|group| (*group).into()).collect(),
+                ..Principal::default()
+            };
+            sightings.is_new(&DriftEvent {
+                principal: Arc::new(principal),
+                ..drift("a", 0)
+            })
+        };
+        assert!(is_new("ann", &[]));
+        assert!(!is_new("ann", &["dev"]), "the same one with another token");
+        assert!(is_new("bob", &[]));
+        assert!(!is_new("cid", &[]) && !is_new("ann", &[]));
     }
 }

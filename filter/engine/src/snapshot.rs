@@ -18,7 +18,8 @@ use crate::{
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 14] = [
+pub const FEATURES: [&str; 16] = [
+    "blocks.v1",
     "conditions.v1",
     "credentials.v1",
     "dispatchers.v1",
@@ -33,6 +34,7 @@ pub const FEATURES: [&str; 14] = [
     "redaction_profiles.v1",
     "roles.v1",
     "rules.v1",
+    "server_states.v1",
 ];
 
 /// Why a snapshot is refused.

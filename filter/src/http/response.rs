@@ -1,5 +1,7 @@
 //! The way back: a response is held and judged whole, or judged event by event as it comes.
 
+use std::rc::Weak;
+
 use chancery_engine::{
     exchange::{Headers, Judged, ResponseHead, ResponseStep},
     reason::Reason,
@@ -7,7 +9,7 @@ use chancery_engine::{
 use proxy_wasm::types::{Action, BufferType};
 
 use super::{Phase, Request};
-use crate::{host, instance};
+use crate::{host, instance, streams};
 
 impl Request {
     pub(super) fn response_headers(&mut self, ends: bool) -> Action {
@@ -46,6 +48,8 @@ impl Request {
             ResponseStep::Stream(edits) => {
                 host::edit_response_headers(&edits);
                 self.phase = Phase::StreamResponse;
+                self.streams = true;
+                streams::opened(self.context_id, Weak::clone(&self.this));
                 host::remove_response_header("content-length");
                 Action::Continue
             }
@@ -106,6 +110,22 @@ impl Request {
         if let Some(exchange) = &mut self.exchange {
             exchange.renew(policy, host::now());
         }
+    }
+
+    /// Ends a stream that may not go on, between two of its events. There is no saying why: a filter
+    /// adds to a stream only where one of its chunks comes.
+    pub(crate) fn end_if_lost(&mut self) {
+        if self.phase != Phase::StreamResponse {
+            return;
+        }
+        self.renew();
+        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.is_lost()) else {
+            return;
+        };
+        drop(exchange.response_chunk(&[], true, host::now()));
+        self.phase = Phase::Forwarded;
+        self.flush();
+        host::end_response();
     }
 
     /// Judges the response once all of it is there.

@@ -15,7 +15,18 @@ use crate::{
 };
 
 /// The clusters of the case table. Each has a listener of its own that routes everything to it.
-const CLUSTERS: [&str; 5] = ["notes", "vault", "open", "tools", "pinned"];
+const CLUSTERS: [&str; 10] = [
+    "notes",
+    "vault",
+    "open",
+    "tools",
+    "pinned",
+    "halted",
+    "partly",
+    "proposed",
+    "suspended",
+    "retired",
+];
 
 /// Envoy, the control plane and the servers.
 #[derive(Debug)]

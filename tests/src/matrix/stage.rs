@@ -162,7 +162,7 @@ fn resource(name: &str, address: SocketAddr, on_denied: &str) -> Value {
         "apiVersion": "chancery.dev/v1", "kind": "Server", "metadata": {"name": name},
         "spec": {
             "owner": "tests",
-            "endpoints": [{"cluster": name, "host": address, "path": PATH}],
+            "owner": "tests", "endpoints": [{"cluster": name, "host": address, "path": PATH}],
             "onDenied": on_denied,
         },
     })

@@ -146,7 +146,7 @@ async fn an_author_of_a_workspace_changes_what_is_in_it() {
             "apiVersion": "chancery.dev/v1",
             "kind": "Server",
             "metadata": { "name": "notes", "organization": "a", "workspace": workspace },
-            "spec": { "endpoints": [{ "cluster": "upstream", "path": format!("/{workspace}") }] },
+            "spec": { "owner": "tests", "endpoints": [{ "cluster": "upstream", "path": format!("/{workspace}") }] },
         })
     };
     let apply = |documents: &[Value]| -> Output {

@@ -110,7 +110,7 @@ async fn an_envoy_shows_its_certificate_and_enforces_what_it_serves() {
     let site = site().await;
     let server = McpServer::start().await.unwrap();
     let notes = json!({
-        "endpoints": [{ "cluster": "upstream", "path": "/mcp" }],
+        "owner": "tests", "endpoints": [{ "cluster": "upstream", "path": "/mcp" }],
         "authentication": "optional",
     });
     let anyone = json!({

@@ -122,7 +122,8 @@ pub(crate) fn apply(site: &Secured, identity: &Identity, documents: &[Value]) ->
 }
 
 pub(crate) fn notes_at(path: &str) -> [Value; 1] {
-    let endpoints = json!({ "endpoints": [{ "cluster": "upstream", "path": path }] });
+    let endpoints =
+        json!({ "owner": "tests", "endpoints": [{ "cluster": "upstream", "path": path }] });
     [document("Server", "notes", &endpoints)]
 }
 

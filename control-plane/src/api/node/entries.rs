@@ -2,15 +2,37 @@
 
 use std::sync::Arc;
 
-use chancery_proto::node::v1::{self as node, ConnectResponse, connect_response};
+use chancery_proto::{
+    audit::v1::DriftSighting,
+    node::v1::{self as node, ConnectResponse, connect_response},
+};
+use prost::Message as _;
 use tokio::sync::watch;
 
 use super::{Out, Session};
 use crate::ledger::Batch;
 
+/// As much of an entry as says whether it is a sighting; the rest is passed over.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Sighting {
+    /// `Entry.drift`.
+    #[prost(message, optional, tag = "6")]
+    drift: Option<DriftSighting>,
+}
+
 impl Session {
+    /// What of a batch says that something is not as it was approved, at servers of this node.
+    fn sightings(&self, batch: &node::EntryBatch) -> Vec<DriftSighting> {
+        let entries = batch.entries.iter();
+        let drift = entries.filter_map(|it| Sighting::decode(&*it.entry).ok()?.drift);
+        drift
+            .filter(|drift| self.scope.covers(&drift.server))
+            .collect()
+    }
+
     /// Appends without holding up the stream; the log keeps the order.
     pub(super) fn append(&self, batch: node::EntryBatch, highest: Arc<watch::Sender<u64>>) {
+        let sightings = self.sightings(&batch);
         let entries = batch
             .entries
             .into_iter()
@@ -24,6 +46,7 @@ impl Session {
             Arc::clone(&self.control_plane.instances),
         );
         let source = self.source.clone();
+        let control_plane = self.control_plane.clone();
         // Queued before this returns, so that batches stay in the order they came in.
         let pending = ledger.enqueue(batch);
         tokio::spawn(async move {
@@ -36,6 +59,10 @@ impl Session {
                 instances.heard(&source, |instance| {
                     instance.acked_sequence = instance.acked_sequence.max(sequence);
                 });
+                // What is acted upon is on the record.
+                if !sightings.is_empty() {
+                    control_plane.sighted(sightings).await;
+                }
             }
         });
     }

@@ -43,7 +43,7 @@ fn accepts_what_is_right() {
     );
     check(
         "apiVersion: chancery.dev/v1\nkind: Server\nmetadata: {name: s, workspace: w}\nspec:\n  \
-         endpoints: [{cluster: c, path: /mcp}]\n  onDenied: hide\n  tools:\n    - name: t\n      \
+         owner: o\n  endpoints: [{cluster: c, path: /mcp}]\n  onDenied: hide\n  tools:\n    - name: t\n      \
          inputSchema: {type: object, anything: [1, 2]}\n",
         &[],
     );
@@ -79,7 +79,7 @@ fn refuses_what_is_no_document() {
         &[
             "a.yaml:1:1: apiVersion: found nothing, expected `chancery.dev/v1`",
             "a.yaml:1:1: kind: found nothing, expected `Organization`, `Binding`, `Server`, `IdentityProvider`, `Role`, \
-             `Detector`, `Allowlist`, `RedactionProfile`, `Rule`, `Offer`, `Quota` or `Credential`",
+             `Detector`, `Allowlist`, `RedactionProfile`, `Rule`, `Offer`, `Quota`, `Credential` or `Block`",
         ],
     );
 }
@@ -91,7 +91,7 @@ fn refuses_an_unknown_version_or_kind() {
         &[
             "a.yaml:1:13: apiVersion: found `chancery.dev/v2`, expected `chancery.dev/v1`",
             "a.yaml:2:7: kind: found `Rul`, expected `Organization`, `Binding`, `Server`, `IdentityProvider`, `Role`, \
-             `Detector`, `Allowlist`, `RedactionProfile`, `Rule`, `Offer`, `Quota` or `Credential` (did \
+             `Detector`, `Allowlist`, `RedactionProfile`, `Rule`, `Offer`, `Quota`, `Credential` or `Block` (did \
              you mean `Rule`?)",
         ],
     );
@@ -213,10 +213,10 @@ fn refuses_a_key_that_occurs_twice() {
     // Also where a schema leaves everything open.
     check(
         "apiVersion: chancery.dev/v1\nkind: Server\nmetadata: {name: s}\nspec:\n  \
-         endpoints: [{cluster: c, path: /mcp}]\n  tools:\n    - name: t\n      x: {a: 1, a: 2}\n",
+         owner: o\n  endpoints: [{cluster: c, path: /mcp}]\n  tools:\n    - name: t\n      x: {a: 1, a: 2}\n",
         &[
-            "a.yaml:8:17: spec.tools[0].x.a: found `a` a second time, expected it once; the first \
-           is at 8:11",
+            "a.yaml:9:17: spec.tools[0].x.a: found `a` a second time, expected it once; the first \
+           is at 9:11",
         ],
     );
 }
@@ -264,7 +264,7 @@ fn shows_no_control_characters() {
         &[
             "a.yaml:2:7: kind: found `Rule\\u{1b}[2J\\u{202e}`, expected \
            `Organization`, `Binding`, `Server`, `IdentityProvider`, `Role`, `Detector`, \
-           `Allowlist`, `RedactionProfile`, `Rule`, `Offer`, `Quota` or `Credential` (did you mean `Rule`?)",
+           `Allowlist`, `RedactionProfile`, `Rule`, `Offer`, `Quota`, `Credential` or `Block` (did you mean `Rule`?)",
         ],
     );
 }

@@ -2,6 +2,9 @@
 
 mod definition;
 mod endpoint;
+mod entry;
+
+use std::collections::BTreeMap;
 
 use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 use schemars::JsonSchema;
@@ -10,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use self::{
     definition::{Definition, Pinning},
     endpoint::Endpoint,
+    entry::{DataClass, Package, Quarantine, Risk, State},
 };
 use super::{
     ApiVersion, Id, Unreadable, document, given_or, parse_name, unknown, unless_default,
@@ -44,9 +48,39 @@ struct ServerSpec {
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     display_name: Option<String>,
-    /// Who answers for it.
+    /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    owner: Option<String>,
+    description: Option<String>,
+    /// Who answers for it.
+    #[schemars(length(min = 1))]
+    owner: String,
+    /// How far it is: of a new one, approved where left out; of one that is there, as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<State>,
+    /// Its name in registries: a reverse-DNS namespace, `/` and a name (`com.example/search`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    registry_name: Option<String>,
+    /// Its release, as registries call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    /// For people and for what reads the registry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, String>,
+    /// How sensitive what it gives is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data_class: Option<DataClass>,
+    /// Where what it gives comes from, such as `salesforce` or `s3://reports`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    data_sources: Vec<String>,
+    /// What harm it could do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    risk: Option<Risk>,
+    /// What of it may run, where that is known: one of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    packages: Vec<Package>,
+    /// The server.json that it was imported from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    server_json: Option<serde_json::Map<String, serde_json::Value>>,
     /// Where it is reached through Envoy.
     #[schemars(length(min = 1))]
     endpoints: Vec<Endpoint>,
@@ -71,6 +105,10 @@ struct ServerSpec {
     /// Whether only what is written here of what it offers may be seen and used.
     #[serde(default, skip_serializing_if = "Pinning::is_off")]
     pinning: Pinning,
+    /// When something that is not as it was approved is blocked for everybody: once two principals or a
+    /// scan have seen it, or at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quarantine: Option<Quarantine>,
     /// What it offers, where that is known beforehand. Where it is pinned, one tool may have several
     /// definitions: each is approved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -170,7 +208,17 @@ impl ServerDocument {
     pub(super) fn to_message(&self, scope: &Scope) -> admin::Server {
         let ServerSpec {
             display_name,
+            description,
             owner,
+            state,
+            registry_name,
+            version,
+            labels,
+            data_class,
+            data_sources,
+            risk,
+            packages,
+            server_json,
             endpoints,
             authentication,
             on_denied,
@@ -179,6 +227,7 @@ impl ServerDocument {
             dispatchers,
             scopes,
             pinning,
+            quarantine,
             tools,
             prompts,
             resources,
@@ -199,7 +248,7 @@ impl ServerDocument {
             create_time: None,
             update_time: None,
             display_name: display_name.unwrap_or_default(),
-            owner: owner.unwrap_or_default(),
+            owner,
             endpoints: endpoints.collect(),
             authentication: authentication.to_message().into(),
             on_denied: on_denied.to_message().into(),
@@ -217,6 +266,20 @@ impl ServerDocument {
                 .into_iter()
                 .map(Definition::into_text)
                 .collect(),
+            quarantine_after: quarantine.map_or(0, |after| after.to_message().into()),
+            state: state.map_or(0, |state| state.to_message().into()),
+            state_changes: Vec::new(),
+            labels: labels.into_iter().collect(),
+            data_class: data_class.map_or(0, |class| class.to_message().into()),
+            data_sources,
+            risk: risk.map_or(0, |risk| risk.to_message().into()),
+            packages: packages.into_iter().map(Package::into_message).collect(),
+            registry_name: registry_name.unwrap_or_default(),
+            description: description.unwrap_or_default(),
+            version: version.unwrap_or_default(),
+            server_json: server_json
+                .map(|json| serde_json::Value::Object(json).to_string())
+                .unwrap_or_default(),
         }
     }
 }
@@ -228,6 +291,10 @@ impl TryFrom<admin::Server> for ServerDocument {
         let authentication = Authentication::try_from_message(&message)?;
         let on_denied = OnDenied::try_from_message(&message)?;
         let pinning = Pinning::try_from_message(&message)?;
+        let state = State::parse(&message)?;
+        let data_class = DataClass::parse(&message)?;
+        let risk = Risk::parse(&message)?;
+        let quarantine = Quarantine::parse(&message)?;
         let admin::Server {
             name,
             etag: _,
@@ -249,6 +316,18 @@ impl TryFrom<admin::Server> for ServerDocument {
             resource_templates,
             instructions,
             server_infos,
+            quarantine_after: _,
+            state: _,
+            state_changes: _,
+            labels,
+            data_class: _,
+            data_sources,
+            risk: _,
+            packages,
+            registry_name,
+            description,
+            version,
+            server_json,
         } = message;
         let tools = tools
             .into_iter()
@@ -270,7 +349,17 @@ impl TryFrom<admin::Server> for ServerDocument {
             },
             spec: ServerSpec {
                 display_name: unless_empty(display_name),
-                owner: unless_empty(owner),
+                description: unless_empty(description),
+                owner,
+                state,
+                registry_name: unless_empty(registry_name),
+                version: unless_empty(version),
+                labels: labels.into_iter().collect(),
+                data_class,
+                data_sources,
+                risk,
+                packages: packages.into_iter().map(Package::from).collect(),
+                server_json: server_json_of(&name, &server_json)?,
                 endpoints: endpoints.into_iter().map(Endpoint::from).collect(),
                 authentication,
                 on_denied,
@@ -279,6 +368,7 @@ impl TryFrom<admin::Server> for ServerDocument {
                 dispatchers: dispatchers.into_iter().map(Dispatcher::from).collect(),
                 scopes: scopes.into_iter().map(ScopeRequirement::from).collect(),
                 pinning,
+                quarantine,
                 tools: tools?,
                 prompts: Definition::parse_all(&name, "prompts", &prompts)?,
                 resources: Definition::parse_all(&name, "resources", &resources)?,
@@ -295,6 +385,21 @@ impl TryFrom<admin::Server> for ServerDocument {
             },
         })
     }
+}
+
+fn server_json_of(
+    name: &str,
+    text: &str,
+) -> Result<Option<serde_json::Map<String, serde_json::Value>>, Unreadable> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let json = serde_json::from_str(text).map_err(|error| Unreadable {
+        name: name.to_owned(),
+        field: "server_json",
+        found: format!("not JSON ({error})"),
+    })?;
+    Ok(Some(json))
 }
 
 impl Dispatcher {

@@ -11,6 +11,7 @@ fn the_published_schemas_are_current() {
             Kind::RedactionProfile => "redaction-profile",
             Kind::Organization
             | Kind::Binding
+            | Kind::Block
             | Kind::Server
             | Kind::Role
             | Kind::Detector
@@ -58,7 +59,7 @@ fn check(text: &str, expected: &str) {
 fn a_server_in_full() {
     check(
         "apiVersion: chancery.dev/v1\nkind: Server\nmetadata: {name: notes, workspace: w}\nspec:\n  \
-         endpoints: [{path: /mcp, cluster: up}]\n  tools:\n    - {description: Reads., name: read, \
+         owner: o\n  endpoints: [{path: /mcp, cluster: up}]\n  tools:\n    - {description: Reads., name: read, \
          inputSchema: {z: 1.0, a: []}}\n",
         "\
 apiVersion: chancery.dev/v1
@@ -67,6 +68,7 @@ metadata:
   name: notes
   workspace: w
 spec:
+  owner: o
   endpoints:
   - cluster: up
     path: /mcp
@@ -238,7 +240,7 @@ fn a_rule_with_everything_in_full() {
 #[test]
 fn what_is_new_in_a_server_in_full() {
     check(
-        "apiVersion: chancery.dev/v1\nkind: Server\nmetadata: {name: s}\nspec:\n  endpoints: \
+        "apiVersion: chancery.dev/v1\nkind: Server\nmetadata: {name: s}\nspec:\n  owner: o\n  endpoints: \
          [{path: /mcp, cluster: up, workspace: w, audiences: [a, {value: b, workspace: v}], \
          resource: 'https://x/mcp'}]\n  environment: prod\n  dispatchers: [{tool: call, name: $.name, \
          arguments: $.arguments}]\n  scopes: [{scopes: [write], tools: ['put_*']}]\n",
@@ -248,6 +250,7 @@ kind: Server
 metadata:
   name: s
 spec:
+  owner: o
   endpoints:
   - cluster: up
     path: /mcp

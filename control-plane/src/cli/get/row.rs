@@ -4,10 +4,10 @@ mod redaction;
 
 use chancery_proto::{
     admin::v1::{
-        AdminRole, Binding, Credential, IdentityProvider, Offer, Organization, Quota, Role, Rule,
-        Server, credential, resource,
+        AdminRole, Binding, Block, Credential, IdentityProvider, Offer, Organization, Quota, Role,
+        Rule, Server, block, credential, resource,
     },
-    policy::v1::{Authentication, Effect, OnDenied, QuotaKey, RuleMode, Subjects},
+    policy::v1::{Authentication, BlockedKind, Effect, OnDenied, QuotaKey, RuleMode, Subjects},
 };
 use prost_types::Timestamp;
 
@@ -57,6 +57,7 @@ pub(super) fn heading(kind: Kind) -> &'static [&'static str] {
             "NAME", "SUBJECTS", "SERVERS", "TOOLS", "CALLS", "PER", "UPDATED",
         ],
         Kind::Credential => &["NAME", "KIND", "SERVERS", "ROTATED", "EXPIRES", "UPDATED"],
+        Kind::Block => &["NAME", "BLOCKS", "WHY", "EXPIRES", "UPDATED"],
         Kind::Binding => &["NAME", "MEMBERS", "ROLES", "WORKSPACE", "UPDATED"],
         Kind::Organization => &["NAME", "SECOND PERSON", "UPDATED"],
     }
@@ -76,6 +77,7 @@ pub(super) fn of(message: &resource::Kind) -> Vec<Cell> {
         resource::Kind::Quota(quota) => quota_row(quota),
         resource::Kind::Credential(credential) => credential_row(credential),
         resource::Kind::Binding(binding) => binding_row(binding),
+        resource::Kind::Block(block) => block_row(block),
         resource::Kind::Organization(organization) => organization_row(organization),
     }
 }
@@ -333,6 +335,31 @@ fn binding_row(binding: &Binding) -> Vec<Cell> {
         Cell::list(&roles),
         Cell::new(workspace.unwrap_or("*")),
         time_cell(binding.update_time.as_ref()),
+    ]
+}
+
+fn block_row(block: &Block) -> Vec<Cell> {
+    let target = match &block.target {
+        Some(block::Target::Server(name)) => format!("server {}", level(name)),
+        Some(block::Target::Capability(it)) => {
+            let kind = match it.kind() {
+                BlockedKind::Tool => "tool",
+                BlockedKind::Prompt => "prompt",
+                BlockedKind::Resource => "resource",
+                BlockedKind::Unspecified => "?",
+            };
+            format!("{kind} {} of {}", it.name, id_of(&it.server))
+        }
+        Some(block::Target::User(id)) => format!("user {id}"),
+        Some(block::Target::Agent(id)) => format!("agent {id}"),
+        None => "?".to_owned(),
+    };
+    vec![
+        id_cell(&block.name),
+        Cell::new(&target),
+        Cell::new(&block.reason),
+        time_cell(block.expire_time.as_ref()),
+        time_cell(block.update_time.as_ref()),
     ]
 }
 

@@ -15,8 +15,8 @@ spec:
       path: /mcp
   onDenied: hide
   tools:
-    - name: read_note
-      description: Reads.
+    - {name: read_note, description: Reads.}
+  owner: o
 ---
 apiVersion: chancery.dev/v1
 kind: Rule

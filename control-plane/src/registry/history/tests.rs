@@ -1,4 +1,4 @@
-use chancery_proto::admin::v1 as admin;
+use chancery_proto::{admin::v1 as admin, policy::v1::ServerState};
 
 use super::*;
 use crate::registry::tests::{apply, by, delete, open, rule, server, start};
@@ -7,6 +7,15 @@ fn bare(resources: &[Resource]) -> Vec<Resource> {
     let mut bare: Vec<_> = resources.iter().map(Resource::bare).collect();
     bare.sort_by(|a, b| a.name().cmp(b.name()));
     bare
+}
+
+/// A server as it is stored where its document says nothing of its state.
+fn approved(id: &str) -> Resource {
+    let Resource::Server(mut server) = server(id) else {
+        panic!("no server")
+    };
+    server.set_state(ServerState::Approved);
+    Resource::Server(server)
 }
 
 #[test]
@@ -18,9 +27,9 @@ fn every_version_is_kept_with_its_resources_and_whose_doing_it_is() {
     drop(registry);
     let registry = open(folder.path());
     for (version, expected) in [
-        (1, vec![rule("r", "x"), server("a")]),
-        (2, vec![rule("r", "y"), server("a")]),
-        (3, vec![server("a")]),
+        (1, vec![rule("r", "x"), approved("a")]),
+        (2, vec![rule("r", "y"), approved("a")]),
+        (3, vec![approved("a")]),
     ] {
         assert_eq!(bare(&registry.resources_of(version).unwrap()), expected);
     }

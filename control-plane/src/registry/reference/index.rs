@@ -110,6 +110,7 @@ impl<'r> Index<'r> {
                 insert(&mut self.issuers, &provider.issuer, resource);
             }
             Resource::Binding(_)
+            | Resource::Block(_)
             | Resource::Offer(_)
             | Resource::Organization(_)
             | Resource::Quota(_)
@@ -163,6 +164,7 @@ impl<'r> Index<'r> {
                 allowlists.is_some_and(|allowlists| allowlists.contains_key(id))
             }
             Kind::Binding
+            | Kind::Block
             | Kind::Credential
             | Kind::IdentityProvider
             | Kind::Offer
@@ -188,6 +190,7 @@ fn servers_of(resource: &Resource) -> &[String] {
         Resource::Offer(offer) => &offer.servers,
         Resource::Credential(credential) => &credential.servers,
         Resource::Binding(_)
+        | Resource::Block(_)
         | Resource::Allowlist(_)
         | Resource::Detector(_)
         | Resource::IdentityProvider(_)
@@ -204,6 +207,7 @@ fn subjects_of(resource: &Resource) -> Option<&policy::Subjects> {
         Resource::Quota(quota) => quota.subjects.as_ref(),
         Resource::Role(role) => role.subjects.as_ref(),
         Resource::Binding(_)
+        | Resource::Block(_)
         | Resource::Allowlist(_)
         | Resource::Credential(_)
         | Resource::Detector(_)
@@ -237,6 +241,7 @@ fn redaction_of(resource: &Resource) -> Vec<(Kind, &str)> {
         }
         Resource::Allowlist(allowlist) => named(Kind::Detector, &allowlist.detectors).collect(),
         Resource::Binding(_)
+        | Resource::Block(_)
         | Resource::Credential(_)
         | Resource::Detector(_)
         | Resource::IdentityProvider(_)
@@ -261,6 +266,7 @@ fn audiences_of(resource: &Resource) -> Vec<&str> {
             .map(|audience| &*audience.value)
             .collect(),
         Resource::Binding(_)
+        | Resource::Block(_)
         | Resource::Allowlist(_)
         | Resource::Credential(_)
         | Resource::Detector(_)

@@ -7,7 +7,7 @@ use chancery_proto::policy::v1 as policy;
 use crate::snapshot::{
     CONDITIONS_FEATURE, CREDENTIALS_FEATURE, DISPATCHERS_FEATURE, ENDPOINTS_FEATURE,
     IDENTITY_FEATURE, KEY_SETS_FEATURE, METHODS_FEATURE, PINS_FEATURE, REDACTION_PROFILES_FEATURE,
-    ROLES_FEATURE,
+    ROLES_FEATURE, SERVER_STATES_FEATURE,
 };
 
 /// The features that a rule needs beside [`RULES_FEATURE`].
@@ -80,6 +80,7 @@ pub(super) fn needed_by_server(server: &policy::Server) -> BTreeSet<&'static str
         // Only what redacts by profiles looks at them.
         tool_schemas: _,
         pins,
+        state,
     } = server;
     let is_bound = |endpoint: &policy::Endpoint| {
         let policy::Endpoint {
@@ -92,12 +93,19 @@ pub(super) fn needed_by_server(server: &policy::Server) -> BTreeSet<&'static str
         } = endpoint;
         !(workspace.is_empty() && audiences.is_empty() && resource.is_empty())
     };
+    let is_approved = [
+        policy::ServerState::Unspecified,
+        policy::ServerState::Approved,
+    ]
+    .into_iter()
+    .any(|approved| *state == i32::from(approved));
     let has_endpoints = !scopes.is_empty() || endpoints.iter().any(is_bound);
     [
         (!dispatchers.is_empty(), DISPATCHERS_FEATURE),
         (has_endpoints, ENDPOINTS_FEATURE),
         (upstream.is_some(), CREDENTIALS_FEATURE),
         (pins.is_some(), PINS_FEATURE),
+        (!is_approved, SERVER_STATES_FEATURE),
     ]
     .into_iter()
     .filter_map(|(is_needed, feature)| is_needed.then_some(feature))

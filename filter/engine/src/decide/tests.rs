@@ -242,6 +242,7 @@ fn server() -> Server {
         scopes: Vec::new(),
         upstream: None,
         approved: None,
+        state: crate::server::ServerState::Approved,
     }
 }
 

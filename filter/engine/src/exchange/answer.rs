@@ -120,6 +120,7 @@ impl Exchange {
     ) {
         let mut drifted = Drifted {
             server: &place.server.name,
+            principal: &self.principal,
             events: Vec::new(),
         };
         let approved = place.server.approved.as_ref();

@@ -1,5 +1,7 @@
 //! What a server offers, held against what people have approved.
 
+use std::sync::Arc;
+
 use super::Exchange;
 use crate::{
     approved::Approved,
@@ -7,6 +9,7 @@ use crate::{
     entry::{Content, DriftEvent, bounded},
     json::{Child, Edits, Value},
     message::Method,
+    principal::Principal,
 };
 
 /// Most bytes of a definition that an entry keeps: what a person reads who reviews it.
@@ -17,6 +20,7 @@ const MAX_DEFINITION_BYTES: usize = 16 << 10;
 pub(super) struct Drifted<'s> {
     /// The server's resource name.
     pub(super) server: &'s str,
+    pub(super) principal: &'s Arc<Principal>,
     pub(super) events: Vec<DriftEvent>,
 }
 
@@ -43,6 +47,7 @@ impl Drifted<'_> {
                 seen,
                 drift,
                 definition: Content::bounded(definition.raw(), MAX_DEFINITION_BYTES, None),
+                principal: Arc::clone(self.principal),
                 is_hidden: approved.is_enforced() && place != DefinitionPlace::ServerInfo,
             });
         }

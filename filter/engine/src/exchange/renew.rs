@@ -40,6 +40,11 @@ impl Exchange {
         };
     }
 
+    /// Whether what comes next of the answer is let through no more.
+    pub fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
     fn move_to(&mut self, policy: &Arc<Policy>) -> Result<(), Reason> {
         if self.listens() && self.is_expired() {
             return Err(Reason::InvalidToken);

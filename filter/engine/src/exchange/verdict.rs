@@ -138,7 +138,7 @@ impl Exchange {
         let inner = inner_tool(act, subject);
         let detail = inner.map(|name| format!("the inner tool `{name}`"));
         let refusal = self.refusal(reason, subject.rpc_id, detail.as_deref());
-        let is_hidden = (server.on_denied == OnDenied::Hide || reason == Reason::Unapproved)
+        let is_hidden = (server.on_denied == OnDenied::Hide || reason.is_always_hidden())
             && subject.rpc_id.is_some()
             && !act.method.is_some_and(Method::is_about_a_task);
         match act.target {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::role_name;
 use crate::{
+    block::Block,
     name::organization_of,
     offer::Offer,
     order,
@@ -40,6 +41,12 @@ pub enum PolicyError {
     /// Two quotas have one name.
     #[error("quota `{name}` occurs twice")]
     DuplicateQuota {
+        /// The name.
+        name: Box<str>,
+    },
+    /// Two blocks have one name.
+    #[error("block `{name}` occurs twice")]
+    DuplicateBlock {
         /// The name.
         name: Box<str>,
     },
@@ -126,6 +133,8 @@ pub struct Parts {
     pub identity_providers: Vec<IdentityProvider>,
     /// The keys that issuers publish.
     pub key_sets: Vec<KeySet>,
+    /// What nobody may use, and who may use nothing.
+    pub blocks: Vec<Block>,
 }
 
 impl Parts {
@@ -140,6 +149,7 @@ impl Parts {
             redaction_profiles,
             identity_providers,
             key_sets,
+            blocks,
         } = self;
         [
             servers.len(),
@@ -150,6 +160,7 @@ impl Parts {
             redaction_profiles.len(),
             identity_providers.len(),
             key_sets.len(),
+            blocks.len(),
         ]
         .iter()
         .sum()

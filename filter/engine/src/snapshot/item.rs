@@ -7,6 +7,7 @@ use prost::Message;
 
 use super::{InvalidSnapshot, split::Kind};
 use crate::{
+    block::Block,
     id::Digest,
     offer::Offer,
     policy::Parts,
@@ -32,6 +33,7 @@ enum Item {
     Quota(Quota),
     /// Shared by every policy that has it.
     RedactionProfile(Arc<Profile>),
+    Block(Block),
 }
 
 impl Item {
@@ -48,6 +50,7 @@ impl Item {
                 let set = item(digest, bytes, |it: &pb::KeySet| &it.identity_provider)?;
                 Self::KeySet(set)
             }
+            Kind::Block => Self::Block(item(digest, bytes, |it: &pb::Block| &it.name)?),
             Kind::Role => Self::Role(item(digest, bytes, |it: &pb::Role| &it.name)?),
             Kind::Offer => Self::Offer(item(digest, bytes, |it: &pb::Offer| &it.name)?),
             Kind::Quota => Self::Quota(item(digest, bytes, |it: &pb::Quota| &it.name)?),
@@ -64,6 +67,7 @@ impl Item {
             Self::Rule(rule) => parts.rules.push(Arc::clone(rule)),
             Self::IdentityProvider(it) => parts.identity_providers.push(it.clone()),
             Self::KeySet(set) => parts.key_sets.push(set.clone()),
+            Self::Block(block) => parts.blocks.push(block.clone()),
             Self::Role(role) => parts.roles.push(role.clone()),
             Self::Offer(offer) => parts.offers.push(offer.clone()),
             Self::Quota(quota) => parts.quotas.push(quota.clone()),

@@ -22,6 +22,7 @@ pub(super) enum Kind {
     Offer,
     Quota,
     RedactionProfile,
+    Block,
 }
 
 /// A section, taken apart.
@@ -51,6 +52,7 @@ fn content(number: u32) -> Option<(Kind, bool)> {
         7 => Some((Kind::Offer, true)),
         8 => Some((Kind::Quota, true)),
         9 => Some((Kind::RedactionProfile, true)),
+        10 => Some((Kind::Block, true)),
         _ => None,
     }
 }

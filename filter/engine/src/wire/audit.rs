@@ -313,7 +313,9 @@ fn drift_sighting(event: DriftEvent) -> pb::DriftSighting {
         drift,
         definition,
         is_hidden,
+        principal,
     } = event;
+    let workspace = server.split('/').nth(3).unwrap_or_default();
     let kind = match place {
         DefinitionPlace::List(DefinitionKind::Tool) => pb::DefinitionKind::Tool,
         DefinitionPlace::List(DefinitionKind::Prompt) => pb::DefinitionKind::Prompt,
@@ -328,13 +330,15 @@ fn drift_sighting(event: DriftEvent) -> pb::DriftSighting {
         Drift::Unpinnable => pb::Drift::Unpinnable,
     };
     pb::DriftSighting {
-        server: server.into(),
         definition_kind: kind.into(),
         capability: name.into(),
         seen: seen.map(|pin| pin.as_bytes().to_vec()).unwrap_or_default(),
         drift: drift.into(),
         definition: Some(content(definition)),
         hidden: is_hidden,
+        principal: Some(principal_at(&principal, None, &server, workspace)),
+        source: pb::SightingSource::Unspecified.into(),
+        server: server.into(),
     }
 }
 

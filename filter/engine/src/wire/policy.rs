@@ -1,5 +1,6 @@
 //! `chancery.policy.v1` to the engine.
 
+mod block;
 mod condition;
 mod dispatcher;
 mod identity;

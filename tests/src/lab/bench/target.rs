@@ -110,7 +110,11 @@ fn resources(identities: &IdentityProvider) -> [Value; 4] {
     let endpoint = json!({ "cluster": "upstream", "path": "/mcp" });
     [
         identities.resource("bench"),
-        document("Server", "notes", json!({ "endpoints": [endpoint] })),
+        document(
+            "Server",
+            "notes",
+            json!({ "owner": "bench", "endpoints": [endpoint] }),
+        ),
         document("Rule", "bench-reads", rule),
         document("Rule", "bench-reads-masked", masking),
     ]

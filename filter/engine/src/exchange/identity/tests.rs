@@ -102,6 +102,7 @@ fn parts() -> Parts {
         tool_schemas: Vec::new(),
         upstream: None,
         approved: None,
+        state: crate::server::ServerState::Approved,
     };
     let scopes = vec![needs(&["mcp"], &[]), needs(&["write", "mcp"], &["set_*"])];
     let everyone = Subjects {

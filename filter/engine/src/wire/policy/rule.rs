@@ -141,7 +141,7 @@ fn mode_of(mode: i32) -> Result<Mode, Invalid> {
     }
 }
 
-fn time(time: prost_types::Timestamp) -> Result<Time, Invalid> {
+pub(super) fn time(time: prost_types::Timestamp) -> Result<Time, Invalid> {
     let prost_types::Timestamp { seconds, nanos } = time;
     let milliseconds = nanos
         .checked_div(1_000_000)

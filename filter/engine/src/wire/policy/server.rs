@@ -14,8 +14,8 @@ use crate::{
     name::organization_of,
     scope::{ScopeRequirement, is_scope},
     server::{
-        Audience, Authentication, Endpoint, OnDenied, ResourceUrl, Server, Upstream, is_host,
-        normalise,
+        Audience, Authentication, Endpoint, OnDenied, ResourceUrl, Server, ServerState, Upstream,
+        is_host, normalise,
     },
 };
 
@@ -35,6 +35,7 @@ impl TryFrom<pb::Server> for Server {
             upstream,
             tool_schemas,
             pins,
+            state,
         } = message;
         let name = named(name, ["organizations", "workspaces", "servers"])?;
         if endpoints.is_empty() {
@@ -76,7 +77,22 @@ impl TryFrom<pb::Server> for Server {
             tool_schemas: tool_schemas_of(tool_schemas)?,
             upstream,
             approved: pins.map(approved).transpose()?,
+            state: state_of(state)?,
         })
+    }
+}
+
+/// Those of a control plane that knows no states are approved.
+fn state_of(state: i32) -> Result<ServerState, Invalid> {
+    match pb::ServerState::try_from(state) {
+        Ok(pb::ServerState::Unspecified | pb::ServerState::Approved) => Ok(ServerState::Approved),
+        Ok(pb::ServerState::Proposed) => Ok(ServerState::Proposed),
+        Ok(pb::ServerState::Suspended) => Ok(ServerState::Suspended),
+        Ok(pb::ServerState::Retired) => Ok(ServerState::Retired),
+        Err(_) => {
+            let expected = "`approved`, `proposed`, `suspended` or `retired`";
+            Err(Invalid::new("state", state, expected))
+        }
     }
 }
 

@@ -1,0 +1,167 @@
+//! Blocks: what nobody may use, and who may use nothing, whatever the rules say.
+
+use crate::{
+    id::Time,
+    name::organization_of,
+    order,
+    principal::Principal,
+    reason::Reason,
+    rule::{CapabilityKind, Target},
+    server::Server,
+};
+
+/// What is blocked, and why.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Block {
+    /// Its resource name, `organizations/{o}/blocks/{b}`.
+    pub name: Box<str>,
+    /// What, or who.
+    pub target: Blocked,
+    /// Why.
+    pub cause: Cause,
+    /// When it ends. `None`: never.
+    pub expires: Option<Time>,
+}
+
+/// What is blocked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Blocked {
+    /// Everything of the server of this resource name.
+    Server(Box<str>),
+    /// Something that a server offers.
+    Capability {
+        /// The server's resource name.
+        server: Box<str>,
+        /// What it is.
+        kind: CapabilityKind,
+        /// Its exact name; a URI as URIs are judged.
+        name: Box<str>,
+    },
+    /// A user, at every server of the organization.
+    User(Box<str>),
+    /// An agent, at every server of the organization.
+    Agent(Box<str>),
+}
+
+/// Why something is blocked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cause {
+    /// An administrator stopped it.
+    Administrator,
+    /// It was seen to be another than what was approved.
+    Drift,
+}
+
+impl Block {
+    fn is_in_force(&self, now: Time) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+
+    /// The server that it is about, or the organization whose users or agents.
+    fn place(&self) -> &str {
+        match &self.target {
+            Blocked::Server(server) | Blocked::Capability { server, .. } => server,
+            Blocked::User(_) | Blocked::Agent(_) => organization_of(&self.name),
+        }
+    }
+
+    /// Why whoever meets it is refused.
+    pub fn reason(&self) -> Reason {
+        match self.cause {
+            Cause::Administrator => Reason::Blocked,
+            Cause::Drift => Reason::Quarantined,
+        }
+    }
+}
+
+/// Every block of a policy, in the order of what each is about: a server, or an organization.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks(Vec<Block>);
+
+impl Blocks {
+    /// Sorts blocks by what they are about.
+    pub(crate) fn new(blocks: Vec<Block>) -> Self {
+        let order = order::by_key(blocks.iter().map(|block| block.place().as_bytes()));
+        Self(order::rearranged(blocks, &order))
+    }
+
+    /// The blocks of a server, or of the users and agents of an organization.
+    fn at(&self, place: &str) -> &[Block] {
+        let first = self.0.partition_point(|block| block.place() < place);
+        let rest = self.0.get(first..).unwrap_or_default();
+        let count = rest.partition_point(|block| block.place() == place);
+        rest.get(..count).unwrap_or_default()
+    }
+
+    /// The blocks that a principal meets at a server.
+    pub(crate) fn for_principal(
+        &self,
+        server: &Server,
+        principal: &Principal,
+        now: Time,
+    ) -> BlocksFor<'_> {
+        if self.0.is_empty() {
+            return BlocksFor::default();
+        }
+        let of_server = self.at(&server.name);
+        let whole = |block: &&Block| matches!(block.target, Blocked::Server(_));
+        let own = |block: &&Block| match &block.target {
+            Blocked::User(id) => principal.user.as_ref() == Some(id),
+            Blocked::Agent(id) => principal.agent.as_ref() == Some(id),
+            Blocked::Server(_) | Blocked::Capability { .. } => false,
+        };
+        let everything = first(of_server, whole, now)
+            .or_else(|| first(self.at(server.organization()), own, now));
+        BlocksFor {
+            everything,
+            of_server,
+            now,
+        }
+    }
+}
+
+/// The blocks that one principal meets at one server.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BlocksFor<'p> {
+    /// One that leaves nothing.
+    everything: Option<&'p Block>,
+    of_server: &'p [Block],
+    now: Time,
+}
+
+impl<'p> BlocksFor<'p> {
+    /// The block in the way of a target.
+    pub(crate) fn on(&self, target: Target<'_>) -> Option<&'p Block> {
+        if self.everything.is_some() || self.of_server.is_empty() {
+            return self.everything;
+        }
+        let is_it = |block: &&Block| match &block.target {
+            Blocked::Capability { kind, name, .. } => match target {
+                Target::Server => false,
+                Target::Tool(it) => *kind == CapabilityKind::Tool && **name == *it,
+                Target::Prompt(it) => *kind == CapabilityKind::Prompt && **name == *it,
+                Target::Resource(it) => *kind == CapabilityKind::Resource && **name == *it,
+            },
+            Blocked::Server(_) | Blocked::User(_) | Blocked::Agent(_) => false,
+        };
+        first(self.of_server, is_it, self.now)
+    }
+}
+
+/// A block in force; one of an administrator's before a quarantine, which says less.
+fn first<'p>(
+    blocks: &'p [Block],
+    is_it: impl Fn(&&'p Block) -> bool,
+    now: Time,
+) -> Option<&'p Block> {
+    let mut found = None;
+    for block in blocks {
+        if is_it(&block) && block.is_in_force(now) {
+            if block.cause == Cause::Administrator {
+                return Some(block);
+            }
+            found = found.or(Some(block));
+        }
+    }
+    found
+}
