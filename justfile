@@ -139,6 +139,17 @@ redaction-speed LABELS=labels: envoy wasm-target
     cargo build --locked --profile wasm --target wasm32-wasip1 -p chancery-redaction-bench
     {{ lab }} -- redaction --labels "$1"
 
+# Time the check of a list of 500 pinned tools in Envoy's V8, seen before and not; the last line is the figure
+[group("measure")]
+list-speed: envoy wasm-target
+    cargo build --locked --profile wasm --target wasm32-wasip1 -p chancery-redaction-bench
+    {{ lab }} -- list
+
+# Time operations on a registry of 10,000 servers and 100,000 tools; the last line is the figure
+[group("measure")]
+registry-speed ROUNDS="100":
+    CHANCERY_ROUNDS="$1" cargo bench --locked -p chancery --bench registry
+
 # Score `chancery review inspect` on the poisoned tools of FILE, our own and honest ones; the last line is the figure
 [group("measure")]
 poisoning-score FILE=poisoned:

@@ -9,11 +9,13 @@ pub mod caller;
 pub mod grants;
 pub mod node;
 pub mod place;
+pub mod scope;
 pub mod token;
 pub mod token_keys;
 
 pub use authenticator::Authenticator;
 pub use caller::{Caller, Member};
 pub use grants::{Grants, Role};
-pub use node::{NodePolicy, NodeScope};
+pub use node::NodePolicy;
 pub use place::Place;
+pub use scope::NodeScope;

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use crate::access::{Member, NodeScope, node::NodeRule, token::TokenRules};
+use crate::access::{Member, node::NodeRule, scope::Slice, token::TokenRules};
 
 /// The configuration of a control plane.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,6 +197,14 @@ struct NodeDocument {
     /// The organizations that it serves, by id; `*` for all.
     #[schemars(length(min = 1))]
     organizations: Vec<String>,
+    /// Globs over the ids of workspaces: of these organizations it serves the servers that are in one
+    /// of them, or whose calls belong to one. Where left out, all.
+    #[serde(default)]
+    workspaces: Vec<String>,
+    /// Globs over clusters in Envoy: of these organizations it serves the servers with an endpoint at
+    /// one of them. Where left out, all.
+    #[serde(default)]
+    clusters: Vec<String>,
 }
 
 impl ConfigDocument {
@@ -334,12 +342,16 @@ impl NodeDocument {
             }
         };
         let certificate = glob(format!("{field}.certificate"), &self.certificate);
-        let node_ids = self.node_ids.iter().enumerate();
-        let node_ids: Vec<_> = node_ids
-            .map(|(position, text)| glob(format!("{field}.nodeIds[{position}]"), text))
-            .collect();
+        let mut globs = |name: &str, texts: &[String]| -> Vec<_> {
+            let each = texts.iter().enumerate();
+            each.map(|(position, text)| glob(format!("{field}.{name}[{position}]"), text))
+                .collect()
+        };
+        let node_ids = globs("nodeIds", &self.node_ids);
+        let workspaces = globs("workspaces", &self.workspaces);
+        let clusters = globs("clusters", &self.clusters);
         let organizations = if self.organizations.iter().any(|id| id == "*") {
-            NodeScope::Everything
+            None
         } else {
             for (position, id) in self.organizations.iter().enumerate() {
                 if id.is_empty() || id.contains(['/', '*', '?']) {
@@ -348,12 +360,17 @@ impl NodeDocument {
                     problems.push(invalid(&field, &format!("`{id}`"), expected));
                 }
             }
-            NodeScope::Organizations(self.organizations.iter().cloned().collect())
+            Some(self.organizations.iter().cloned().collect())
+        };
+        let slice = Slice {
+            organizations,
+            workspaces: workspaces.into_iter().collect::<Option<_>>()?,
+            clusters: clusters.into_iter().collect::<Option<_>>()?,
         };
         Some(NodeRule {
             certificate: certificate?,
             node_ids: node_ids.into_iter().collect::<Option<_>>()?,
-            organizations,
+            scope: slice.into(),
         })
     }
 }

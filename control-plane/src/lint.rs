@@ -8,6 +8,7 @@ mod contradiction;
 mod cover;
 mod dead;
 mod definition;
+mod ground;
 mod interval;
 mod path;
 mod schema;
@@ -19,7 +20,7 @@ use chancery_engine::{name::organization_of, wire::Invalid};
 use chancery_proto::admin::v1::{Rule, Warning};
 use serde_json::Value;
 
-use self::site::Site;
+use self::{ground::Ground, site::Site};
 use crate::resource::{Kind, Resource};
 
 /// What is wrong with a rule, or hardly meant.
@@ -113,8 +114,7 @@ pub fn check(change: &Change<'_>) -> Lint {
                 && organization_of(name) == organization
         });
         if shifts_ground {
-            let before = Site::of(change.before, organization);
-            broken(change, &before, &after, &mut lint);
+            broken(change, organization, &after, &mut lint);
         }
     }
     lint
@@ -155,21 +155,16 @@ fn written(change: &Change<'_>, organization: &str, site: &Site<'_>, lint: &mut 
 }
 
 /// Rules that the change does not write, and that are worse after it than before.
-fn broken(change: &Change<'_>, before: &Site<'_>, after: &Site<'_>, lint: &mut Lint) {
+fn broken<'c>(change: &Change<'c>, organization: &str, after: &Site<'c>, lint: &mut Lint) {
     let is_written = |rule: &Rule| {
         change
             .wished
             .iter()
             .any(|(kind, name, _)| *kind == Kind::Rule && rule.name == *name)
     };
+    let ground = Ground::of(change, organization, after);
     for rule in after.rules.iter().filter(|rule| !is_written(rule)) {
-        let known: BTreeSet<_> = findings(rule, before, change.now_seconds)
-            .into_iter()
-            .collect();
-        for finding in findings(rule, after, change.now_seconds) {
-            if known.contains(&finding) {
-                continue;
-            }
+        for finding in ground.news(rule, change.now_seconds) {
             // Shown where the change is written, if one server of it is why.
             let server = change.wished.iter().find(|(kind, name, is_changed)| {
                 *kind == Kind::Server && *is_changed && after.is_about(rule, name)

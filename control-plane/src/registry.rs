@@ -43,12 +43,12 @@ use self::{
 };
 use crate::{
     access::{NodeScope, Place},
-    resource::{Kind, Resource},
+    resource::{Kind, Resource, Resources},
     sealing::{self, SealingError},
     secrets::Secrets,
     signing::Signer,
-    snapshot::Snapshot,
-    store::{ADMINISTRATORS, IssuerKeySet, Publication, Store, Transaction},
+    snapshot::{Share, Snapshot},
+    store::{ADMINISTRATORS, IssuerKeySet, Store, Transaction},
 };
 
 /// Whose doing a change is.
@@ -76,15 +76,6 @@ pub struct Changed {
     pub needs_second_person: bool,
 }
 
-pub(crate) type Resources = BTreeMap<(Kind, String), Resource>;
-
-fn keyed(resources: Vec<Resource>) -> Resources {
-    resources
-        .into_iter()
-        .map(|r| ((r.kind(), r.name().to_owned()), r))
-        .collect()
-}
-
 /// What is done about rules that name what is not there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum DeadRules {
@@ -104,6 +95,8 @@ pub struct Registry {
     changing: Mutex<()>,
     /// Held to read or replace them, with the issuers' keys and what is published of both.
     resources: Mutex<Arc<Resources>>,
+    /// What was last published, as its sections are made.
+    whole: Mutex<Arc<Share>>,
     /// By identity provider. Locked after the resources, where both are.
     issuer_keys: Mutex<BTreeMap<String, IssuerKeySet>>,
     published: watch::Sender<Option<Arc<Snapshot>>>,
@@ -128,7 +121,7 @@ impl Registry {
         secrets: Secrets,
         signer: Signer,
     ) -> Result<Self, RegistryError> {
-        let keyed = keyed(store.resources()?);
+        let resources: Resources = store.resources()?.into_iter().collect();
         let sets = store.key_sets()?.into_iter();
         let sets = sets.filter(|set| set.source.identity_provider != ADMINISTRATORS);
         let sets = sets.map(|set| (set.source.identity_provider.clone(), set));
@@ -142,7 +135,8 @@ impl Registry {
             secrets,
             signer,
             changing: Mutex::new(()),
-            resources: Mutex::new(Arc::new(keyed)),
+            resources: Mutex::new(Arc::new(resources)),
+            whole: Mutex::new(Arc::new(Share::new(None, NodeScope::everything()))),
             issuer_keys,
             published: watch::Sender::new(published),
             tailored: Mutex::default(),
@@ -162,10 +156,32 @@ impl Registry {
     /// The resources of a kind, in the order of their names.
     pub fn list(&self, kind: Kind) -> Vec<Resource> {
         let resources = self.current();
-        resources
-            .values()
-            .filter(|resource| resource.kind() == kind)
-            .cloned()
+        let of_kind = resources.of_kind(kind);
+        of_kind.map(|stored| Resource::clone(stored)).collect()
+    }
+
+    /// The names of the resources of a kind, in order.
+    pub fn names(&self, kind: Kind) -> Vec<String> {
+        let resources = self.current();
+        let of_kind = resources.of_kind(kind);
+        of_kind.map(|stored| stored.name().to_owned()).collect()
+    }
+
+    /// At most `count` resources of a kind, in the order of their names: those after a name that are
+    /// wanted by theirs.
+    pub fn page(
+        &self,
+        kind: Kind,
+        after: &str,
+        wanted: impl Fn(&str) -> bool,
+        count: usize,
+    ) -> Vec<Resource> {
+        let resources = self.current();
+        let rest = resources.after(kind, after);
+        let wanted = rest.filter(|stored| wanted(stored.name()));
+        wanted
+            .take(count)
+            .map(|stored| Resource::clone(stored))
             .collect()
     }
 
@@ -174,7 +190,9 @@ impl Registry {
     /// # Errors
     /// Where there is none of that name.
     pub fn find(&self, kind: Kind, name: &str) -> Result<Resource, RegistryError> {
-        let found = self.current().get(&(kind, name.to_owned())).cloned();
+        let resources = self.current();
+        let found = resources.stored(kind, name);
+        let found = found.map(|stored| Resource::clone(stored));
         found.ok_or_else(|| RegistryError::NotFound {
             name: name.to_owned(),
         })
@@ -186,28 +204,19 @@ impl Registry {
     /// Where they can be neither read nor made.
     pub fn sealing_keys(&self, scope: &NodeScope) -> Result<Vec<SealingKeys>, SealingError> {
         let resources = self.current();
-        let servers = resources.values().filter(|r| r.kind() == Kind::Server);
-        let organizations: BTreeSet<_> = servers
-            .map(Resource::organization)
-            .filter(|organization| scope.covers(organization))
-            .collect();
+        let organizations = resources.organizations_with(Kind::Server).into_iter();
+        let served = organizations.filter(|it| tailored::serves_some(&resources, scope, it));
         let now_seconds = now().seconds.unsigned_abs();
-        organizations
-            .into_iter()
-            .map(|organization| sealing::keys(&self.secrets, organization, now_seconds))
+        served
+            .map(|organization| sealing::keys(&self.secrets, &organization, now_seconds))
             .collect()
     }
 
     /// Every binding of an administrator to roles.
     pub fn bindings(&self) -> Vec<Binding> {
         let resources = self.current();
-        let mut bindings = Vec::new();
-        for resource in resources.values() {
-            if let Resource::Binding(binding) = resource {
-                bindings.push(binding.clone());
-            }
-        }
-        bindings
+        let bindings = resources.of_kind(Kind::Binding);
+        bindings.filter_map(|it| it.as_binding().cloned()).collect()
     }
 
     /// The ids of all organizations that have a resource, or once had one. Who may do something in
@@ -312,7 +321,7 @@ impl Registry {
         if !has_changed {
             return Ok(changed);
         }
-        let snapshot = self.next_snapshot(&candidate, &self.key_sets_of(&candidate))?;
+        let next = self.next(&candidate, &self.key_sets_of(&candidate))?;
         let second_person =
             second_person(&resources, &names, &changed.done, &waits).filter(|_| by.waits());
         changed.needs_second_person = second_person.is_some();
@@ -324,7 +333,7 @@ impl Registry {
         }
         let mut transaction = Transaction {
             secrets: sealed.iter().collect(),
-            publication: Some(Publication::new(&snapshot, by.doing())),
+            publication: Some(self.publication(&next, by.doing())),
             proposal: by.approves.as_ref(),
             entries: by.entries(&resources, &names, &changed.done),
             ..Transaction::default()
@@ -347,7 +356,7 @@ impl Registry {
         let candidate = Arc::new(candidate);
         let mut current = self.lock();
         *current = Arc::clone(&candidate);
-        changed.snapshot = Some(self.publish(snapshot));
+        changed.snapshot = Some(self.publish(next));
         drop(current);
         self.expire_changed(&resources, &candidate, changed.done.iter().zip(&names));
         Ok(changed)

@@ -16,6 +16,7 @@ mod pins;
 pub(crate) mod redaction;
 mod rule;
 mod server;
+mod stored;
 
 use chancery_engine::{id::Hex, name::organization_of, redact::DEFAULT_PROFILE, wire::Invalid};
 use chancery_proto::{
@@ -26,7 +27,10 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 pub use self::{
-    block::server_of as server_of_block, pins::of as pins_of, server::workspaces_of_calls,
+    block::server_of as server_of_block,
+    pins::of as pins_of,
+    server::workspaces_of_calls,
+    stored::{Resources, Stored},
 };
 
 /// Writes down, for each kind of resource, what holds for all of them alike: every message has a
@@ -209,19 +213,37 @@ pub enum PolicyPart {
 }
 
 impl Resource {
-    /// As a credential, if it is one.
-    pub fn as_credential(&self) -> Option<&admin::Credential> {
-        if let Self::Credential(credential) = self {
-            Some(credential)
+    /// As a server, if it is one.
+    pub fn as_server(&self) -> Option<&admin::Server> {
+        if let Self::Server(server) = self {
+            Some(server)
         } else {
             None
         }
     }
 
-    /// As a server, if it is one.
-    pub fn as_server(&self) -> Option<&admin::Server> {
-        if let Self::Server(server) = self {
-            Some(server)
+    /// As a binding, if it is one.
+    pub fn as_binding(&self) -> Option<&admin::Binding> {
+        if let Self::Binding(binding) = self {
+            Some(binding)
+        } else {
+            None
+        }
+    }
+
+    /// As an identity provider, if it is one.
+    pub fn as_identity_provider(&self) -> Option<&admin::IdentityProvider> {
+        if let Self::IdentityProvider(provider) = self {
+            Some(provider)
+        } else {
+            None
+        }
+    }
+
+    /// As a credential, if it is one.
+    pub fn as_credential(&self) -> Option<&admin::Credential> {
+        if let Self::Credential(credential) = self {
+            Some(credential)
         } else {
             None
         }

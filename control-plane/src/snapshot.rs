@@ -1,8 +1,12 @@
 //! Resources to snapshots: sections by content, a manifest, and the gate before publication.
 
 mod builder;
+mod share;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chancery_engine::{
     redact::Profile,
@@ -14,6 +18,7 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 use self::builder::{Builder, Redaction};
+pub use self::share::Share;
 use crate::{
     resource::{PolicyPart, Resource},
     signing::Signer,
@@ -53,6 +58,9 @@ pub const JWT_FEATURE: &str = "jwt.v1";
 /// Identity providers can have requirements, and sources other than tokens.
 pub const IDENTITY_FEATURE: &str = "identity.v1";
 
+/// Sections by the SHA-256 of their bytes, shared by every snapshot that has them.
+pub type Sections = BTreeMap<[u8; 32], Arc<[u8]>>;
+
 /// A snapshot as it goes over the wire.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
@@ -64,8 +72,8 @@ pub struct Snapshot {
     pub manifest: Vec<u8>,
     /// Signatures over them.
     pub signatures: Vec<policy::Signature>,
-    /// Sections by the SHA-256 of their bytes.
-    pub sections: BTreeMap<[u8; 32], Vec<u8>>,
+    /// What it has.
+    pub sections: Arc<Sections>,
     /// What differs from what was written, because a filter lacks a feature.
     pub warnings: Vec<String>,
 }
@@ -109,7 +117,25 @@ pub fn build(
             builder.add(resource.organization(), part);
         }
     }
+    let lacks = builder.lacks();
     let (sections, warnings) = builder.finish();
+    let manifest = encode_manifest((epoch, version), Some(create_time), &sections);
+    compile(&manifest, sections.values())?;
+    Ok(Snapshot {
+        epoch,
+        version,
+        manifest,
+        signatures: Vec::new(),
+        sections: Arc::new(sections),
+        warnings: lacks.into_iter().chain(warnings).collect(),
+    })
+}
+
+fn encode_manifest(
+    (epoch, version): (u64, u64),
+    create_time: Option<prost_types::Timestamp>,
+    sections: &Sections,
+) -> Vec<u8> {
     let references = sections
         .iter()
         .map(|(digest, bytes)| policy::SectionReference {
@@ -119,19 +145,10 @@ pub fn build(
     let manifest = policy::Manifest {
         epoch,
         version,
-        create_time: Some(create_time),
+        create_time,
         sections: references.collect(),
     };
-    let manifest = manifest.encode_to_vec();
-    compile(&manifest, sections.values())?;
-    Ok(Snapshot {
-        epoch,
-        version,
-        manifest,
-        signatures: Vec::new(),
-        sections,
-        warnings,
-    })
+    manifest.encode_to_vec()
 }
 
 /// A redaction profile as filters get it, with the detectors and allowlists that it names. `None`:

@@ -8,9 +8,8 @@ mod proposal;
 mod sightings;
 
 use std::{
-    collections::BTreeMap,
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use chancery_proto::admin::v1::Proposal;
@@ -23,12 +22,12 @@ pub use self::{
 use crate::{
     resource::{Kind, Resource},
     secrets::{self, Purpose, Sealed},
-    snapshot::Snapshot,
+    snapshot::{Sections, Snapshot},
 };
 
 /// What makes each version of the schema of the one before. The version, kept in `user_version`, is
 /// how many of them were run.
-const SCHEMA: [&str; 9] = [
+const SCHEMA: [&str; 10] = [
     "
 CREATE TABLE store (epoch INTEGER NOT NULL) STRICT;
 CREATE TABLE resources (
@@ -78,6 +77,7 @@ CREATE INDEX secrets_by_key ON secrets (key_id);
     proposal::TABLES,
     node_policy::TABLES,
     sightings::TABLES,
+    history::SECTIONS_OF_NEWEST,
 ];
 
 /// Why the store did not do what it was asked.
@@ -205,49 +205,34 @@ impl Store {
     /// # Errors
     /// Where it cannot be read.
     pub fn newest_snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
-        let newest =
-            self.connection()
-                .query_row("SELECT max(version) FROM snapshots", [], |row| {
-                    row.get::<_, Option<i64>>(0)
-                })?;
-        newest.map_or(Ok(None), |version| self.snapshot(version.unsigned_abs()))
-    }
-
-    /// A published snapshot.
-    ///
-    /// # Errors
-    /// Where it cannot be read.
-    pub fn snapshot(&self, version: u64) -> Result<Option<Snapshot>, StoreError> {
         let connection = self.connection();
-        let manifest = connection
+        let newest = connection
             .query_row(
-                "SELECT manifest FROM snapshots WHERE version = ?1",
-                [integer(version)],
-                |row| row.get::<_, Vec<u8>>(0),
+                "SELECT version, manifest FROM snapshots ORDER BY version DESC LIMIT 1",
+                [],
+                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)),
             )
             .optional()?;
-        let Some(manifest) = manifest else {
+        let Some((version, manifest)) = newest else {
             return Ok(None);
         };
-        let mut statement = connection.prepare(
-            "SELECT digest, content FROM sections JOIN snapshot_sections USING (digest) WHERE version = ?1",
-        )?;
-        let rows = statement.query_map([integer(version)], |row| {
+        let mut statement = connection.prepare("SELECT digest, content FROM sections")?;
+        let rows = statement.query_map([], |row| {
             Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
         })?;
-        let mut sections = BTreeMap::new();
+        let mut sections = Sections::new();
         for row in rows {
             let (digest, content) = row?;
             let digest = digest.try_into();
             let digest = digest.map_err(|_length| StoreError::Corrupt { what: "a section" })?;
-            sections.insert(digest, content);
+            sections.insert(digest, content.into());
         }
         Ok(Some(Snapshot {
             epoch: self.epoch,
-            version,
+            version: version.unsigned_abs(),
             manifest,
             signatures: Vec::new(),
-            sections,
+            sections: Arc::new(sections),
             warnings: Vec::new(),
         }))
     }

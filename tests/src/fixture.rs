@@ -116,7 +116,7 @@ impl Fixture {
         let built = snapshot::build(&resources?, &KeySets::new(), (1, version), time, features)?;
         Ok(Snapshot {
             manifest: built.manifest,
-            sections: built.sections.into_values().collect(),
+            sections: built.sections.values().map(|it| it.to_vec()).collect(),
         })
     }
 

@@ -5,6 +5,7 @@ mod clients;
 mod conformance;
 mod console;
 mod demo;
+mod list;
 mod redaction;
 mod run;
 mod stack;
@@ -47,6 +48,8 @@ enum Task {
     Bench(bench::Bench),
     /// Time the engine's redaction inside Envoy: dense, clean and hostile bodies.
     Redaction(redaction::Redaction),
+    /// Time the check of a list of 500 pinned tools inside Envoy: seen before, and for the first time.
+    List(list::List),
     /// Hold sessions of every real client with every real server, directly and through the filter.
     Clients(clients::Clients),
 }
@@ -117,6 +120,7 @@ impl Lab {
                 Task::Conformance(conformance) => conformance.execute(&mut console).await,
                 Task::Bench(bench) => bench.execute(&mut console).await,
                 Task::Redaction(redaction) => redaction.execute(&mut console).await,
+                Task::List(list) => list.execute(&mut console).await,
                 Task::Clients(clients) => clients.execute(&mut console).await,
             }
         };

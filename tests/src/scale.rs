@@ -52,7 +52,7 @@ impl Scale {
         let built = snapshot::build(&resources, &KeySets::new(), (1, version), time, None)?;
         Ok(Snapshot {
             manifest: built.manifest,
-            sections: built.sections.into_values().collect(),
+            sections: built.sections.values().map(|it| it.to_vec()).collect(),
         })
     }
 

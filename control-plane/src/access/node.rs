@@ -1,10 +1,8 @@
-//! Which Envoy a certificate stands for, and which organizations it serves.
-
-use std::collections::BTreeSet;
+//! Which Envoy a certificate stands for, and what it serves.
 
 use chancery_engine::glob::Glob;
 
-use super::place::Place;
+use super::scope::NodeScope;
 
 /// Which nodes may connect: the configuration's `nodes`, or everything in development mode.
 #[derive(Clone, Debug)]
@@ -23,39 +21,7 @@ pub struct NodeRule {
     /// Which ids such a node may have. Empty: the last segment of the certificate's name alone.
     pub node_ids: Vec<Glob>,
     /// What it serves.
-    pub organizations: NodeScope,
-}
-
-/// Which organizations a node serves.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum NodeScope {
-    /// All.
-    Everything,
-    /// These, by id.
-    Organizations(BTreeSet<String>),
-}
-
-impl NodeScope {
-    /// Whether the node may have to do with the named resource, and know of it. The one place where
-    /// this is decided: snapshots, keys and credentials all ask here.
-    pub fn covers(&self, name: &str) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Organizations(ids) => {
-                Place::of(name).is_some_and(|place| ids.contains(place.organization))
-            }
-        }
-    }
-
-    fn join(self, other: &Self) -> Self {
-        match (self, other) {
-            (Self::Organizations(mut ids), Self::Organizations(others)) => {
-                ids.extend(others.iter().cloned());
-                Self::Organizations(ids)
-            }
-            (Self::Everything, _) | (_, Self::Everything) => Self::Everything,
-        }
-    }
+    pub scope: NodeScope,
 }
 
 /// Why a node may not connect.
@@ -86,7 +52,7 @@ impl NodePolicy {
     /// Where they do not.
     pub fn scope(&self, certificate: &[String], node_id: &str) -> Result<NodeScope, NodeRefusal> {
         let rules = match self {
-            Self::Anything => return Ok(NodeScope::Everything),
+            Self::Anything => return Ok(NodeScope::everything()),
             Self::Nodes(rules) => rules,
         };
         if certificate.is_empty() {
@@ -100,8 +66,8 @@ impl NodePolicy {
                 is_known = true;
                 if rule.allows(name, node_id) {
                     scope = Some(match scope {
-                        Some(scope) => scope.join(&rule.organizations),
-                        None => rule.organizations.clone(),
+                        Some(scope) => scope.join(&rule.scope),
+                        None => rule.scope.clone(),
                     });
                 }
             }
@@ -135,11 +101,7 @@ impl NodeRule {
     fn line(&self) -> String {
         let mut ids: Vec<_> = self.node_ids.iter().map(Glob::as_str).collect();
         ids.sort_unstable();
-        let organizations = match &self.organizations {
-            NodeScope::Everything => serde_json::json!("*"),
-            NodeScope::Organizations(ids) => serde_json::json!(ids),
-        };
-        serde_json::json!([self.certificate.as_str(), ids, organizations]).to_string()
+        serde_json::json!([self.certificate.as_str(), ids, self.scope.line()]).to_string()
     }
 
     fn allows(&self, name: &str, node_id: &str) -> bool {
@@ -154,15 +116,24 @@ impl NodeRule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::scope::Slice;
+
+    fn of(ids: &[&str]) -> NodeScope {
+        let slice = Slice {
+            organizations: Some(ids.iter().map(|id| (*id).to_owned()).collect()),
+            ..Slice::default()
+        };
+        slice.into()
+    }
 
     fn rule(certificate: &str, node_ids: &[&str], organizations: &[&str]) -> NodeRule {
         let glob = |text: &str| Glob::parse(text).unwrap();
         NodeRule {
             certificate: glob(certificate),
             node_ids: node_ids.iter().map(|id| glob(id)).collect(),
-            organizations: match organizations {
-                ["*"] => NodeScope::Everything,
-                ids => NodeScope::Organizations(ids.iter().map(|id| (*id).to_owned()).collect()),
+            scope: match organizations {
+                ["*"] => NodeScope::everything(),
+                ids => of(ids),
             },
         }
     }
@@ -175,14 +146,14 @@ mod tests {
             rule("fleet.example.com", &["pod-*"], &["*"]),
         ]);
         let scope = |name: &str, id: &str| policy.scope(&[name.to_owned()], id);
-        let ids = |ids: &[&str]| {
-            NodeScope::Organizations(ids.iter().map(|id| (*id).to_owned()).collect())
-        };
-        assert_eq!(scope("spiffe://e/envoy-2", "envoy-2"), Ok(ids(&["a"])));
-        assert_eq!(scope("spiffe://e/envoy-1", "envoy-1"), Ok(ids(&["a", "b"])));
+        assert_eq!(scope("spiffe://e/envoy-2", "envoy-2"), Ok(of(&["a"])));
+        assert_eq!(
+            scope("spiffe://e/envoy-1", "envoy-1"),
+            Ok(of(&["a"]).join(&of(&["b"])))
+        );
         assert_eq!(
             scope("fleet.example.com", "pod-7"),
-            Ok(NodeScope::Everything)
+            Ok(NodeScope::everything())
         );
         assert!(matches!(
             scope("spiffe://e/envoy-2", "envoy-1"),
@@ -201,11 +172,11 @@ mod tests {
             Err(NodeRefusal::NoCertificate)
         );
 
-        let one = ids(&["a"]);
+        let one = of(&["a"]);
         assert!(one.covers("organizations/a/rules/r") && one.covers("organizations/a"));
         assert!(!one.covers("organizations/b") && !one.covers("organizations/ab"));
         assert!(!one.covers(""));
-        assert!(NodeScope::Everything.covers(""));
+        assert!(NodeScope::everything().covers(""));
     }
     #[test]
     fn a_fingerprint_changes_with_what_a_node_gets_and_not_with_the_order() {

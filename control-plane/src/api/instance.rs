@@ -11,7 +11,7 @@ use chancery_proto::{
 use tonic::{Request, Response, Status};
 
 use super::{ControlPlane, page};
-use crate::access::{NodeScope, Place, Role};
+use crate::access::{Place, Role};
 
 #[tonic::async_trait]
 impl InstanceService for ControlPlane {
@@ -28,13 +28,10 @@ impl InstanceService for ControlPlane {
             |instance: &Instance| format!("{}/{}", instance.node_id, Hex(&instance.instance_id));
         let (grants, all) = (&admitted.grants, self.registry.organizations());
         let instances = self.instances.list(|scope, instance| {
-            let (any, every) = match scope {
-                NodeScope::Everything => (true, &all),
-                NodeScope::Organizations(ids) => {
-                    let within = |id: &String| grants.allow_within(Role::Viewer, Place::whole(id));
-                    (ids.iter().any(within), ids)
-                }
-            };
+            let served = scope.organizations();
+            let within = |id: &String| grants.allow_within(Role::Viewer, Place::whole(id));
+            let any = served.as_ref().is_none_or(|ids| ids.iter().any(within));
+            let every = served.as_ref().unwrap_or(&all);
             if !grants.allow_in_all(Role::Viewer, every) {
                 // These name resources.
                 instance.warnings.clear();

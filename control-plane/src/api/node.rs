@@ -27,6 +27,7 @@ use self::{
 use super::{ControlPlane, error};
 use crate::{
     access::{Caller, NodeScope, node::NodeRefusal},
+    credential::Lack,
     instances,
     ledger::Source,
     registry::Expiry,
@@ -185,14 +186,10 @@ impl Session {
     async fn expire(&self, expiry: Result<Expiry, RecvError>) -> Result<(), Status> {
         let (servers, until_seconds) = match expiry {
             Ok(expiry) => (expiry.servers, expiry.until_seconds),
-            Err(RecvError::Lagged(_)) => {
-                let servers = self.control_plane.registry.list(Kind::Server);
-                let names = servers.iter().map(|server| server.name().to_owned());
-                (names.collect(), 0)
-            }
+            Err(RecvError::Lagged(_)) => (self.control_plane.registry.names(Kind::Server), 0),
             Err(RecvError::Closed) => return Ok(()),
         };
-        let served = servers.into_iter().filter(|name| self.scope.covers(name));
+        let served = servers.into_iter().filter(|name| self.serves(name));
         for server in served {
             let expiry = node::CredentialExpiry {
                 server,
@@ -263,7 +260,7 @@ impl Session {
                 return Err(Status::invalid_argument("a second hello on one stream"));
             }
             Some(connect_request::Message::CredentialRequest(request)) => {
-                self.credentials.find(request);
+                self.find(request).await?;
             }
             Some(connect_request::Message::KeyRequest(request)) => {
                 self.look_for(request, lookups).await?;
@@ -273,6 +270,25 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Looks for a credential, where the server is still one of the node's.
+    async fn find(&self, request: node::CredentialRequest) -> Result<(), Status> {
+        if self.serves(&request.server) {
+            self.credentials.find(request);
+            return Ok(());
+        }
+        let answer = node::CredentialAnswer {
+            request_id: request.request_id,
+            error: Lack::NoCredential.as_str().to_owned(),
+            ..node::CredentialAnswer::default()
+        };
+        self.say(connect_response::Message::CredentialAnswer(answer))
+            .await
+    }
+
+    fn serves(&self, name: &str) -> bool {
+        self.control_plane.registry.serves(&self.scope, name)
     }
 
     /// Looks for a key without holding up the stream.
@@ -290,7 +306,8 @@ impl Session {
             key_id,
             is_known: false,
         };
-        if lookups.len() >= MAX_LOOKUPS {
+        let is_served = self.serves(&answer.identity_provider);
+        if lookups.len() >= MAX_LOOKUPS || !is_served {
             return self.say(connect_response::Message::KeyAnswer(answer)).await;
         }
         let issuer_keys = self.control_plane.issuer_keys.clone();

@@ -52,12 +52,15 @@ impl ControlPlane {
         parent: &str,
         (page_size, page_token): (i32, &str),
     ) -> Result<(Vec<Resource>, String), Status> {
-        let mut resources = self.registry.list(kind);
-        resources.retain(|resource| {
-            is_within(kind, resource.name(), parent) && admitted.sees(kind, resource.name())
-        });
+        let after = page::read_token(page_token)?;
+        let size = page::size(page_size)?;
+        let wanted = |name: &str| is_within(kind, name, parent) && admitted.sees(kind, name);
+        // One more says that there is another page.
+        let found = self
+            .registry
+            .page(kind, &after, wanted, size.saturating_add(1));
         page::cut(
-            resources,
+            found,
             |resource| resource.name().to_owned(),
             page_size,
             page_token,

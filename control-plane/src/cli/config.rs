@@ -78,7 +78,7 @@ fn field_name(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{access::NodeScope, config::KeysFrom};
+    use crate::config::KeysFrom;
 
     const RIGHT: &str = "\
 dataDir: /var/lib/chancery
@@ -103,8 +103,8 @@ nodes:
     fn a_configuration_is_read() {
         let config = of_text("chancery.yaml", RIGHT).unwrap();
         assert_eq!(config.admin.listen.port(), 7400);
-        assert!(config.nodes[0].organizations.covers("organizations/acme"));
-        assert_ne!(config.nodes[0].organizations, NodeScope::Everything);
+        assert!(config.nodes[0].scope.covers("organizations/acme"));
+        assert!(!config.nodes[0].scope.is_everything());
         assert_eq!(config.tokens.unwrap().rules.user_claim, "$.sub");
     }
 

@@ -86,10 +86,10 @@ fn no_server(rule: &Rule, site: &Site<'_>) -> Option<(&'static str, String)> {
     if site.about(rule).next().is_some() {
         return None;
     }
-    let of_organization = |known: &&Known<'_>| fits_any(&rule.servers, known.id);
+    let of_organization = |known: &Known<'_>| fits_any(&rule.servers, known.id);
     if let Some(workspace) = workspace_of(&rule.name)
         && site.named(rule).next().is_none()
-        && site.servers.iter().any(|known| of_organization(&known))
+        && site.servers.iter().any(|known| of_organization(known))
     {
         let found = format!("no call to these servers belongs to the workspace `{workspace}`");
         return Some(("servers", found));
@@ -152,13 +152,13 @@ fn offers(rule: &Rule, site: &Site<'_>, known: &Known<'_>, workspace: &str) -> b
         let shares_tool = || {
             let is_shared =
                 |name: &str| fits_any(&offer.tools, name) && fits_any(&rule.tools, name);
-            known.tools.keys().copied().any(is_shared)
+            known.tools().keys().copied().any(is_shared)
         };
         // Only tools are known beforehand.
         let is_of_tools = !rule.tools.is_empty()
             && rule.prompts.is_empty()
             && rule.resources.is_empty()
-            && !known.tools.is_empty();
+            && known.has_tools();
         fits_any(&offer.workspaces, workspace) && (is_whole || !is_of_tools || shares_tool())
     })
 }

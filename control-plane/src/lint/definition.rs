@@ -8,7 +8,7 @@ use super::{
     Finding, most_like,
     path::{self, Step},
     schema::{self, Misfit},
-    site::{Known, Site, fits, fits_any, is_literal},
+    site::{Globs, Known, Site, is_literal},
     some,
 };
 
@@ -17,8 +17,7 @@ pub(super) fn check(rule: &Rule, site: &Site<'_>) -> Vec<Finding> {
     if rule.tools.is_empty() {
         return Vec::new();
     }
-    let (known, unknown): (Vec<_>, Vec<_>) =
-        site.about(rule).partition(|known| !known.tools.is_empty());
+    let (known, unknown): (Vec<_>, Vec<_>) = site.about(rule).partition(|known| known.has_tools());
     let mut findings = Vec::new();
     if !unknown.is_empty() {
         let servers = some(unknown.iter().map(|server| server.id));
@@ -53,15 +52,33 @@ pub(super) fn check(rule: &Rule, site: &Site<'_>) -> Vec<Finding> {
     findings
 }
 
+/// Whether every condition fits a tool of one of these servers that the rule is about.
+pub(super) fn conditions_fit<'s, 'r: 's, K>(rule: &Rule, servers: impl Fn() -> K) -> bool
+where
+    K: Iterator<Item = &'s Known<'r>>,
+{
+    let globs = Globs::of(&rule.tools);
+    rule.when.iter().all(|condition| {
+        let Some(steps) = path::parse(&condition.argument) else {
+            return true;
+        };
+        let mut tools = servers().flat_map(|known| known.tools());
+        tools.any(|(name, tool)| {
+            globs.fit(name) && schema::check(tool.schema(), &steps, condition).is_ok()
+        })
+    })
+}
+
 /// What must be missing is required by every tool; a call without it is one that the server refuses.
 fn missing(field: &str, rule: &Rule, known: &[&Known<'_>], steps: &[Step]) -> Option<Finding> {
     let mut places = Vec::new();
+    let globs = Globs::of(&rule.tools);
     for server in known {
-        for (name, schema) in &server.tools {
-            if !fits_any(&rule.tools, name) {
+        for (name, tool) in server.tools() {
+            if !globs.fit(name) {
                 continue;
             }
-            if !schema::requires(schema, steps) {
+            if !schema::requires(tool.schema(), steps) {
                 return None;
             }
             places.push(format!("{}/{name}", server.id));
@@ -76,11 +93,12 @@ fn missing(field: &str, rule: &Rule, known: &[&Known<'_>], steps: &[Step]) -> Op
 fn tool(
     rule: &Rule,
     field: &str,
-    glob: &str,
+    glob: &String,
     known: &[&Known<'_>],
     is_complete: bool,
 ) -> Option<Finding> {
-    let has = |server: &Known<'_>| server.tools.keys().any(|name| fits(glob, name));
+    let one = Globs::of(std::slice::from_ref(glob));
+    let has = |server: &Known<'_>| server.has_tool(&one);
     let misfits: Vec<_> = known
         .iter()
         .copied()
@@ -99,7 +117,7 @@ fn tool(
     }
     let names: BTreeSet<_> = known
         .iter()
-        .flat_map(|server| server.tools.keys().copied())
+        .flat_map(|server| server.tools().keys().copied())
         .collect();
     let servers = ids(&misfits);
     if !is_complete {
@@ -131,13 +149,14 @@ fn outcomes(
     check: impl Fn(&serde_json::Value) -> Result<(), Misfit>,
 ) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
+    let globs = Globs::of(&rule.tools);
     for server in known {
-        for (name, schema) in &server.tools {
-            if fits_any(&rule.tools, name) {
+        for (name, tool) in server.tools() {
+            if globs.fit(name) {
                 outcomes.push(Outcome {
                     place: format!("{}/{name}", server.id),
                     is_named: rule.tools.iter().any(|glob| glob == name),
-                    result: check(schema),
+                    result: check(tool.schema()),
                 });
             }
         }

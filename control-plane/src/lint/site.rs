@@ -1,6 +1,10 @@
 //! What an organization's rules are about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use chancery_engine::glob::Glob;
 use chancery_proto::admin::v1::{Offer, Role, Rule, Server};
@@ -11,7 +15,8 @@ use crate::resource::{Resource, workspaces_of_calls};
 /// The resources of one organization that decide what a rule can do.
 pub(super) struct Site<'r> {
     pub(super) rules: Vec<&'r Rule>,
-    pub(super) servers: Vec<Known<'r>>,
+    /// In the order of their names.
+    pub(super) servers: Vec<Rc<Known<'r>>>,
     pub(super) offers: Vec<&'r Offer>,
     pub(super) roles: BTreeMap<&'r str, &'r Role>,
 }
@@ -23,18 +28,33 @@ pub(super) struct Known<'r> {
     pub(super) id: &'r str,
     /// The workspaces that its calls can belong to.
     pub(super) workspaces: BTreeSet<&'r str>,
-    /// The input schemas of its tools, by name. None: nothing is known of its tools.
-    pub(super) tools: BTreeMap<&'r str, Value>,
+    tools: OnceCell<BTreeMap<&'r str, Tool<'r>>>,
+}
+
+/// A tool, as its newest definition says.
+pub(super) struct Tool<'r> {
+    definition: &'r str,
+    schema: OnceCell<Value>,
 }
 
 impl<'r> Site<'r> {
     pub(super) fn of(resources: &[&'r Resource], of: &str) -> Self {
-        let mut site = Self {
+        Self::like(None, resources, of)
+    }
+
+    /// Nothing but servers.
+    pub(super) fn alone(servers: Vec<Rc<Known<'r>>>) -> Self {
+        Self {
             rules: Vec::new(),
-            servers: Vec::new(),
+            servers,
             offers: Vec::new(),
             roles: BTreeMap::new(),
-        };
+        }
+    }
+
+    /// What is known of a server of another site is known of the same one here.
+    pub(super) fn like(other: Option<&Self>, resources: &[&'r Resource], of: &str) -> Self {
+        let mut site = Self::alone(Vec::new());
         let own = resources
             .iter()
             .copied()
@@ -42,7 +62,12 @@ impl<'r> Site<'r> {
         for resource in own {
             match resource {
                 Resource::Rule(rule) => site.rules.push(rule),
-                Resource::Server(server) => site.servers.push(Known::of(server)),
+                Resource::Server(server) => {
+                    let known = other.and_then(|other| other.known(&server.name));
+                    let same = known.filter(|known| std::ptr::eq(known.server, server));
+                    let known = same.map_or_else(|| Rc::new(Known::of(server)), Rc::clone);
+                    site.servers.push(known);
+                }
                 Resource::Offer(offer) => site.offers.push(offer),
                 Resource::Role(role) => {
                     site.roles.insert(last_segment(&role.name), role);
@@ -58,14 +83,25 @@ impl<'r> Site<'r> {
                 | Resource::RedactionProfile(_) => {}
             }
         }
+        site.servers
+            .sort_by(|a, b| a.server.name.cmp(&b.server.name));
         site
+    }
+
+    /// A server, by its resource name.
+    pub(super) fn known(&self, name: &str) -> Option<&Rc<Known<'r>>> {
+        let by_name = |known: &Rc<Known<'_>>| (*known.server.name).cmp(name);
+        let position = self.servers.binary_search_by(by_name).ok()?;
+        self.servers.get(position)
     }
 
     /// The servers that a rule names, whatever their environment.
     pub(super) fn named<'s>(&'s self, rule: &'s Rule) -> impl Iterator<Item = &'s Known<'r>> {
         let workspace = workspace_of(&rule.name);
-        self.servers.iter().filter(move |known| {
-            fits_any(&rule.servers, known.id)
+        let globs = Globs::of(&rule.servers);
+        let servers = self.servers.iter().map(|known| &**known);
+        servers.filter(move |known| {
+            globs.fit(known.id)
                 && workspace.is_none_or(|workspace| known.workspaces.contains(workspace))
         })
     }
@@ -84,26 +120,89 @@ impl<'r> Site<'r> {
 }
 
 impl<'r> Known<'r> {
-    fn of(server: &'r Server) -> Self {
+    pub(super) fn of(server: &'r Server) -> Self {
         let own = workspace_of(&server.name).into_iter();
-        let schema = |definition: &str| {
-            let definition: Value = serde_json::from_str(definition).ok()?;
-            definition.get("inputSchema").cloned()
-        };
         Self {
             server,
             id: last_segment(&server.name),
             workspaces: own.chain(workspaces_of_calls(server)).collect(),
-            tools: server
-                .tools
-                .iter()
-                .map(|tool| {
-                    // Without a schema, anything goes.
-                    let schema = schema(&tool.definition).unwrap_or(Value::Bool(true));
-                    (&*tool.name, schema)
-                })
-                .collect(),
+            tools: OnceCell::new(),
         }
+    }
+
+    /// Whether anything is known of its tools.
+    pub(super) fn has_tools(&self) -> bool {
+        !self.server.tools.is_empty()
+    }
+
+    /// Its tools, by name.
+    pub(super) fn tools(&self) -> &BTreeMap<&'r str, Tool<'r>> {
+        self.tools.get_or_init(|| {
+            let tools = self.server.tools.iter();
+            tools
+                .map(|tool| (&*tool.name, Tool::of(&tool.definition)))
+                .collect()
+        })
+    }
+
+    /// Whether it has a tool that fits.
+    pub(super) fn has_tool(&self, globs: &Globs) -> bool {
+        self.server.tools.iter().any(|tool| globs.fit(&tool.name))
+    }
+
+    /// Whether rules are about it where they are about another state of it, its tools aside.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.has_tools() == other.has_tools()
+            && self.workspaces == other.workspaces
+            && self.server.environment == other.server.environment
+    }
+
+    /// The names of the tools that are not the same in another state of the server.
+    pub(super) fn changed_tools(&self, other: &Self) -> BTreeSet<&'r str> {
+        let differs = |one: &Self, other: &Self| -> Vec<&'r str> {
+            let tools = one.tools().iter();
+            let differing = tools.filter(|(name, tool)| {
+                let same = other.tools().get(**name);
+                same.is_none_or(|same| same.definition != tool.definition)
+            });
+            differing.map(|(name, _)| *name).collect()
+        };
+        let mut names = differs(self, other);
+        names.extend(differs(other, self));
+        names.into_iter().collect()
+    }
+}
+
+impl<'r> Tool<'r> {
+    fn of(definition: &'r str) -> Self {
+        Self {
+            definition,
+            schema: OnceCell::new(),
+        }
+    }
+
+    /// Its input schema. Without one, anything goes.
+    pub(super) fn schema(&self) -> &Value {
+        self.schema.get_or_init(|| {
+            let definition: Option<Value> = serde_json::from_str(self.definition).ok();
+            let schema = definition.as_ref().and_then(|it| it.get("inputSchema"));
+            schema.cloned().unwrap_or(Value::Bool(true))
+        })
+    }
+}
+
+/// Globs that are held against many names. What is no glob matches nothing.
+pub(super) struct Globs(Vec<Glob>);
+
+impl Globs {
+    pub(super) fn of(globs: &[String]) -> Self {
+        let globs = globs.iter().filter_map(|glob| Glob::parse(glob).ok());
+        Self(globs.collect())
+    }
+
+    /// Whether any of them matches.
+    pub(super) fn fit(&self, name: &str) -> bool {
+        self.0.iter().any(|glob| glob.matches(name))
     }
 }
 

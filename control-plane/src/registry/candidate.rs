@@ -1,9 +1,7 @@
 //! What the resources would be, without a change to any.
 
-use std::collections::BTreeMap;
-
 use super::{Registry, RegistryError, Resources, Wish, check, check_shape, fulfil};
-use crate::resource::Resource;
+use crate::resource::{Kind, Resource};
 
 impl Registry {
     /// The resources as they would be stored with `changed` in place and without those named in
@@ -39,10 +37,9 @@ fn overlay(
     removed: &[String],
 ) -> Result<Vec<Resource>, RegistryError> {
     let mut wishes: Vec<_> = changed.into_iter().map(Wish::Apply).collect();
-    let kinds = candidate.keys().map(|(kind, name)| (&**name, *kind));
-    let kinds: BTreeMap<_, _> = kinds.collect();
     for name in removed {
-        let kind = kinds.get(&**name).copied();
+        let mut kinds = Kind::ALL.iter().copied();
+        let kind = kinds.find(|kind| candidate.stored(*kind, name).is_some());
         let kind = kind.ok_or_else(|| RegistryError::NotFound { name: name.clone() })?;
         wishes.push(Wish::Delete {
             kind,
@@ -56,5 +53,5 @@ fn overlay(
         fulfil(&mut candidate, wish, "")?;
     }
     check(&candidate, &names)?;
-    Ok(candidate.into_values().collect())
+    Ok(candidate.values().cloned().collect())
 }

@@ -1,5 +1,8 @@
 //! Whether changed resources may be stored: their values, what they name, and who may publish them.
 
+use std::collections::BTreeSet;
+
+use chancery_engine::name::organization_of;
 use chancery_proto::admin::v1::Warning;
 
 use super::{Done, RegistryError, Resources, now, reference};
@@ -9,20 +12,20 @@ use crate::{
     resource::{Kind, Resource},
 };
 
-/// Checks every value of the changed resources, and every reference of all.
+/// Checks every value of the changed resources, and every reference that a change of them can break.
 pub(super) fn check(
     candidate: &Resources,
     changed: &[(Kind, String)],
 ) -> Result<(), RegistryError> {
-    let index = reference::Index::new(candidate);
+    let index = reference::Index::new(candidate, changed);
     let mut problems = Vec::new();
-    for (position, key) in changed.iter().enumerate() {
-        let Some(resource) = candidate.get(key) else {
+    for (position, (kind, name)) in changed.iter().enumerate() {
+        let Some(stored) = candidate.stored(*kind, name) else {
             continue;
         };
-        let found = match resource.to_policy() {
-            Err(error) => vec![error],
-            Ok(_) => reference::check(&index, resource),
+        let found = match stored.part() {
+            Err(error) => vec![error.clone()],
+            Ok(_) => reference::check(&index, stored),
         };
         problems.extend(found.into_iter().map(|invalid| (position, invalid)));
     }
@@ -48,8 +51,12 @@ pub(super) fn lint(
     names: &[(Kind, String)],
     done: &[Done],
 ) -> Result<Vec<Warning>, RegistryError> {
-    let before: Vec<_> = before.values().collect();
-    let after: Vec<_> = after.values().collect();
+    let organizations: BTreeSet<_> = names
+        .iter()
+        .map(|(_, name)| organization_of(name))
+        .collect();
+    let before = ground(before, &organizations);
+    let after = ground(after, &organizations);
     let wished: Vec<_> = names
         .iter()
         .zip(done)
@@ -66,6 +73,17 @@ pub(super) fn lint(
     } else {
         Err(RegistryError::Invalid(lint.errors))
     }
+}
+
+/// What rules of these organizations are held against.
+fn ground<'r>(resources: &'r Resources, organizations: &BTreeSet<&str>) -> Vec<&'r Resource> {
+    let mut ground = Vec::new();
+    for organization in organizations {
+        for kind in [Kind::Offer, Kind::Role, Kind::Rule, Kind::Server] {
+            ground.extend(resources.within(kind, organization).map(|it| &***it));
+        }
+    }
+    ground
 }
 
 /// An organization of these resources whose changes need a second person. It is asked as it was, so

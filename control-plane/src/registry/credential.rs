@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 use super::{By, Done, Registry, RegistryError, Resources, check, check_etag, now};
 use crate::{
     credential::assertion,
-    resource::{Kind, Resource, invalid},
+    resource::{Kind, Resource, Stored, invalid},
     secrets::{Place, Purpose, Sealed, Secrets, SecretsError},
     store::Transaction,
 };
@@ -50,16 +50,12 @@ impl Registry {
     pub fn credential_of(&self, server: &str) -> Option<admin::Credential> {
         let resources = self.current();
         let server = resources.get(&(Kind::Server, server.to_owned()))?;
-        let beside = || {
-            let all = resources.values();
-            all.filter(|resource| resource.organization() == server.organization())
-        };
-        let is_server = |it: &&Resource| it.kind() == Kind::Server && it.id() == server.id();
-        if beside().filter(is_server).count() != 1 {
+        let servers = resources.within(Kind::Server, server.organization());
+        if servers.filter(|it| it.id() == server.id()).count() != 1 {
             return None;
         }
-        let beside = beside();
-        let mut credentials = beside.filter_map(Resource::as_credential);
+        let credentials = resources.within(Kind::Credential, server.organization());
+        let mut credentials = credentials.filter_map(|it| it.as_credential());
         let found = credentials.find(|it| it.servers.iter().any(|id| id == server.id()));
         found.cloned()
     }
@@ -108,7 +104,7 @@ impl Registry {
         let create_time = stored.create_time().unwrap_or(time);
         changed.stamp(changed.content_etag(), create_time, time);
         let mut candidate = Resources::clone(&resources);
-        candidate.insert(key.clone(), changed.clone());
+        candidate.put(changed.clone());
         check(&candidate, std::slice::from_ref(&key))?;
         self.store.commit(&Transaction {
             put: vec![&changed],
@@ -199,11 +195,8 @@ fn servers_of(resources: &Resources, name: &str) -> Vec<String> {
     let Some(resource @ Resource::Credential(credential)) = resources.get(&key) else {
         return Vec::new();
     };
-    let is_its_own = |server: &&Resource| {
-        server.kind() == Kind::Server
-            && server.organization() == resource.organization()
-            && credential.servers.iter().any(|id| id == server.id())
-    };
-    let servers = resources.values().filter(is_its_own);
-    servers.map(|server| server.name().to_owned()).collect()
+    let servers = resources.within(Kind::Server, resource.organization());
+    let is_its_own = |server: &&Arc<Stored>| credential.servers.iter().any(|id| id == server.id());
+    let own = servers.filter(is_its_own);
+    own.map(|server| server.name().to_owned()).collect()
 }

@@ -1,8 +1,6 @@
 //! What was published before: shown, compared, and published again.
 
-use std::collections::BTreeMap;
-
-use super::{By, Changed, DeadRules, Registry, RegistryError, Resources, Wish, keyed};
+use super::{By, Changed, DeadRules, Registry, RegistryError, Resources, Wish};
 use crate::{
     resource::{Kind, Resource},
     store::Published,
@@ -57,32 +55,20 @@ impl Registry {
     /// # Errors
     /// As [`Registry::resources_of`].
     pub fn differences(&self, from: u64, to: u64) -> Result<Vec<Difference>, RegistryError> {
-        let (mut from, to) = (
-            keyed(self.resources_of(from)?),
-            keyed(self.resources_of(to)?),
-        );
-        let mut pairs: BTreeMap<(Kind, String), Difference> = BTreeMap::new();
-        for ((kind, name), resource) in to {
-            let key = (kind, name.clone());
-            let from = from.remove(&key);
-            let to = Some(resource);
-            pairs.insert(key, Difference { name, from, to });
-        }
-        for ((kind, name), resource) in from {
-            let key = (kind, name.clone());
-            let from = Some(resource);
-            pairs.insert(
-                key,
-                Difference {
-                    name,
-                    from,
-                    to: None,
-                },
-            );
-        }
+        let from: Resources = self.resources_of(from)?.into_iter().collect();
+        let to: Resources = self.resources_of(to)?.into_iter().collect();
+        let pair = |(kind, name): (Kind, &str)| {
+            let of = |all: &Resources| all.get(&(kind, name.to_owned())).cloned();
+            Difference {
+                name: name.to_owned(),
+                from: of(&from),
+                to: of(&to),
+            }
+        };
         let bare = |resource: &Option<Resource>| resource.as_ref().map(Resource::bare);
         let differs = |pair: &Difference| bare(&pair.from) != bare(&pair.to);
-        Ok(pairs.into_values().filter(differs).collect())
+        let pairs = from.differences(&to).into_iter().map(pair);
+        Ok(pairs.filter(differs).collect())
     }
 
     /// Publishes the resources of an old version as a new one, or changes nothing. Blocks on the
@@ -99,7 +85,7 @@ impl Registry {
         by: &By,
         validate_only: bool,
     ) -> Result<RolledBack, RegistryError> {
-        let old = keyed(self.resources_of(version)?);
+        let old = self.resources_of(version)?.into_iter().collect();
         let by = By {
             cause: Some(format!("rollback of {version}")),
             ..by.clone()
@@ -120,7 +106,7 @@ impl Registry {
     /// # Errors
     /// As [`Registry::roll_back`].
     pub fn wishes_of(&self, version: u64) -> Result<Vec<Wish>, RegistryError> {
-        let old = keyed(self.resources_of(version)?);
+        let old = self.resources_of(version)?.into_iter().collect();
         Ok(wishes(&self.current(), &old))
     }
 }
@@ -145,25 +131,26 @@ fn is_rolled_back(kind: Kind) -> bool {
 
 /// What makes the old resources of the current ones.
 fn wishes(current: &Resources, old: &Resources) -> Vec<Wish> {
-    let gone = current.keys().filter(|key| !old.contains_key(*key));
+    let key = |resource: &Resource| (resource.kind(), resource.name().to_owned());
+    let gone = current.values().filter(|it| !old.contains_key(&key(it)));
     let mut wishes: Vec<_> = gone
-        .filter(|(kind, _)| is_rolled_back(*kind))
-        .map(|(kind, name)| Wish::Delete {
-            kind: *kind,
-            name: name.clone(),
+        .filter(|it| is_rolled_back(it.kind()))
+        .map(|it| Wish::Delete {
+            kind: it.kind(),
+            name: it.name().to_owned(),
             etag: String::new(),
         })
         .collect();
-    for (key, old) in old {
+    for old in old.values() {
+        let key = key(old);
         let mut old = old.bare();
         // What people approved or stopped since is not undone with the rest.
-        if let (Resource::Server(old), Some(Resource::Server(current))) =
-            (&mut old, current.get(key))
+        if let Resource::Server(old) = &mut old
+            && let Some(current) = current.get(&key).and_then(|it| it.as_server())
         {
             old.state = current.state;
-            old.state_changes.clone_from(&current.state_changes);
         }
-        let is_same = current.get(key).is_some_and(|it| it.bare() == old);
+        let is_same = current.get(&key).is_some_and(|it| it.bare() == old);
         if is_rolled_back(key.0) && !is_same {
             wishes.push(Wish::Apply(old));
         }

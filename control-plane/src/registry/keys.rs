@@ -8,16 +8,18 @@ use std::{
 use super::{Doing, Registry, RegistryError, Resources, publish::ITSELF};
 use crate::{
     issuer_keys::KeyHolder,
-    resource::{PolicyPart, Resource},
+    resource::{Kind, PolicyPart, Resource, Stored},
     snapshot::KeySets,
-    store::{IssuerKeySet, KeySource, Publication, Transaction},
+    store::{IssuerKeySet, KeySource, Transaction},
 };
 
 impl KeyHolder for Registry {
     type Error = RegistryError;
 
     fn key_sources(&self) -> Vec<KeySource> {
-        self.current().values().filter_map(key_source).collect()
+        let resources = self.current();
+        let providers = resources.of_kind(Kind::IdentityProvider);
+        providers.filter_map(|it| key_source(it)).collect()
     }
 
     fn key_set(&self, source: &KeySource) -> Option<IssuerKeySet> {
@@ -32,7 +34,7 @@ impl KeyHolder for Registry {
         let _turn = self.changing();
         let resources = self.current();
         let is_wanted = resources
-            .values()
+            .of_kind(Kind::IdentityProvider)
             .any(|it| key_source(it).as_ref() == Some(&set.source));
         if !is_wanted {
             return Ok(false);
@@ -46,20 +48,20 @@ impl KeyHolder for Registry {
         }
         let mut candidate = self.issuer_keys().clone();
         candidate.insert(name.clone(), set.clone());
-        let snapshot = self.next_snapshot(&resources, &wanted(&resources, &candidate))?;
+        let next = self.next(&resources, &wanted(&resources, &candidate))?;
         let cause = format!("keys of {name}");
         let doing = Doing {
             author: ITSELF,
             cause: &cause,
         };
         self.store.commit(&Transaction {
-            publication: Some(Publication::new(&snapshot, doing)),
+            publication: Some(self.publication(&next, doing)),
             key_set: Some(&set),
             ..Transaction::default()
         })?;
         let current = self.lock();
         *self.issuer_keys() = candidate;
-        self.publish(snapshot);
+        self.publish(next);
         drop(current);
         Ok(true)
     }
@@ -95,7 +97,8 @@ impl Registry {
 
 /// Those of the providers that are there, from where they come now.
 pub(super) fn wanted(resources: &Resources, sets: &BTreeMap<String, IssuerKeySet>) -> KeySets {
-    let sources = resources.values().filter_map(key_source);
+    let providers = resources.of_kind(Kind::IdentityProvider);
+    let sources = providers.filter_map(|it| key_source(it));
     let found = sources.filter_map(|source| {
         let set = sets.get(&source.identity_provider)?;
         (set.source == source).then(|| (source.identity_provider, set.keys.clone()))
@@ -104,11 +107,11 @@ pub(super) fn wanted(resources: &Resources, sets: &BTreeMap<String, IssuerKeySet
 }
 
 /// Where a provider's keys come from; `None` where they are written down.
-fn key_source(resource: &Resource) -> Option<KeySource> {
-    let Resource::IdentityProvider(provider) = resource else {
+fn key_source(stored: &Stored) -> Option<KeySource> {
+    let Resource::IdentityProvider(provider) = &**stored else {
         return None;
     };
-    let Ok(Some(PolicyPart::IdentityProvider(policy))) = resource.to_policy() else {
+    let Ok(Some(PolicyPart::IdentityProvider(policy))) = stored.part() else {
         return None;
     };
     policy.has_key_set.then(|| KeySource {

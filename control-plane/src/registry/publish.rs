@@ -1,32 +1,61 @@
 //! Publishes what the resources come to: with a change, and anew after a start.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::{Doing, Registry, RegistryError, Resources, now};
 use crate::{
     access::NodePolicy,
-    snapshot::{self, BuildError, KeySets, Snapshot},
+    snapshot::{BuildError, KeySets, Share, Snapshot},
     store::{Publication, Transaction},
 };
 
 /// The author of what the control plane publishes by itself.
 pub(super) const ITSELF: &str = "control plane";
 
+/// A version that is not published yet.
+#[derive(Debug)]
+pub(super) struct Next {
+    share: Share,
+    snapshot: Snapshot,
+    /// What it takes the place of.
+    before: Option<Arc<Snapshot>>,
+}
+
 impl Registry {
     /// What the resources come to with these keys, as the version after the newest.
-    pub(super) fn next_snapshot(
+    pub(super) fn next(
         &self,
         resources: &Resources,
         key_sets: &KeySets,
-    ) -> Result<Snapshot, BuildError> {
-        let version = self.published.borrow().as_ref().map_or(0, |it| it.version);
+    ) -> Result<Next, BuildError> {
+        let before = self.published.borrow().clone();
+        let version = before.as_ref().map_or(0, |it| it.version);
         let version = (self.store.epoch(), version.saturating_add(1));
-        let all: Vec<_> = resources.values().cloned().collect();
-        let snapshot = snapshot::build(&all, key_sets, version, now(), None)?;
-        Ok(snapshot.signed(&self.signer))
+        let share = Arc::clone(&self.whole());
+        let share = share.advance(resources, key_sets)?;
+        let snapshot = share.snapshot(version, now()).signed(&self.signer);
+        Ok(Next {
+            share,
+            snapshot,
+            before,
+        })
     }
 
-    pub(super) fn publish(&self, snapshot: Snapshot) -> Arc<Snapshot> {
+    /// What the store keeps of a version.
+    pub(super) fn publication<'n>(&self, next: &'n Next, doing: Doing<'n>) -> Publication<'n> {
+        let sections = next.before.as_ref().map(|before| &*before.sections);
+        Publication::new(&next.snapshot, sections, doing)
+    }
+
+    fn whole(&self) -> MutexGuard<'_, Arc<Share>> {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn publish(&self, next: Next) -> Arc<Snapshot> {
+        let Next {
+            share, snapshot, ..
+        } = next;
+        *self.whole() = Arc::new(share);
         let snapshot = Arc::new(snapshot);
         self.published.send_replace(Some(Arc::clone(&snapshot)));
         snapshot
@@ -38,14 +67,16 @@ impl Registry {
             return Ok(());
         };
         let _turn = self.changing();
-        let Some(snapshot) = self.rebuilt() else {
+        let Some(next) = self.rebuilt() else {
             return Ok(());
         };
-        if snapshot.sections == newest.sections {
+        if next.snapshot.sections == newest.sections {
+            *self.whole() = Arc::new(next.share);
             return Ok(());
         }
-        tracing::info!(version = snapshot.version, "the stored snapshot is renewed");
-        self.publish_anew(snapshot, "a newer control plane", Transaction::default())
+        let version = next.snapshot.version;
+        tracing::info!(version, "the stored snapshot is renewed");
+        self.publish_anew(next, "a newer control plane", Transaction::default())
     }
 
     /// Publishes anew where nodes serve something else than when this was last asked: what a node
@@ -67,21 +98,21 @@ impl Registry {
             return Ok(self.store.commit(&transaction)?);
         }
         let _turn = self.changing();
-        let Some(snapshot) = self.rebuilt() else {
+        let Some(next) = self.rebuilt() else {
             return Ok(());
         };
         tracing::info!(
-            version = snapshot.version,
+            version = next.snapshot.version,
             "nodes serve something else than before; all get a new snapshot"
         );
-        self.publish_anew(snapshot, "what nodes serve", transaction)
+        self.publish_anew(next, "what nodes serve", transaction)
     }
 
     /// What is stored, as the next version; `None`, where it is not right any more.
-    fn rebuilt(&self) -> Option<Snapshot> {
+    fn rebuilt(&self) -> Option<Next> {
         let current = self.current();
-        match self.next_snapshot(&current, &self.key_sets_of(&current)) {
-            Ok(snapshot) => Some(snapshot),
+        match self.next(&current, &self.key_sets_of(&current)) {
+            Ok(next) => Some(next),
             Err(error) => {
                 // Whoever repairs it needs a control plane that runs.
                 tracing::error!(%error, "the stored resources make no snapshot; the last one stays");
@@ -92,7 +123,7 @@ impl Registry {
 
     fn publish_anew(
         &self,
-        snapshot: Snapshot,
+        next: Next,
         cause: &str,
         transaction: Transaction<'_>,
     ) -> Result<(), RegistryError> {
@@ -101,10 +132,10 @@ impl Registry {
             cause,
         };
         self.store.commit(&Transaction {
-            publication: Some(Publication::new(&snapshot, doing)),
+            publication: Some(self.publication(&next, doing)),
             ..transaction
         })?;
-        self.publish(snapshot);
+        self.publish(next);
         Ok(())
     }
 }

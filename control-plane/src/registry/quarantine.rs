@@ -1,7 +1,7 @@
 //! From what was seen to a quarantine: a block of what is not as it was approved, once enough have
 //! seen it, and its end once people have approved what was seen.
 
-use chancery_engine::id::Hex;
+use chancery_engine::{id::Hex, name::organization_of};
 use chancery_proto::{
     admin::v1::{Block, QuarantineAfter, Server, block::Target},
     audit::v1::{DefinitionKind, Drift, DriftSighting, Principal, SightingSource},
@@ -100,8 +100,9 @@ pub(super) fn ended(resources: &Resources, wishes: &[Wish]) -> Vec<Wish> {
         let Ok(Some(pins)) = pins_of(server) else {
             continue;
         };
-        for resource in resources.values() {
-            let Resource::Block(block) = resource else {
+        let organization = organization_of(&server.name);
+        for resource in resources.within(Kind::Block, organization) {
+            let Resource::Block(block) = &***resource else {
                 continue;
             };
             let is_about = server_of_block(block) == Some(&*server.name);
@@ -182,7 +183,7 @@ fn block_name(server: &Server, target: &Target) -> String {
     };
     let digest = Sha256::digest(format!("{}\n{kind}\n{name}", server.name));
     let short = digest.first_chunk::<6>().map_or(&[][..], |bytes| bytes);
-    let organization = chancery_engine::name::organization_of(&server.name);
+    let organization = organization_of(&server.name);
     format!("{organization}/blocks/drift-{}", Hex(short))
 }
 

@@ -5,25 +5,36 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use super::{Registry, RegistryError, Resources, keys::wanted, now};
+use super::{Registry, RegistryError, keys::wanted, now};
 use crate::{
     access::NodeScope,
-    snapshot::{self, Snapshot},
+    resource::{Kind, Resources},
+    snapshot::{Share, Snapshot},
 };
 
 /// The most kinds of nodes whose snapshots are kept at once; those of more are made for each stream.
 const MAX_KEPT: usize = 256;
 
-/// Snapshots of one version, by what their nodes can honour (absent: everything) and serve.
+/// For how many versions a kind of nodes may be away before it is made anew.
+const KEPT_VERSIONS: u64 = 100;
+
+/// Snapshots by what their nodes can honour (absent: everything) and serve.
 #[derive(Debug, Default)]
 pub(super) struct Tailored {
-    version: (u64, u64),
-    made: BTreeMap<(Option<BTreeSet<String>>, NodeScope), Arc<Snapshot>>,
+    made: BTreeMap<(Option<BTreeSet<String>>, NodeScope), Made>,
+}
+
+/// What a kind of nodes was last given.
+#[derive(Clone, Debug)]
+struct Made {
+    share: Share,
+    snapshot: Arc<Snapshot>,
 }
 
 impl Registry {
     /// The newest snapshot for filters with these features, of which `None` are all, with what their
-    /// node serves and nothing else. Made once for all streams that get the same.
+    /// node serves and nothing else. Made once for all streams that get the same, of what they were
+    /// given before and what has changed since.
     ///
     /// # Errors
     /// Where it cannot be made.
@@ -43,24 +54,58 @@ impl Registry {
             return Ok(None);
         };
         let version = (newest.epoch, newest.version);
-        if tailored.version != version {
-            tailored.version = version;
-            tailored.made.clear();
-        }
         let key = (features, scope);
-        if let Some(made) = tailored.made.get(&key) {
-            return Ok(Some(Arc::clone(made)));
+        let before = tailored.made.get(&key);
+        if let Some(made) = before.filter(|it| it.snapshot.version == newest.version) {
+            return Ok(Some(Arc::clone(&made.snapshot)));
         }
-        let (features, scope) = &key;
-        let served = current.iter().filter(|((_, name), _)| scope.covers(name));
-        let served: Resources = served.map(|(key, it)| (key.clone(), it.clone())).collect();
-        let key_sets = wanted(&served, &sets);
-        let resources: Vec<_> = served.into_values().collect();
-        let built = snapshot::build(&resources, &key_sets, version, now(), features.as_ref())?;
-        let built = Arc::new(built.signed(&self.signer));
-        if tailored.made.len() < MAX_KEPT {
-            tailored.made.insert(key, Arc::clone(&built));
+        let share = match before {
+            Some(made) => made.share.advance(&current, &wanted(&current, &sets))?,
+            None => {
+                let (features, scope) = key.clone();
+                let none = Share::new(features, scope);
+                none.advance(&current, &wanted(&current, &sets))?
+            }
+        };
+        let snapshot = Arc::new(share.snapshot(version, now()).signed(&self.signer));
+        let made = Made {
+            share,
+            snapshot: Arc::clone(&snapshot),
+        };
+        let oldest = newest.version.saturating_sub(KEPT_VERSIONS);
+        tailored
+            .made
+            .retain(|_, made| made.snapshot.version >= oldest);
+        if tailored.made.len() < MAX_KEPT || tailored.made.contains_key(&key) {
+            tailored.made.insert(key, made);
         }
-        Ok(Some(built))
+        Ok(Some(snapshot))
     }
+
+    /// Whether a node serves the named resource: a server that there is, or something of the
+    /// organization that anything else is in.
+    pub fn serves(&self, scope: &NodeScope, name: &str) -> bool {
+        if scope.serves_all_beside(name) {
+            return true;
+        }
+        let resources = self.current();
+        match resources
+            .stored(Kind::Server, name)
+            .and_then(|it| it.as_server())
+        {
+            Some(server) => scope.serves(server),
+            None => serves_some(&resources, scope, name),
+        }
+    }
+}
+
+/// Whether a node serves something of the organization in a name.
+pub(super) fn serves_some(resources: &Resources, scope: &NodeScope, name: &str) -> bool {
+    let is_served = || {
+        let organization = chancery_engine::name::organization_of(name);
+        let servers = resources.within(Kind::Server, organization);
+        let mut servers = servers.filter_map(|stored| stored.as_server());
+        servers.any(|server| scope.serves(server))
+    };
+    scope.serves_all_beside(name) || scope.covers(name) && is_served()
 }

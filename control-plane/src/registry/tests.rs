@@ -126,7 +126,7 @@ fn a_change_keeps_nobody_waiting_who_reads() {
     let _changing = registry.changing();
     assert_eq!(registry.list(Kind::Rule).len(), 1);
     assert!(registry.bindings().is_empty());
-    assert!(registry.snapshot_for(None, NodeScope::Everything).is_ok());
+    assert!(registry.snapshot_for(None, NodeScope::everything()).is_ok());
     // A dry run is such a reader.
     let wish = Wish::Apply(rule("s", "x"));
     assert!(registry.change(vec![wish], &by("ada"), true).is_ok());
@@ -191,7 +191,7 @@ fn a_credential_is_for_one_server_alone() {
     apply(&registry, [own.clone(), credential]);
     assert!(registry.credential_of(own.name()).is_some());
     let mut resources = Resources::clone(&registry.current());
-    resources.insert((Kind::Server, others.name().to_owned()), others.clone());
+    resources.put(others.clone());
     *registry.lock() = Arc::new(resources);
     assert!(registry.credential_of(own.name()).is_none());
     assert!(registry.credential_of(others.name()).is_none());

@@ -165,12 +165,12 @@ pub(super) fn fulfil(
         Some(stored) if stored.etag() == etag => Ok(Done::Unchanged(stored)),
         Some(stored) => {
             resource.stamp(etag, stored.create_time().unwrap_or_else(now), now());
-            candidate.insert(key, resource.clone());
+            candidate.put(resource.clone());
             Ok(Done::Updated(resource))
         }
         None => {
             resource.stamp(etag, now(), now());
-            candidate.insert(key, resource.clone());
+            candidate.put(resource.clone());
             Ok(Done::Created(resource))
         }
     }

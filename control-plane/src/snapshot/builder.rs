@@ -18,7 +18,7 @@ use self::needed::{has_new_subjects, needed_by_provider, needed_by_rule, needed_
 pub(super) use self::redaction::Redaction;
 use super::{
     BLOCKS_FEATURE, Features, JWT_FEATURE, KEY_SETS_FEATURE, KeySets, OFFERS_FEATURE,
-    QUOTAS_FEATURE, REDACTION_PROFILES_FEATURE, ROLES_FEATURE, RULES_FEATURE,
+    QUOTAS_FEATURE, REDACTION_PROFILES_FEATURE, ROLES_FEATURE, RULES_FEATURE, Sections,
 };
 use crate::resource::PolicyPart;
 
@@ -90,18 +90,23 @@ impl<'f> Builder<'f> {
         }
     }
 
-    /// The sections by the SHA-256 of their bytes, and what differs from what was written.
-    pub(super) fn finish(mut self) -> (BTreeMap<[u8; 32], Vec<u8>>, Vec<String>) {
+    /// What a filter with these features can honour nothing of.
+    pub(super) fn lacks(&self) -> Vec<String> {
+        let consequences = [
+            (RULES_FEATURE, "everything is denied"),
+            (JWT_FEATURE, "no token is accepted"),
+        ];
+        let missing = consequences
+            .iter()
+            .filter(|(feature, _)| !self.has(feature));
+        missing
+            .map(|(feature, consequence)| format!("{consequence}: this filter lacks `{feature}`"))
+            .collect()
+    }
+
+    /// The sections, and what differs in them from what was written.
+    pub(super) fn finish(mut self) -> (Sections, Vec<String>) {
         let mut sections = Vec::new();
-        for feature in [RULES_FEATURE, JWT_FEATURE] {
-            if !self.has(feature) {
-                let consequence = match feature {
-                    JWT_FEATURE => "no token is accepted",
-                    _ => "everything is denied",
-                };
-                self.warn(format!("{consequence}: this filter lacks `{feature}`"));
-            }
-        }
         for (name, mut organization) in std::mem::take(&mut self.organizations) {
             organization.sort();
             self.servers(&mut organization, &mut sections);
@@ -110,7 +115,7 @@ impl<'f> Builder<'f> {
         }
         let digested = |section: policy::Section| {
             let bytes = section.encode_to_vec();
-            (Sha256::digest(&bytes).into(), bytes)
+            (Sha256::digest(&bytes).into(), bytes.into())
         };
         (sections.into_iter().map(digested).collect(), self.warnings)
     }

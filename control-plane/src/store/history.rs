@@ -3,7 +3,7 @@
 //! A resource's content is a row for the versions in which it was so, not one for each version: a
 //! change costs what changed. Sections are made of resources, so only the newest ones are kept.
 
-use std::collections::BTreeSet;
+use std::{cmp::Ordering, collections::BTreeSet};
 
 use chancery_proto::policy::v1::Signature;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -13,7 +13,7 @@ use crate::{
     access::Place,
     registry::Doing,
     resource::{Kind, Resource},
-    snapshot::Snapshot,
+    snapshot::{Sections, Snapshot},
 };
 
 /// What the store got when it began to keep versions.
@@ -45,11 +45,21 @@ INSERT INTO publications
   SELECT max(version), '', 'before versions were kept' FROM snapshots HAVING max(version) IS NOT NULL;
 ";
 
+/// What changed when sections were no longer listed for each version: all that are kept are those of
+/// the newest.
+pub(super) const SECTIONS_OF_NEWEST: &str = "
+DELETE FROM sections WHERE digest NOT IN
+  (SELECT digest FROM snapshot_sections WHERE version = (SELECT max(version) FROM snapshots));
+DROP TABLE snapshot_sections;
+";
+
 /// A snapshot and whose doing it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Publication<'p> {
     /// The snapshot.
     pub snapshot: &'p Snapshot,
+    /// The sections of the one before it, which are those that are kept. `None`: there was none.
+    pub before: Option<&'p Sections>,
     /// Whose doing.
     pub author: &'p str,
     /// What led to it.
@@ -58,10 +68,11 @@ pub struct Publication<'p> {
 
 impl<'p> Publication<'p> {
     /// A snapshot that is somebody's doing.
-    pub fn new(snapshot: &'p Snapshot, doing: Doing<'p>) -> Self {
+    pub fn new(snapshot: &'p Snapshot, before: Option<&'p Sections>, doing: Doing<'p>) -> Self {
         let Doing { author, cause } = doing;
         Self {
             snapshot,
+            before,
             author,
             cause,
         }
@@ -91,6 +102,7 @@ pub(super) fn publish(
 ) -> Result<(), StoreError> {
     let Publication {
         snapshot,
+        before,
         author,
         cause,
     } = publication;
@@ -109,7 +121,7 @@ pub(super) fn publish(
             params![version, key_id, signature],
         )?;
     }
-    replace_sections(transaction, snapshot)?;
+    replace_sections(transaction, before, &snapshot.sections)?;
     let put = change.put.iter();
     let keys = put.map(|resource| (resource.kind(), resource.name()));
     for (kind, name) in keys.chain(change.delete.iter().copied()) {
@@ -133,23 +145,39 @@ pub(super) fn publish(
     Ok(())
 }
 
-fn replace_sections(transaction: &Connection, snapshot: &Snapshot) -> Result<(), StoreError> {
-    transaction.execute("DELETE FROM snapshot_sections", [])?;
-    for (digest, content) in &snapshot.sections {
-        transaction.execute(
-            "INSERT OR IGNORE INTO sections (digest, content) VALUES (?1, ?2)",
-            params![digest.as_slice(), content],
-        )?;
-        transaction.execute(
-            "INSERT INTO snapshot_sections (version, digest) VALUES (?1, ?2)",
-            params![integer(snapshot.version), digest.as_slice()],
-        )?;
+/// What was in the snapshot before is there; only what differs is written.
+fn replace_sections(
+    transaction: &Connection,
+    before: Option<&Sections>,
+    sections: &Sections,
+) -> Result<(), StoreError> {
+    let mut delete = transaction.prepare_cached("DELETE FROM sections WHERE digest = ?1")?;
+    let insert = "INSERT OR IGNORE INTO sections (digest, content) VALUES (?1, ?2)";
+    let mut insert = transaction.prepare_cached(insert)?;
+    let (mut old, mut new) = (
+        before.into_iter().flatten().peekable(),
+        sections.iter().peekable(),
+    );
+    // Both are in the order of their digests.
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return Ok(()),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((old, _)), Some((new, _))) => old.cmp(new),
+        };
+        let gone = old.next_if(|_| order.is_le());
+        let here = new.next_if(|_| order.is_ge());
+        match (gone, here) {
+            (Some((digest, _)), None) => {
+                delete.execute([digest.as_slice()])?;
+            }
+            (None, Some((digest, content))) => {
+                insert.execute(params![digest.as_slice(), &**content])?;
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
     }
-    transaction.execute(
-        "DELETE FROM sections WHERE digest NOT IN (SELECT digest FROM snapshot_sections)",
-        [],
-    )?;
-    Ok(())
 }
 
 impl Store {

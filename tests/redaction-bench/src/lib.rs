@@ -1,8 +1,11 @@
-//! Times the engine's redaction where it runs: in Envoy's V8, by the proxy's clock.
+//! Times parts of the engine where they run: in Envoy's V8, by the proxy's clock.
 //!
-//! A request's body says what to redact and how often; the answer says how long each round took.
-//! Everything else, from the bodies to the figures, is `tests/src/lab/redaction`.
+//! A request's body says what to redact and how often, or on the path `/list` which list of tools to
+//! check; the answer says how long each round took. Everything else, from the bodies to the figures, is
+//! in `tests/src/lab`.
 
+mod clock;
+mod list;
 mod probe;
 mod work;
 

@@ -5,10 +5,13 @@ use std::{cell::OnceCell, rc::Rc};
 use proxy_wasm::{
     hostcalls,
     traits::{Context, HttpContext, RootContext},
-    types::{Action, BufferType, ContextType},
+    types::{Action, BufferType, ContextType, MapType},
 };
 
-use crate::work::{Bench, Work};
+use crate::{
+    list::{self, List},
+    work::{Bench, Work},
+};
 
 /// The root context. The engine is put together with the first request, not before.
 #[derive(Debug, Default)]
@@ -53,17 +56,37 @@ impl HttpContext for Request {
         }
         let body = hostcalls::get_buffer(BufferType::HttpRequestBody, 0, size_bytes);
         let body = body.ok().flatten().unwrap_or_default();
-        match serde_json::from_slice::<Work>(&body) {
-            Ok(work) => {
-                drop(body);
-                let report = self.bench.run(&work);
-                let text = serde_json::to_string(&report);
-                reply(200, &text.unwrap_or_default());
-            }
-            Err(error) => reply(400, &error.to_string()),
+        let report = if self.is_list() {
+            checked(&body)
+        } else {
+            self.redacted(body)
+        };
+        match report {
+            Ok(report) => reply(200, &report),
+            Err(error) => reply(400, &error),
         }
         Action::Pause
     }
+}
+
+impl Request {
+    fn is_list(&self) -> bool {
+        let path = hostcalls::get_map_value(MapType::HttpRequestHeaders, ":path");
+        path.ok().flatten().is_some_and(|path| path == "/list")
+    }
+
+    fn redacted(&self, body: Vec<u8>) -> Result<String, String> {
+        let work: Work = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+        drop(body);
+        let report = self.bench.run(&work);
+        serde_json::to_string(&report).map_err(|error| error.to_string())
+    }
+}
+
+fn checked(body: &[u8]) -> Result<String, String> {
+    let work: List = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let report = list::run(&work).ok_or("no list of tools that can be pinned")?;
+    serde_json::to_string(&report).map_err(|error| error.to_string())
 }
 
 fn reply(status: u32, text: &str) {

@@ -1,9 +1,6 @@
 //! What is timed.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::sync::Arc;
 
 use chancery_engine::{
     entry::Direction,
@@ -11,8 +8,9 @@ use chancery_engine::{
     message,
     redact::{Plan, Profile, Redactor},
 };
-use proxy_wasm::hostcalls;
 use serde::{Deserialize, Serialize};
+
+use crate::clock::{nanoseconds_since, now};
 
 const WASM_PAGE_BYTES: usize = 65_536;
 
@@ -115,16 +113,4 @@ impl Bench {
 
 fn memory_bytes() -> usize {
     core::arch::wasm32::memory_size::<0>() * WASM_PAGE_BYTES
-}
-
-fn now() -> Option<SystemTime> {
-    hostcalls::get_current_time().ok()
-}
-
-/// Zero, which no reader takes for a time, where the clock failed or was set back.
-fn nanoseconds_since(begun: Option<SystemTime>) -> u64 {
-    let elapsed = now()
-        .zip(begun)
-        .and_then(|(now, begun)| now.duration_since(begun).ok());
-    u64::try_from(elapsed.unwrap_or(Duration::ZERO).as_nanos()).unwrap_or(u64::MAX)
 }

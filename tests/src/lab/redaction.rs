@@ -15,7 +15,8 @@ use super::{
 };
 use crate::bodies::{Flood, Traffic};
 use figures::{Figures, Row};
-use probe::{Body, Probe};
+use probe::Body;
+pub(super) use probe::Probe;
 
 const SIZES: [(&str, usize); 3] = [
     ("4 KB", 4 << 10),

@@ -264,3 +264,29 @@ async fn a_node_that_serves_something_else_after_a_restart_gets_that_at_once() {
     assert!(less.unwrap().version > enforced.unwrap().version);
     assert!(policy.contains("organizations/a/") && !policy.contains("organizations/b/"));
 }
+
+#[tokio::test]
+async fn a_node_gets_the_servers_behind_its_clusters_and_no_others() {
+    let mut site = site().await;
+    let server = |id: &str, cluster: &str| {
+        let endpoint = json!({ "cluster": cluster, "path": format!("/{id}") });
+        document("Server", id, &json!({ "endpoints": [endpoint] }))
+    };
+    let author = with_role(&site, "author");
+    let documents = [server("near", "eu-1"), server("far", "us-1")];
+    succeeded(&apply(&site, &author, &documents));
+    let node = json!({
+        "certificate": "spiffe://test/envoy/*", "organizations": ["a"], "clusters": ["eu-*"],
+    });
+    site.restart(json!({ "nodes": [node] })).await.unwrap();
+    let uri = "spiffe://test/envoy/envoy-1";
+    let envoy = site.pki.client(Authority::Nodes, uri).unwrap();
+    let (first, policy) = offered(&site, &envoy, None).await;
+    assert!(policy.contains("servers/near") && !policy.contains("servers/far"));
+    // A server that moves to one of its clusters is there with the next version.
+    let author = with_role(&site, "author");
+    succeeded(&apply(&site, &author, &[server("far", "eu-2")]));
+    let (next, policy) = offered(&site, &envoy, first.clone()).await;
+    assert!(next.unwrap().version > first.unwrap().version);
+    assert!(policy.contains("servers/near") && policy.contains("servers/far"));
+}

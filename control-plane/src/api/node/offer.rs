@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tonic::Status;
 
 use super::Session;
-use crate::{access::NodeScope, api::error, snapshot::Snapshot};
+use crate::{api::error, snapshot::Snapshot};
 
 /// Most bytes of a section in one message: an instance digests it at once, on a thread that serves
 /// requests.
@@ -62,7 +62,7 @@ impl Session {
         let digests = snapshot.sections.keys().copied().collect();
         for digest in self.holdings.offer(version, digests) {
             let section = snapshot.sections.get(&digest);
-            let section = section.map(Vec::as_slice).unwrap_or_default();
+            let section = section.map(|bytes| &**bytes).unwrap_or_default();
             for (index, data) in section.chunks(CHUNK_BYTES).enumerate() {
                 let offset = index.saturating_mul(CHUNK_BYTES);
                 let chunk = node::SectionChunk {
@@ -83,7 +83,7 @@ impl Session {
         let has_all = FEATURES
             .iter()
             .all(|feature| self.features.contains(*feature));
-        if has_all && self.scope == NodeScope::Everything {
+        if has_all && self.scope.is_everything() {
             return Ok(newest);
         }
         let registry = Arc::clone(&self.control_plane.registry);

@@ -46,15 +46,34 @@ pub(in crate::registry) struct Index<'r> {
 }
 
 impl<'r> Index<'r> {
-    pub(in crate::registry) fn new(resources: &'r Resources) -> Self {
+    /// Of all that changed resources can name, be named by, or contradict.
+    pub(in crate::registry) fn new(resources: &'r Resources, changed: &[(Kind, String)]) -> Self {
         let mut index = Self::default();
-        for resource in resources.values() {
-            index.add(resource);
+        let organizations: BTreeSet<_> = changed
+            .iter()
+            .map(|(_, name)| organization_of(name))
+            .collect();
+        let changed = changed.iter().filter_map(|key| resources.get(key));
+        let claims = Claims::of(changed);
+        for organization in organizations {
+            for kind in Kind::ALL {
+                for resource in resources.within(*kind, organization) {
+                    index.add_own(resource);
+                }
+            }
+        }
+        for kind in Kind::ALL {
+            if claims.concern(*kind) {
+                for resource in resources.of_kind(*kind) {
+                    index.add_shared(resource, &claims);
+                }
+            }
         }
         index
     }
 
-    fn add(&mut self, resource: &'r Resource) {
+    /// What only resources of the same organization look at.
+    fn add_own(&mut self, resource: &'r Resource) {
         let (organization, id) = (resource.organization(), resource.id());
         for server in servers_of(resource) {
             let key = (Kind::Server, organization, &**server);
@@ -68,20 +87,10 @@ impl<'r> Index<'r> {
             let key = (kind, organization, id);
             self.namers.entry(key).or_insert_with(|| resource.name());
         }
-        for audience in audiences_of(resource) {
-            self.audiences
-                .entry(audience)
-                .or_default()
-                .insert(organization);
-        }
         match resource {
-            Resource::Server(server) => {
+            Resource::Server(_) => {
                 let of_organization = self.servers.entry(organization).or_default();
                 of_organization.entry(id).or_default().push(resource);
-                for endpoint in &server.endpoints {
-                    let key = (&*endpoint.host, &*endpoint.path);
-                    insert(&mut self.endpoints, key, resource);
-                }
             }
             Resource::Role(_) => {
                 self.roles.entry(organization).or_default().insert(id);
@@ -101,20 +110,37 @@ impl<'r> Index<'r> {
                 for server in &credential.servers {
                     insert(&mut self.credentials, (organization, server), resource);
                 }
-                if let Some(CredentialKind::Assertion(assertion)) = &credential.kind {
-                    let owners = self.assertions.entry(&assertion.audience).or_default();
-                    owners.insert(organization);
-                }
-            }
-            Resource::IdentityProvider(provider) => {
-                insert(&mut self.issuers, &provider.issuer, resource);
             }
             Resource::Binding(_)
             | Resource::Block(_)
+            | Resource::IdentityProvider(_)
             | Resource::Offer(_)
             | Resource::Organization(_)
             | Resource::Quota(_)
             | Resource::Rule(_) => {}
+        }
+    }
+
+    /// What no other organization may have too, as far as changed resources have it.
+    fn add_shared(&mut self, resource: &'r Resource, claims: &Claims<'_>) {
+        let organization = resource.organization();
+        for audience in audiences_of(resource) {
+            if claims.audiences.contains(audience) {
+                let owners = self.audiences.entry(audience).or_default();
+                owners.insert(organization);
+            }
+        }
+        for place in places_of(resource) {
+            if claims.places.contains(&place) {
+                insert(&mut self.endpoints, place, resource);
+            }
+        }
+        if let Some(audience) = assertion_of(resource) {
+            let owners = self.assertions.entry(audience).or_default();
+            owners.insert(organization);
+        }
+        if let Resource::IdentityProvider(provider) = resource {
+            insert(&mut self.issuers, &provider.issuer, resource);
         }
     }
 
@@ -253,28 +279,72 @@ fn redaction_of(resource: &Resource) -> Vec<(Kind, &str)> {
     }
 }
 
-/// Every audience that a resource accepts.
-fn audiences_of(resource: &Resource) -> Vec<&str> {
-    match resource {
-        Resource::IdentityProvider(provider) => {
-            provider.audiences.iter().map(String::as_str).collect()
+/// What changed servers and providers have that no other may have too.
+#[derive(Debug, Default)]
+struct Claims<'r> {
+    /// Hosts and paths.
+    places: BTreeSet<(&'r str, &'r str)>,
+    audiences: BTreeSet<&'r str>,
+}
+
+impl<'r> Claims<'r> {
+    fn of(changed: impl Iterator<Item = &'r Resource>) -> Self {
+        let mut claims = Self::default();
+        for resource in changed {
+            claims.places.extend(places_of(resource));
+            claims.audiences.extend(audiences_of(resource));
         }
-        Resource::Server(server) => server
-            .endpoints
-            .iter()
-            .flat_map(|endpoint| &endpoint.audiences)
-            .map(|audience| &*audience.value)
-            .collect(),
-        Resource::Binding(_)
-        | Resource::Block(_)
-        | Resource::Allowlist(_)
-        | Resource::Credential(_)
-        | Resource::Detector(_)
-        | Resource::Offer(_)
-        | Resource::Organization(_)
-        | Resource::Quota(_)
-        | Resource::RedactionProfile(_)
-        | Resource::Role(_)
-        | Resource::Rule(_) => Vec::new(),
+        claims
     }
+}
+
+impl Claims<'_> {
+    /// Whether resources of a kind may have any of it too.
+    fn concern(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Server => !(self.places.is_empty() && self.audiences.is_empty()),
+            Kind::Credential | Kind::IdentityProvider => true,
+            Kind::Allowlist
+            | Kind::Binding
+            | Kind::Block
+            | Kind::Detector
+            | Kind::Offer
+            | Kind::Organization
+            | Kind::Quota
+            | Kind::RedactionProfile
+            | Kind::Role
+            | Kind::Rule => false,
+        }
+    }
+}
+
+/// Where a server is.
+fn places_of(resource: &Resource) -> impl Iterator<Item = (&str, &str)> {
+    let endpoints = resource
+        .as_server()
+        .into_iter()
+        .flat_map(|it| &it.endpoints);
+    endpoints.map(|endpoint| (&*endpoint.host, &*endpoint.path))
+}
+
+/// The audience that a credential's assertions are for.
+fn assertion_of(resource: &Resource) -> Option<&str> {
+    match &resource.as_credential()?.kind {
+        Some(CredentialKind::Assertion(assertion)) => Some(&assertion.audience),
+        _ => None,
+    }
+}
+
+/// Every audience that a resource accepts.
+fn audiences_of(resource: &Resource) -> impl Iterator<Item = &str> {
+    let of_provider = resource.as_identity_provider().into_iter();
+    let of_provider = of_provider.flat_map(|provider| &provider.audiences);
+    let endpoints = resource
+        .as_server()
+        .into_iter()
+        .flat_map(|it| &it.endpoints);
+    let of_endpoints = endpoints.flat_map(|endpoint| &endpoint.audiences);
+    of_provider
+        .map(String::as_str)
+        .chain(of_endpoints.map(|audience| &*audience.value))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{super::LabError, figures::Row};
 use crate::{
@@ -54,13 +54,13 @@ pub(super) struct Report {
 
 /// A running one.
 #[derive(Debug)]
-pub(super) struct Probe {
+pub(in crate::lab) struct Probe {
     envoy: Envoy,
     client: reqwest::Client,
 }
 
 impl Probe {
-    pub(super) async fn start() -> Result<Self, LabError> {
+    pub(in crate::lab) async fn start() -> Result<Self, LabError> {
         // Neither is ever called: the module answers everything itself.
         let nobody = ([127, 0, 0, 1], 9).into();
         let filter = Filter::Chancery(artifacts::redaction_bench()?);
@@ -73,8 +73,17 @@ impl Probe {
 
     /// Goes through bodies so many times.
     pub(super) async fn run(&self, rounds: usize, bodies: &[Body]) -> Result<Report, LabError> {
-        let url = format!("http://{}/", self.envoy.address()?);
-        let request = self.client.post(url).json(&Work { rounds, bodies });
+        self.ask("", &Work { rounds, bodies }).await
+    }
+
+    /// Has the work of a path done, and says what it reports.
+    pub(in crate::lab) async fn ask<R: DeserializeOwned>(
+        &self,
+        path: &str,
+        work: &impl Serialize,
+    ) -> Result<R, LabError> {
+        let url = format!("http://{}/{path}", self.envoy.address()?);
+        let request = self.client.post(url).json(work);
         let answer = request.send().await?;
         if answer.status() != 200 {
             let status = answer.status();
