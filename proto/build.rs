@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 22] = [
+const FILES: [&str; 23] = [
     "chancery/admin/v1/allowlist.proto",
     "chancery/admin/v1/apply.proto",
     "chancery/admin/v1/binding.proto",
@@ -19,6 +19,7 @@ const FILES: [&str; 22] = [
     "chancery/admin/v1/proposal_service.proto",
     "chancery/admin/v1/quota.proto",
     "chancery/admin/v1/redaction_profile.proto",
+    "chancery/admin/v1/registry_service.proto",
     "chancery/admin/v1/role.proto",
     "chancery/admin/v1/rule.proto",
     "chancery/admin/v1/server.proto",
@@ -30,10 +31,11 @@ const FILES: [&str; 22] = [
 ];
 
 /// Messages that hold secrets: `src/redacted.rs` shows them.
-const SECRET: [&str; 7] = [
+const SECRET: [&str; 8] = [
     ".chancery.admin.v1.ClientCredentials",
     ".chancery.admin.v1.TokenExchange",
     ".chancery.admin.v1.StaticHeader",
+    ".chancery.admin.v1.DiscoverServerRequest",
     ".chancery.admin.v1.RotateCredentialRequest",
     ".chancery.node.v1.CredentialRequest",
     ".chancery.node.v1.CredentialAnswer",

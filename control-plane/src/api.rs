@@ -12,6 +12,7 @@ mod node;
 mod page;
 mod policy;
 mod proposal;
+mod registry;
 mod resource;
 mod server_state;
 mod sighting;
@@ -26,6 +27,7 @@ use self::authentication::Attempts;
 use crate::{
     access::{Member, NodePolicy},
     credential::Broker,
+    discovery::scanner::Scanner,
     instances::Instances,
     issuer_keys::IssuerKeys,
     ledger::Ledger,
@@ -59,6 +61,8 @@ pub struct ControlPlane {
     pub rewrap: Arc<Notify>,
     /// The keys that issuers publish.
     pub issuer_keys: IssuerKeys,
+    /// Asks servers what they offer.
+    pub scanner: Arc<Scanner>,
     /// Becomes true when streams are to end.
     pub draining: watch::Receiver<bool>,
 }

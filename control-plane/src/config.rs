@@ -1,5 +1,7 @@
 //! What `chancery serve` is configured with: the document as it is written, and what it means.
 
+mod discovery;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use chancery_engine::{glob::Glob, wire::Invalid};
@@ -9,7 +11,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use crate::access::{Member, node::NodeRule, scope::Slice, token::TokenRules};
+use self::discovery::DiscoveryDocument;
+use crate::{
+    access::{Member, node::NodeRule, scope::Slice, token::TokenRules},
+    discovery::Settings,
+};
 
 /// The configuration of a control plane.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +30,8 @@ pub struct Config {
     pub assertion_issuer: Option<String>,
     /// Networks that issuers may be in beside the public internet.
     pub allowed_networks: Vec<IpNet>,
+    /// Where servers that are asked what they offer may be.
+    pub discovery: Settings,
     /// Where administrators and the command line call.
     pub admin: ListenerConfig,
     /// Where Envoys call.
@@ -96,6 +104,9 @@ pub(crate) struct ConfigDocument {
     /// Networks that the issuers of tokens may be in beside the public internet, as CIDR.
     #[serde(default)]
     allowed_networks: Vec<String>,
+    /// Where servers that are asked what they offer may be.
+    #[serde(default)]
+    discovery: DiscoveryDocument,
     /// Where administrators and the command line call.
     admin: ListenerDocument,
     /// Where Envoys call.
@@ -252,6 +263,7 @@ impl ConfigDocument {
             let rule = document.read(&format!("nodes[{position}]"), &mut problems);
             nodes.extend(rule);
         }
+        let discovery = self.discovery.read(&mut problems);
         let tokens = self.oidc.and_then(|oidc| oidc.read(&mut problems));
         match (admin, node, &*problems) {
             (Some(admin), Some(node), []) => Ok(Config {
@@ -260,6 +272,7 @@ impl ConfigDocument {
                 signing_keys: self.signing_keys.into_iter().map(PathBuf::from).collect(),
                 assertion_issuer: self.assertion_issuer,
                 allowed_networks,
+                discovery,
                 admin,
                 node,
                 tokens,

@@ -9,6 +9,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod credential;
+pub mod discovery;
 pub mod egress;
 pub mod inspect;
 pub mod instances;

@@ -11,6 +11,7 @@ pub mod proposal;
 mod publish;
 mod quarantine;
 mod reference;
+mod scan;
 mod secret;
 mod state;
 mod tailored;

@@ -26,6 +26,7 @@ use chancery_proto::{
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use self::server::approved;
 pub use self::{
     block::server_of as server_of_block,
     pins::of as pins_of,

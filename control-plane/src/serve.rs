@@ -30,6 +30,7 @@ use crate::{
     },
     config::Config,
     credential::Broker,
+    discovery::{Settings, Ways},
     egress::Egress,
     registry::now,
     tls::{Peer, Tls, TlsListener},
@@ -48,6 +49,8 @@ pub struct ServeOptions {
     pub assertion_issuer: String,
     /// Networks that issuers may be in beside the public internet.
     pub allowed_networks: Vec<IpNet>,
+    /// Where servers that are asked what they offer may be.
+    pub discovery: Settings,
     /// For whom.
     pub mode: Mode,
 }
@@ -87,18 +90,20 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         signing_keys,
         assertion_issuer,
         allowed_networks,
+        discovery,
         mode,
     } = options;
     let is_development = matches!(mode, Mode::InsecureDevelopment { .. });
     // What is wrong with the configuration is found before the folder is touched.
     let egress = Egress::new(is_development, allowed_networks)?;
+    let ways = Ways::new(egress.clone(), &discovery, is_development)?;
     let mut house = House::build(mode, &egress)?;
     let _lock = data::lock(&data_dir)?;
     let signer = data::signer(&signing_keys, is_development.then_some(&*data_dir))?;
     let (drain, draining) = watch::channel(false);
     let keys = data::store_keys(store_key.as_deref(), is_development, &data_dir)?;
     let store = data::store(&data_dir)?;
-    let asked = (egress.clone(), assertion_issuer);
+    let asked = (egress.clone(), assertion_issuer, ways);
     let opened = (&*data_dir, Arc::clone(&store));
     let control_plane = data::open(opened, (keys, signer), asked, &house, draining.clone())?;
     let tokens = house.tokens.take();

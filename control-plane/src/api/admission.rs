@@ -217,6 +217,12 @@ rpcs! {
     "chancery.admin.v1.ApplyService" {
         ApplyResources(admin::ApplyResourcesRequest) _r => Changes;
     }
+    "chancery.admin.v1.RegistryService" {
+        // What is found is for an entry that only authors write; reviewers look at what there is.
+        DiscoverServer(admin::DiscoverServerRequest) r => At(Author, &r.parent);
+        ScanServer(admin::ScanServerRequest) r => Within(&[Author, Reviewer], &r.name);
+        GetScanReport(admin::GetScanReportRequest) r => At(Viewer, &r.name);
+    }
     "chancery.admin.v1.InstanceService" {
         ListInstances(admin::ListInstancesRequest) _r => Somewhere(Viewer);
     }

@@ -5,6 +5,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use crate::{
+    discovery::{DiscoveryError, scanner::ScanError},
     ledger::LedgerError,
     registry::{RegistryError, proposal::ProposalError},
     sealing::SealingError,
@@ -239,6 +240,24 @@ pub(super) fn proposal(error: &ProposalError) -> Status {
             status(Code::Internal, "STORE_FAILED", message, details)
         }
     }
+}
+
+/// A server that was asked what it offers and did not say.
+pub(super) fn discovery(url: &str, error: &DiscoveryError) -> Status {
+    let message = error.to_string();
+    let mut details = ErrorDetails::new();
+    details.add_precondition_failure_violation("DISCOVERY", url, "an MCP server that answers");
+    let code = Code::FailedPrecondition;
+    status(code, "NOT_DISCOVERED", message, details)
+}
+
+/// A server that cannot be looked at.
+pub(super) fn not_scanned(name: &str, error: &ScanError) -> Status {
+    let mut details = ErrorDetails::new();
+    let what = "`pinning` and `scan.url` in its document";
+    details.add_precondition_failure_violation("SCAN", name, what);
+    let code = Code::FailedPrecondition;
+    status(code, "NOT_SCANNED", error.to_string(), details)
 }
 
 /// Nobody is known to call.

@@ -109,6 +109,24 @@ nodes:
     }
 
     #[test]
+    fn where_servers_are_asked_is_read() {
+        let discovery = "discovery: {hosts: ['*.example.com'], scanIntervalSeconds: 60, \
+                         proxy: 'proxy.example.com:3128'}\nadmin:";
+        let text = RIGHT.replacen("admin:", discovery, 1);
+        let discovery = of_text("chancery.yaml", &text).unwrap().discovery;
+        assert!(discovery.hosts[0].matches("mcp.example.com"));
+        assert_eq!(discovery.scan_interval.unwrap().as_secs(), 60);
+        assert_eq!(discovery.proxy.unwrap().port_u16(), Some(3128));
+        let text = text.replace("'proxy.example.com:3128'", "'not a proxy'");
+        let problems = of_text("chancery.yaml", &text).unwrap_err();
+        let problem = problems[0].to_string();
+        assert!(
+            problem.contains("discovery.proxy: found `not a proxy`"),
+            "{problem}"
+        );
+    }
+
+    #[test]
     fn keys_come_from_a_file_or_from_the_issuer() {
         let keys = |line: &str| {
             let text = RIGHT.replace("  jwksFile: jwks.json\n", line);

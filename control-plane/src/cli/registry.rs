@@ -1,6 +1,9 @@
 //! `chancery registry`.
 
+mod discover;
+pub(crate) mod found;
 mod list;
+mod scan;
 mod state;
 mod verify;
 
@@ -12,12 +15,14 @@ use super::{
     exit::{Exit, Failure},
 };
 
-/// See which servers there are, and approve, suspend or retire them
+/// See which servers there are and what they offer, and approve, suspend or retire them
 ///
 /// Only an approved server can be used. What is suspended or retired keeps its place, so that nobody
 /// else takes it and calls to it are refused and recorded.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum RegistryCommand {
+    Discover(discover::DiscoverArgs),
+    Scan(scan::ScanArgs),
     /// List servers with their owners and states
     #[command(after_help = "\
 Examples:
@@ -79,5 +84,7 @@ pub(crate) async fn run(
             dry_run,
         } => state::undelete(mcp_server, *dry_run, context, console).await,
         RegistryCommand::Verify(args) => verify::run(args, context, console).await,
+        RegistryCommand::Discover(args) => discover::run(args, context, console).await,
+        RegistryCommand::Scan(args) => scan::run(args, context, console).await,
     }
 }

@@ -7,13 +7,17 @@ mod inspect;
 mod list;
 mod show;
 mod sighted;
+mod staging;
 
 use std::time::SystemTime;
 
 use chancery_proto::{admin::v1 as admin, audit::v1::RecordFilter};
 
 use self::{approve::Approval, choice::Choice, sighted::Sighted};
-pub(crate) use self::{list::word, sighted::what};
+pub(crate) use self::{
+    list::word,
+    sighted::{named, what},
+};
 use super::{
     Context,
     connect::Connection,
@@ -21,6 +25,7 @@ use super::{
     exit::{Exit, Failure},
     name::Kind,
     output::Format,
+    registry::found::ShownToken,
     time::When,
     visible::visible,
 };
@@ -62,17 +67,20 @@ Examples:
     },
     /// Approve what waits, so that it may be seen and used
     ///
-    /// What was approved before stays so, which is what a rollout needs; --replace ends that.
+    /// What was approved before stays so, which is what a rollout needs; --replace ends that. With --from
+    /// the next version is approved before it is rolled out: what differs at that address is shown, and
+    /// approved once you say so.
     #[command(after_help = "\
 Examples:
   chancery review approve notes tool/search
   chancery review approve notes tool/search --pin 3f2a9c --replace
-  chancery review approve notes --all --dry-run")]
+  chancery review approve notes --all --dry-run
+  chancery review approve notes --from https://staging.example.com/mcp")]
     Approve {
         /// Of which server
         mcp_server: String,
         /// What, as `review list` calls it
-        #[arg(value_name = "WHAT", required_unless_present = "all")]
+        #[arg(value_name = "WHAT", required_unless_present_any = ["all", "from"])]
         wanted: Vec<String>,
         /// Everything that waits at the server
         #[arg(long, conflicts_with = "wanted")]
@@ -83,6 +91,14 @@ Examples:
         /// Its versions that were approved before are not any more
         #[arg(long)]
         replace: bool,
+        /// Where the server's next version runs, for the control plane to ask
+        #[arg(long, value_name = "URL", conflicts_with = "replace")]
+        from: Option<String>,
+        /// Approve what --from finds without asking
+        #[arg(long, requires = "from")]
+        yes: bool,
+        #[command(flatten)]
+        token: ShownToken,
         /// Check whether it could be approved, and change nothing
         #[arg(long)]
         dry_run: bool,
@@ -118,7 +134,7 @@ pub(crate) async fn run(
             pin,
         } => {
             let format = context.format_of(&[Format::Table, Format::Json, Format::Yaml])?;
-            let waiting = Waiting::read(context, mcp_server).await?;
+            let waiting = Waiting::read(context, mcp_server, None).await?;
             let choice = Choice {
                 wanted: std::slice::from_ref(wanted),
                 pin: pin.as_deref(),
@@ -134,14 +150,22 @@ pub(crate) async fn run(
             all: _,
             pin,
             replace,
+            from,
+            yes,
+            token,
             dry_run,
         } => {
-            let waiting = Waiting::read(context, mcp_server).await?;
+            let from = from.as_deref().map(|url| (url, token));
+            let waiting = Waiting::read(context, mcp_server, from).await?;
             let choice = Choice {
                 wanted,
                 pin: pin.as_deref(),
             };
             let chosen = choice.of(&waiting.pending, &waiting.server.name)?;
+            if from.is_some() && !staging::confirm(&waiting.server, &chosen, *yes, console)? {
+                console.talk("nothing is approved");
+                return Ok(Exit::Negative);
+            }
             let approval = Approval {
                 chosen,
                 replaces: *replace,
@@ -162,19 +186,28 @@ struct Waiting {
 }
 
 impl Waiting {
-    async fn read(context: &Context, mcp_server: &str) -> Result<Self, Failure> {
+    /// What was seen of it, or what is at another address.
+    async fn read(
+        context: &Context,
+        mcp_server: &str,
+        from: Option<(&str, &ShownToken)>,
+    ) -> Result<Self, Failure> {
         let name = context.scope.read(Kind::Server, mcp_server)?.to_string();
         let connection = Connection::open(&context.address).await?;
-        let filter = RecordFilter {
-            server: name.clone(),
-            ..RecordFilter::default()
-        };
-        let pending = sighted::pending(&connection, filter).await?;
         let server = sighted::server(&connection, &name).await?;
         let missing = || Failure::Usage(format!("found no server `{}`", visible(mcp_server)));
+        let server = server.ok_or_else(missing)?;
+        let filter = RecordFilter {
+            server: name,
+            ..RecordFilter::default()
+        };
+        let pending = match from {
+            Some(from) => staging::pending(&connection, &server, from).await?,
+            None => sighted::pending(&connection, filter).await?,
+        };
         Ok(Self {
-            server: server.ok_or_else(missing)?,
             connection,
+            server,
             pending,
         })
     }

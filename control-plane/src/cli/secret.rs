@@ -59,7 +59,7 @@ fn fetch(item: &Item, path: &Path, source: &SecretSource) -> Result<String, Prob
     })
 }
 
-fn from_file(path: &File) -> Result<String, String> {
+pub(crate) fn from_file(path: &File) -> Result<String, String> {
     let shown = path.display();
     let mut bytes = Vec::new();
     let read = fs::File::open(path)

@@ -1,7 +1,9 @@
 //! `chancery serve`.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
+use chancery_engine::glob::Glob;
+use http::uri::Authority;
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
@@ -9,8 +11,12 @@ use super::{
     config,
     console::{Console, has_colours},
     exit::Exit,
+    time,
 };
-use crate::serve::{self, Mode, ServeError, ServeOptions};
+use crate::{
+    discovery::Settings,
+    serve::{self, Mode, ServeError, ServeOptions},
+};
 
 /// Where it listens in development where nothing else is said.
 const DEVELOPMENT_LISTEN: SocketAddr =
@@ -18,6 +24,10 @@ const DEVELOPMENT_LISTEN: SocketAddr =
 
 /// The `iss` of assertions where nothing else is said.
 const DEFAULT_ISSUER: &str = "chancery";
+
+/// What is logged where nothing else is said. rmcp tells of every session with a server; what of it
+/// fails is in reports and in the record.
+const LOGGED: &str = "info,rmcp=off";
 
 /// Run the control plane
 ///
@@ -71,13 +81,25 @@ pub(crate) struct ServeArgs {
     /// A network that the issuers of tokens may be in beside the public internet; repeatable
     #[arg(long = "allow-network", value_name = "CIDR")]
     allowed_networks: Vec<IpNet>,
+    /// The forward proxy, `HOST:PORT`, that servers are asked through what they offer
+    #[arg(long, value_name = "HOST:PORT", env = "CHANCERY_DISCOVERY_PROXY")]
+    discovery_proxy: Option<Authority>,
+    /// A host, as a glob, that may be asked what its server offers; repeatable
+    ///
+    /// Without any, no server is asked, but with a proxy whatever that lets through, and in development
+    /// what is on this machine.
+    #[arg(long = "discovery-host", value_name = "GLOB", value_parser = glob)]
+    discovery_hosts: Vec<Glob>,
+    /// How often pinned servers are looked at whose entry does not say that (15m)
+    #[arg(long, value_name = "LENGTH", value_parser = time::parse_length)]
+    scan_interval: Option<Duration>,
     /// Authenticate nobody; on loopback, for development only
     #[arg(long)]
     insecure_development: bool,
 }
 
 pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(has_colours(&io::stderr()))
@@ -108,8 +130,16 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         mut signing_keys,
         mut assertion_issuer,
         mut allowed_networks,
+        discovery_proxy,
+        discovery_hosts,
+        scan_interval,
         insecure_development,
     } = args;
+    let mut discovery = Settings {
+        proxy: discovery_proxy,
+        hosts: discovery_hosts,
+        scan_interval,
+    };
     let mode = match config {
         Some(file) => {
             let mut config = config::read(&file).map_err(|problems| {
@@ -128,6 +158,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
             }
             assertion_issuer = assertion_issuer.or_else(|| config.assertion_issuer.take());
             allowed_networks.append(&mut config.allowed_networks);
+            discovery = discovery.over(std::mem::take(&mut config.discovery));
             Mode::Configured(Box::new(config))
         }
         None if insecure_development => Mode::InsecureDevelopment {
@@ -155,8 +186,13 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         signing_keys,
         assertion_issuer: assertion_issuer.unwrap_or_else(|| DEFAULT_ISSUER.to_owned()),
         allowed_networks,
+        discovery,
         mode,
     })
+}
+
+fn glob(text: &str) -> Result<Glob, String> {
+    Glob::parse(text).map_err(|error| format!("it {error}"))
 }
 
 fn exit_of(error: &ServeError) -> Exit {

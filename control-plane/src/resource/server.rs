@@ -1,15 +1,27 @@
 //! Servers as filters get them.
 
-use chancery_engine::{server::Server as EngineServer, wire::Invalid};
+use chancery_engine::{approved::Approved, server::Server as EngineServer, wire::Invalid};
 use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
+use url::Url;
 
 use super::{invalid, name, output_schema, pins};
+
+/// Shortest that a scan may follow another.
+const MIN_SCAN_SECONDS: i64 = 1;
+
+/// Longest that scans may be apart: what they find is no news after a day.
+const MAX_SCAN_SECONDS: i64 = 24 * 60 * 60;
 
 /// What a filter gets of a server. Its credential is another resource's business.
 pub(super) fn to_policy(server: &admin::Server) -> Result<policy::Server, Invalid> {
     let message = policy_server(server)?;
     EngineServer::try_from(message.clone())?;
     Ok(message)
+}
+
+/// What of a server people have approved, as filters compare it. `None` where that is not asked.
+pub(crate) fn approved(server: &admin::Server) -> Result<Option<Approved>, Invalid> {
+    Ok(EngineServer::try_from(policy_server(server)?)?.approved)
 }
 
 fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
@@ -49,6 +61,8 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         server_json: _,
         // Only the control plane counts sightings.
         quarantine_after: _,
+        // Filters have nothing to do with scans.
+        scan,
     } = server;
     for (position, tool) in tools.iter().enumerate() {
         check_definition("name", &tool.name, &tool.definition).map_err(|(found, expected)| {
@@ -60,6 +74,7 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
     check_each("resource_templates", "uriTemplate", resource_templates)?;
     let pins = pins::of(server)?;
     check_workspaces(endpoints)?;
+    check_scan(scan.as_ref())?;
     let authentication = match policy::Authentication::try_from(*authentication) {
         Ok(policy::Authentication::Unspecified) => policy::Authentication::Required.into(),
         Ok(_) | Err(_) => *authentication,
@@ -131,6 +146,24 @@ pub fn workspaces_of_calls(server: &admin::Server) -> impl Iterator<Item = &str>
         std::iter::once(&*endpoint.workspace).chain(of_audiences)
     });
     named.filter(|workspace| !workspace.is_empty())
+}
+
+fn check_scan(scan: Option<&admin::Scan>) -> Result<(), Invalid> {
+    let Some(admin::Scan { url, interval, .. }) = scan else {
+        return Ok(());
+    };
+    if !url.is_empty() && Url::parse(url).is_err() {
+        let expected = "the URL of its MCP endpoint, as the control plane reaches it";
+        return Err(invalid("scan.url", format!("`{url}`"), expected));
+    }
+    let Some(interval) = interval else {
+        return Ok(());
+    };
+    if interval.nanos != 0 || !(MIN_SCAN_SECONDS..=MAX_SCAN_SECONDS).contains(&interval.seconds) {
+        let expected = format!("{MIN_SCAN_SECONDS} to {MAX_SCAN_SECONDS} whole seconds");
+        return Err(invalid("scan.interval", format!("`{interval}`"), expected));
+    }
+    Ok(())
 }
 
 fn check_workspaces(endpoints: &[policy::Endpoint]) -> Result<(), Invalid> {

@@ -13,6 +13,7 @@ use super::{ServeError, door::House};
 use crate::{
     api::{ControlPlane, authentication::Attempts},
     credential::Broker,
+    discovery::{Ways, scanner::Scanner},
     egress::Egress,
     instances::Instances,
     issuer_keys::IssuerKeys,
@@ -92,23 +93,27 @@ pub(super) fn store(data_dir: &Path) -> Result<Arc<Store>, ServeError> {
 pub(super) fn open(
     (data_dir, store): (&Path, Arc<Store>),
     (keys, signer): (Arc<dyn KeyService>, Signer),
-    (egress, assertion_issuer): (Egress, String),
+    (egress, assertion_issuer, ways): (Egress, String, Ways),
     house: &House,
     draining: watch::Receiver<bool>,
 ) -> Result<ControlPlane, ServeError> {
     let secrets = Secrets::open(Arc::clone(&store), keys)?;
     let ledger = Arc::new(Ledger::open(&data_dir.join("ledger"))?);
-    let outbox = Outbox::open(Arc::clone(&store), Arc::clone(&ledger))?;
+    let outbox = Arc::new(Outbox::open(Arc::clone(&store), Arc::clone(&ledger))?);
     let registry = Arc::new(Registry::open(store, secrets.clone(), signer)?);
     registry.renew_for(&house.nodes)?;
     let broker = Broker::new(Arc::clone(&registry), egress.clone(), assertion_issuer);
     let published = registry.published();
+    let (asked, recorded) = (Arc::clone(&registry), Arc::clone(&ledger));
+    let scanner = Arc::new(Scanner::new(asked, (recorded, Arc::clone(&outbox)), ways));
+    tokio::spawn(Arc::clone(&scanner).run(draining.clone()));
     Ok(ControlPlane {
         issuer_keys: IssuerKeys::start(Arc::clone(&registry), published, egress),
         broker: Arc::new(broker),
         registry,
+        scanner,
         secrets,
-        outbox: Arc::new(outbox),
+        outbox,
         rewrap: Arc::default(),
         attempts: Arc::new(Attempts::new(Arc::clone(&ledger))),
         ledger,

@@ -2,7 +2,7 @@
 
 use chancery_proto::audit::v1::{
     AdminChange, Attribute, Decision, DriftSighting, Entry, Finding, Gap, Outcome, OutcomeStatus,
-    PositionedRecord, Verdict, entry::Event,
+    PositionedRecord, SightingSource, Verdict, entry::Event,
 };
 use prost::Message as _;
 use prost_types::Duration;
@@ -196,6 +196,9 @@ fn drifted(drift: &DriftSighting) -> Said {
     let mut why = review::word(drift.drift()).to_owned();
     if drift.hidden {
         why.push_str(", hidden");
+    }
+    if drift.source() == SightingSource::Scan {
+        why.push_str(", seen by a scan");
     }
     if !drift.seen.is_empty() {
         why = format!("{why}, pin {}", short_id(&drift.seen));

@@ -3,6 +3,7 @@
 mod definition;
 mod endpoint;
 mod entry;
+mod scan;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use self::{
     definition::{Definition, Pinning},
     endpoint::Endpoint,
     entry::{DataClass, Package, Quarantine, Risk, State},
+    scan::Scan,
 };
 use super::{
     ApiVersion, Id, Unreadable, document, given_or, parse_name, unknown, unless_default,
@@ -128,6 +130,9 @@ struct ServerSpec {
     /// What it may say it is; anything where left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     server_infos: Vec<Definition>,
+    /// Where and how often the control plane looks at what it offers, where it is pinned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scan: Option<Scan>,
 }
 
 /// A tool that calls another tool, which is judged as well.
@@ -234,6 +239,7 @@ impl ServerDocument {
             resource_templates,
             instructions,
             server_infos,
+            scan,
         } = self.spec.clone();
         let all = |definitions: Vec<Definition>, key: &str| {
             let definitions = definitions.into_iter();
@@ -280,6 +286,7 @@ impl ServerDocument {
             server_json: server_json
                 .map(|json| serde_json::Value::Object(json).to_string())
                 .unwrap_or_default(),
+            scan: scan.map(Scan::into_message),
         }
     }
 }
@@ -328,6 +335,7 @@ impl TryFrom<admin::Server> for ServerDocument {
             description,
             version,
             server_json,
+            scan,
         } = message;
         let tools = tools
             .into_iter()
@@ -378,10 +386,8 @@ impl TryFrom<admin::Server> for ServerDocument {
                     &resource_templates,
                 )?,
                 instructions,
-                server_infos: server_infos
-                    .iter()
-                    .map(|info| Definition::parse(&name, "server_infos", info))
-                    .collect::<Result<_, _>>()?,
+                server_infos: Definition::parse_texts(&name, "server_infos", &server_infos)?,
+                scan: scan.map(Scan::from),
             },
         })
     }

@@ -38,6 +38,10 @@ impl Approval<'_> {
             is_dry_run,
         } = self;
         for sighted in &chosen {
+            if sighted.is_removal() {
+                remove(&mut server, sighted);
+                continue;
+            }
             let definition = sighted.whole().ok_or_else(|| too_long(sighted))?;
             if sighted.drift == Drift::Unpinnable {
                 return Err(unpinnable(sighted));
@@ -58,8 +62,13 @@ impl Approval<'_> {
             let pin = hex(&sighted.seen);
             let pin = pin.get(..PIN_DIGITS).unwrap_or_default();
             let suffix = if is_dry_run { " (dry run)" } else { "" };
+            let as_what = if sighted.is_removal() {
+                "to be gone".to_owned()
+            } else {
+                format!("as {pin}")
+            };
             console.line(format_args!(
-                "{} {} {word} as {pin}{suffix}",
+                "{} {} {word} {as_what}{suffix}",
                 visible(id_of(&sighted.server)),
                 visible(&sighted.what),
             ))?;
@@ -109,6 +118,21 @@ fn add(
         DefinitionKind::Unspecified => return Err(too_long(sighted)),
     }
     Ok(())
+}
+
+/// Takes what is gone out of the server that it was approved of.
+fn remove(server: &mut admin::Server, sighted: &Sighted) {
+    let name = &sighted.capability;
+    let from = |definitions: &mut Vec<admin::Definition>| definitions.retain(|it| it.name != *name);
+    match sighted.kind {
+        DefinitionKind::Tool => server.tools.retain(|it| it.name != *name),
+        DefinitionKind::Prompt => from(&mut server.prompts),
+        DefinitionKind::Resource => from(&mut server.resources),
+        DefinitionKind::ResourceTemplate => from(&mut server.resource_templates),
+        DefinitionKind::Instructions => server.instructions.clear(),
+        DefinitionKind::ServerInfo => server.server_infos.clear(),
+        DefinitionKind::Unspecified => {}
+    }
 }
 
 fn too_long(sighted: &Sighted) -> Failure {

@@ -1,6 +1,6 @@
 //! `chancery review list`.
 
-use chancery_proto::audit::v1::Drift;
+use chancery_proto::audit::v1::{Drift, SightingSource};
 
 use super::sighted::Sighted;
 use crate::cli::{
@@ -24,6 +24,7 @@ struct Row<'s> {
     drift: &'static str,
     pin: String,
     hidden: bool,
+    source: &'static str,
     times: usize,
     last: String,
     definition: Option<&'s str>,
@@ -45,7 +46,9 @@ pub(super) fn write(
         return Ok(());
     }
     let cells = rows.iter().map(|row| {
-        let (state, tone) = if row.hidden {
+        let (state, tone) = if row.drift == word(Drift::Removed) {
+            ("gone", Tone::Doubtful)
+        } else if row.hidden {
             ("hidden", Tone::Good)
         } else {
             ("shown", Tone::Doubtful)
@@ -56,11 +59,14 @@ pub(super) fn write(
             Cell::new(row.drift),
             Cell::new(state).tone(tone),
             Cell::new(row.pin.get(..PIN_DIGITS).unwrap_or("-")),
+            Cell::new(row.source),
             Cell::new(&row.times.to_string()),
             Cell::new(&row.last),
         ]
     });
-    let heading = ["SERVER", "WHAT", "DRIFT", "NOW", "PIN", "SEEN", "LAST"];
+    let heading = [
+        "SERVER", "WHAT", "DRIFT", "NOW", "PIN", "BY", "SEEN", "LAST",
+    ];
     let cells: Vec<_> = cells.collect();
     table::write(&heading, &cells, console)
 }
@@ -72,6 +78,10 @@ fn row(sighted: &Sighted) -> Row<'_> {
         drift: word(sighted.drift),
         pin: hex(&sighted.seen),
         hidden: sighted.is_hidden,
+        source: match sighted.source {
+            SightingSource::Unspecified => "traffic",
+            SightingSource::Scan => "scan",
+        },
         times: sighted.times,
         last: time::seconds(&sighted.last),
         definition: sighted.whole(),

@@ -28,7 +28,8 @@ pub(super) fn run(
         .next_back()
         .map(|(_, json)| read(json))
         .transpose()?;
-    let seen = sighted.whole().map(read).transpose()?;
+    let seen = sighted.whole().filter(|_| !sighted.is_removal());
+    let seen = seen.map(read).transpose()?;
     let (before, seen) = (listed(sighted.kind, before), listed(sighted.kind, seen));
     let warnings = warned_of(&seen).ok();
     let reading = |value| Listing::read(value).map_err(Failure::rendering);

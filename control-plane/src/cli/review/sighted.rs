@@ -1,11 +1,17 @@
 //! Drift that waits for a review: what the record says was seen, less what is approved by now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chancery_engine::{canonical::Pin, json::Document, limits::Limits};
 use chancery_proto::{
-    admin::v1::{self as admin, resource},
-    audit::v1::{Content, DefinitionKind, Drift, DriftSighting, Entry, RecordFilter, entry::Event},
+    admin::v1::{
+        self as admin, GetScanReportRequest, registry_service_client::RegistryServiceClient,
+        resource,
+    },
+    audit::v1::{
+        Content, DefinitionKind, Drift, DriftSighting, Entry, RecordFilter, SightingSource,
+        entry::Event,
+    },
     policy::v1::Pinning,
 };
 use prost::Message as _;
@@ -15,7 +21,7 @@ use tonic::Code;
 use crate::cli::{audit::search_each, connect::Connection, exit::Failure, name::Name, stored};
 
 /// A definition that nobody has approved, as often as it was seen.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sighted {
     /// The server's resource name.
     pub(super) server: String,
@@ -28,12 +34,19 @@ pub(super) struct Sighted {
     pub(super) seen: Vec<u8>,
     pub(super) definition: Content,
     pub(super) is_hidden: bool,
+    /// Where it was seen last.
+    pub(super) source: SightingSource,
     /// By how many instances.
     pub(super) times: usize,
     pub(super) last: Timestamp,
 }
 
 impl Sighted {
+    /// Whether it is approved and not there any more.
+    pub(super) fn is_removal(&self) -> bool {
+        self.drift == Drift::Removed
+    }
+
     /// The whole definition as JSON text; `None` where the record keeps only a part.
     pub(super) fn whole(&self) -> Option<&str> {
         let data = &self.definition.data;
@@ -44,15 +57,19 @@ impl Sighted {
 
 /// What drifted is called by: `tool/search`, `instructions`.
 pub(crate) fn what(drift: &DriftSighting) -> String {
-    let name = &drift.capability;
-    match drift.definition_kind() {
+    named(drift.definition_kind(), &drift.capability)
+}
+
+/// What a definition of a kind and name is called by.
+pub(crate) fn named(kind: DefinitionKind, name: &str) -> String {
+    match kind {
         DefinitionKind::Tool => format!("tool/{name}"),
         DefinitionKind::Prompt => format!("prompt/{name}"),
         DefinitionKind::Resource => format!("resource/{name}"),
         DefinitionKind::ResourceTemplate => format!("template/{name}"),
         DefinitionKind::Instructions => "instructions".to_owned(),
         DefinitionKind::ServerInfo => "serverInfo".to_owned(),
-        DefinitionKind::Unspecified => name.clone(),
+        DefinitionKind::Unspecified => name.to_owned(),
     }
 }
 
@@ -86,6 +103,7 @@ pub(super) async fn pending(
             what,
             kind: drift.definition_kind(),
             drift: drift.drift(),
+            source: drift.source(),
             server: drift.server,
             capability: drift.capability,
             seen: drift.seen,
@@ -106,7 +124,34 @@ pub(super) async fn pending(
         let server = servers.get(&sighted.server).and_then(Option::as_ref);
         server.is_some_and(|server| !is_approved(server, sighted))
     });
+    forget_returned(connection, &mut seen).await?;
     Ok(seen)
+}
+
+/// Leaves out what was gone once and is back, as the last complete scan says.
+async fn forget_returned(connection: &Connection, seen: &mut Vec<Sighted>) -> Result<(), Failure> {
+    let gone = seen.iter().filter(|sighted| sighted.is_removal());
+    let servers: BTreeSet<_> = gone.map(|sighted| sighted.server.clone()).collect();
+    let mut client = RegistryServiceClient::new(connection.channel.clone());
+    for server in servers {
+        let call = client.get_scan_report(GetScanReportRequest {
+            name: server.clone(),
+        });
+        let answer = connection.answer("read what a scan found", call).await?;
+        let Some(report) = answer.report.filter(|report| report.error.is_empty()) else {
+            continue;
+        };
+        let is_gone = |sighted: &Sighted| {
+            let mut differences = report.differences.iter();
+            differences.any(|it| {
+                it.drift() == Drift::Removed
+                    && it.definition_kind() == sighted.kind
+                    && it.capability == sighted.capability
+            })
+        };
+        seen.retain(|it| it.server != server || !it.is_removal() || is_gone(it));
+    }
+    Ok(())
 }
 
 /// A server as it is stored; `None` where it is gone.
@@ -127,6 +172,10 @@ pub(super) async fn server(
 
 /// Whether what was seen is approved by now, or that is not asked any more.
 fn is_approved(server: &admin::Server, sighted: &Sighted) -> bool {
+    if sighted.is_removal() {
+        let mut approved = definitions(server, sighted.kind).into_iter();
+        return approved.all(|(name, _)| name != sighted.capability);
+    }
     server.pinning() == Pinning::Unspecified
         || definitions(server, sighted.kind)
             .into_iter()

@@ -86,7 +86,8 @@ impl Exchange {
                 sealed.map_err(Withheld::Refused)?;
                 self.check_inputs(place, result)
                     .map_err(Withheld::Refused)?;
-                self.prune_result(place, result, &mut edits, &mut ending.pruned);
+                self.prune_result(place, result, &mut edits, &mut ending.pruned)
+                    .map_err(Withheld::Refused)?;
                 match result.get("isError").and_then(Value::as_bool) {
                     Some(true) => OutcomeStatus::ToolError,
                     Some(false) | None => OutcomeStatus::Result,
@@ -117,7 +118,7 @@ impl Exchange {
         result: Value<'_>,
         edits: &mut Edits,
         pruned: &mut Pruned,
-    ) {
+    ) -> Result<(), Reason> {
         let mut drifted = Drifted {
             server: &place.server.name,
             principal: &self.principal,
@@ -139,11 +140,15 @@ impl Exchange {
             drifted: &mut drifted,
         };
         reader.prune(self.asked.method, result, edits, &mut noted);
-        if let Some(approved) = approved {
-            self.compare_server(approved, result, edits, &mut drifted);
-        }
+        let is_approved = approved
+            .is_none_or(|approved| self.compare_server(approved, result, edits, &mut drifted));
         for event in drifted.events {
             self.record(Event::Drift(Box::new(event)), self.now);
+        }
+        if is_approved {
+            Ok(())
+        } else {
+            Err(Reason::Unapproved)
         }
     }
 

@@ -48,7 +48,7 @@ impl Drifted<'_> {
                 drift,
                 definition: Content::bounded(definition.raw(), MAX_DEFINITION_BYTES, None),
                 principal: Arc::clone(self.principal),
-                is_hidden: approved.is_enforced() && place != DefinitionPlace::ServerInfo,
+                is_hidden: approved.is_enforced(),
             });
         }
         !approved.is_enforced()
@@ -56,23 +56,23 @@ impl Drifted<'_> {
 }
 
 impl Exchange {
-    /// Hides what a server says of itself where nobody has approved that.
+    /// Hides what a server says of itself where nobody has approved that. Whether the answer may go on:
+    /// not that of a release that nobody has approved, since clients cannot do without what it is.
     pub(super) fn compare_server(
         &self,
         approved: &Approved,
         result: Value<'_>,
         edits: &mut Edits,
         drifted: &mut Drifted<'_>,
-    ) {
+    ) -> bool {
         let introduces = self.asked.method.is_none_or(Method::is_handshake);
         if !introduces {
-            return;
+            return true;
         }
         let is_asked = approved.pins.has(Pinned::ServerInfo);
-        if let Some(info) = result.get("serverInfo").filter(|_| is_asked) {
-            // Clients need one; what it says is shown, and recorded.
-            let _is_shown = drifted.compare(approved, Pinned::ServerInfo, info);
-        }
+        let info = result.get("serverInfo").filter(|_| is_asked);
+        let is_shown =
+            info.is_none_or(|info| drifted.compare(approved, Pinned::ServerInfo, info));
         if let Some(text) = result.get("instructions")
             && !drifted.compare(approved, Pinned::Instructions, text)
         {
@@ -80,5 +80,6 @@ impl Exchange {
                 child.key.is_some_and(|key| key.is("instructions"))
             });
         }
+        is_shown
     }
 }

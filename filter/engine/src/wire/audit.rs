@@ -337,6 +337,7 @@ fn drift_sighting(event: DriftEvent) -> pb::DriftSighting {
         definition: Some(content(definition)),
         hidden: is_hidden,
         principal: Some(principal_at(&principal, None, &server, workspace)),
+        // In traffic.
         source: pb::SightingSource::Unspecified.into(),
         server: server.into(),
     }

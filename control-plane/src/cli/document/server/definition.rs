@@ -36,11 +36,16 @@ impl Definition {
             .collect()
     }
 
-    pub(super) fn parse(
+    pub(super) fn parse_texts(
         server: &str,
         field: &'static str,
-        definition: &str,
-    ) -> Result<Self, Unreadable> {
+        texts: &[String],
+    ) -> Result<Vec<Self>, Unreadable> {
+        let texts = texts.iter();
+        texts.map(|text| Self::parse(server, field, text)).collect()
+    }
+
+    fn parse(server: &str, field: &'static str, definition: &str) -> Result<Self, Unreadable> {
         let parsed = serde_json::from_str(definition);
         parsed.map(Self).map_err(|error| Unreadable {
             name: server.to_owned(),
