@@ -28,6 +28,7 @@ mod tests;
 
 use std::fmt;
 
+use chancery_engine::{json::Document, limits::Limits};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -35,6 +36,7 @@ pub use self::definitions::{Kind, Unrecognised};
 use self::{
     definitions::Definition, excerpt::excerpt, names::Names, strings::Text, tools::Mentions,
 };
+use crate::resource::json_schema;
 
 /// More of one definition is not kept; nobody reads on.
 const MAX_FINDINGS: usize = 100;
@@ -183,6 +185,9 @@ pub struct Inspected {
     pub name: String,
     /// What was found.
     pub findings: Vec<Finding>,
+    /// What of its schemas a filter does not enforce, in words.
+    #[serde(rename = "notEnforced", skip_serializing_if = "Vec::is_empty")]
+    pub not_enforced: Vec<String>,
 }
 
 impl Inspected {
@@ -219,7 +224,26 @@ fn inspect_one(definition: &Definition<'_>, position: usize, names: &Names) -> I
         kind: definition.kind,
         name: excerpt(&definition.name),
         findings: found.sorted(),
+        not_enforced: not_enforced(definition),
     }
+}
+
+/// What a filter does not enforce of a tool's schemas. JSON that could not be pinned has nothing that
+/// is enforced, and is refused where it is applied.
+fn not_enforced(definition: &Definition<'_>) -> Vec<String> {
+    if definition.kind != Kind::Tool {
+        return Vec::new();
+    }
+    let text = definition.value.to_string();
+    let document = Document::parse(text.as_bytes(), text.len(), &Limits::DEFAULT);
+    let Ok(document) = document else {
+        return Vec::new();
+    };
+    let unenforced = json_schema::unenforced(document.root()).into_iter();
+    unenforced
+        .take(MAX_FINDINGS)
+        .map(|it| it.to_string())
+        .collect()
 }
 
 fn inspect_text(text: &Text<'_>, mentions: &Mentions<'_>, found: &mut Findings) {

@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod registry;
 pub mod resource;
 pub mod review;
+pub mod schema;
 pub mod sealing;
 pub mod secrets;
 pub mod serve;

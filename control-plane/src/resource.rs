@@ -9,6 +9,7 @@ mod block;
 pub mod credential;
 mod entry;
 mod identity_provider;
+pub(crate) mod json_schema;
 pub mod jwks;
 pub(crate) mod name;
 mod output_schema;

@@ -196,8 +196,8 @@ pub struct Decision {
     pub rules: Option<Vec<String>>,
     /// The rules in shadow that would have decided otherwise.
     pub shadow_rules: Option<Vec<String>>,
-    /// The arguments that rules read, by path, each as `provenance value`, with `altered` between
-    /// where the value is not the whole.
+    /// The arguments that rules read, by path, and what `arguments.misfit` says of them, each as
+    /// `provenance value`, with `altered` between where the value is not the whole.
     pub facts: Option<BTreeMap<String, String>>,
     /// The method.
     pub method: Option<String>,

@@ -14,7 +14,10 @@ use chancery_tests::{
     mcp_server::{PATH, TurncoatServer},
     wait,
 };
-use rmcp::model::{CallToolRequestParams, Tool};
+use rmcp::{
+    ServiceError,
+    model::{CallToolRequestParams, ErrorCode, Tool},
+};
 use serde_json::{Value, json};
 
 const AUDIENCE: &str = "https://pins.test/mcp";
@@ -204,4 +207,28 @@ async fn what_turns_is_hidden_until_it_is_approved() {
     scene.server.offer(vec![tools(&[read(), search()])]);
     let turned_back = vec!["read".to_owned(), "search".to_owned()];
     assert_eq!(scene.sees(Era::Auto, "search").await, (turned_back, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arguments_that_do_not_fit_never_reach_the_server() {
+    let scene = Scene::start().await;
+    let url = format!("http://{}/mcp", scene.envoy.address().unwrap());
+    let token = scene.provider.token("alice@example.test", &[]).unwrap();
+    for era in [Era::Legacy, Era::Auto] {
+        let session = client::connect(&url, era, Some(&token)).await.unwrap();
+        let search = async |q: Value| {
+            let arguments = json!({"q": q}).as_object().unwrap().clone();
+            let call = CallToolRequestParams::new("search").with_arguments(arguments);
+            session.call_tool(call).await
+        };
+        assert!(search("notes".into()).await.is_ok());
+        let refused = search(json!(["hunter2"])).await;
+        session.cancel().await.unwrap();
+        let Err(ServiceError::McpError(error)) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(error.code, ErrorCode::INVALID_PARAMS);
+        let expected = "the arguments do not fit the tool's schema: at `/q`, expected a string";
+        assert_eq!(error.message, expected);
+    }
 }

@@ -4,7 +4,7 @@ use chancery_engine::{approved::Approved, server::Server as EngineServer, wire::
 use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 use url::Url;
 
-use super::{invalid, name, output_schema, pins};
+use super::{invalid, json_schema, name, output_schema, pins};
 
 /// Shortest that a scan may follow another.
 const MIN_SCAN_SECONDS: i64 = 1;
@@ -40,7 +40,7 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         environment,
         dispatchers,
         scopes,
-        // `pins` reads these.
+        // `pins` and `json_schema` read these.
         pinning: _,
         prompts,
         resources,
@@ -63,6 +63,7 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         quarantine_after: _,
         // Filters have nothing to do with scans.
         scan,
+        argument_schemas: _,
     } = server;
     for (position, tool) in tools.iter().enumerate() {
         check_definition("name", &tool.name, &tool.definition).map_err(|(found, expected)| {
@@ -73,6 +74,7 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
     check_each("resources", "uri", resources)?;
     check_each("resource_templates", "uriTemplate", resource_templates)?;
     let pins = pins::of(server)?;
+    let schemas = json_schema::of(server)?;
     check_workspaces(endpoints)?;
     check_scan(scan.as_ref())?;
     let authentication = match policy::Authentication::try_from(*authentication) {
@@ -96,6 +98,8 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         upstream: None,
         pins,
         state: *state,
+        input_schemas: schemas.inputs,
+        output_schemas: schemas.outputs,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Rules at their strictest and at their most generous, for calls of which not all is known.
 
 use chancery_proto::policy::v1::Effect;
+use serde_json::json;
 
 use super::Simulator;
 use crate::{resource::Resource, snapshot::BuildError};
@@ -32,10 +33,18 @@ impl Bounds {
 }
 
 /// The resources as if the conditions of rules with this effect always held, and those of others
-/// never.
+/// never; and as if all arguments fitted their schemas where that allows, and none where it denies.
 fn assuming(resources: &[Resource], effect: Effect) -> Vec<Resource> {
     let assumed = |resource: &Resource| {
         let mut resource = resource.clone();
+        if let Resource::Server(server) = &mut resource {
+            server.argument_schemas.clear();
+            for tool in &mut server.tools {
+                let fits = effect == Effect::Allow;
+                let definition = json!({"name": tool.name, "inputSchema": fits});
+                tool.definition = definition.to_string();
+            }
+        }
         if let Resource::Rule(rule) = &mut resource
             && !rule.when.is_empty()
         {

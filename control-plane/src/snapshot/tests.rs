@@ -57,8 +57,15 @@ fn resources() -> Vec<Resource> {
 }
 
 fn sections(features: Features<'_>) -> (Vec<policy::Section>, Vec<String>) {
+    sections_of(&resources(), features)
+}
+
+fn sections_of(
+    resources: &[Resource],
+    features: Features<'_>,
+) -> (Vec<policy::Section>, Vec<String>) {
     let time = prost_types::Timestamp::default();
-    let built = build(&resources(), &KeySets::new(), (1, 1), time, features).unwrap();
+    let built = build(resources, &KeySets::new(), (1, 1), time, features).unwrap();
     let sections = built.sections.values();
     let decoded = sections.map(|bytes| policy::Section::decode(&**bytes).unwrap());
     (decoded.collect(), built.warnings)
@@ -104,4 +111,41 @@ fn a_filter_without_profiles_gets_a_deny() {
         warnings,
         ["organizations/o/rules/r denies here, because this filter lacks `redaction_profiles.v1`"]
     );
+}
+
+#[test]
+fn a_server_with_schemas_is_unknown_to_a_filter_that_cannot_ask_them() {
+    let pinned = |definition: &str| {
+        Resource::Server(admin::Server {
+            name: "organizations/o/workspaces/w/servers/s".to_owned(),
+            endpoints: vec![policy::Endpoint {
+                cluster: "c".to_owned(),
+                path: "/mcp".to_owned(),
+                ..policy::Endpoint::default()
+            }],
+            pinning: policy::Pinning::Enforce.into(),
+            tools: vec![admin::ToolDefinition {
+                name: "t".to_owned(),
+                definition: definition.to_owned(),
+            }],
+            ..admin::Server::default()
+        })
+    };
+    let features = FEATURES.iter().map(|&feature| feature.to_owned());
+    let older: BTreeSet<String> = features
+        .filter(|feature| feature != SCHEMAS_FEATURE)
+        .collect();
+    let typed = pinned(r#"{"name": "t", "inputSchema": {"type": "object"}}"#);
+    let (known, _) = sections_of(std::slice::from_ref(&typed), None);
+    assert_eq!(known[0].required_features, [PINS_FEATURE, SCHEMAS_FEATURE]);
+    let (sections, warnings) = sections_of(&[typed], Some(&older));
+    assert_eq!(sections, []);
+    assert_eq!(
+        warnings,
+        [
+            "organizations/o/workspaces/w/servers/s is refused here, because this filter lacks `schemas.v1`"
+        ]
+    );
+    let (sections, warnings) = sections_of(&[pinned(r#"{"name": "t"}"#)], Some(&older));
+    assert_eq!((sections.len(), warnings.len()), (1, 0));
 }

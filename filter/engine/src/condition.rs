@@ -1,7 +1,7 @@
 //! Conditions on the arguments of a call.
 
 mod arguments;
-mod decimal;
+pub(crate) mod decimal;
 mod normalise;
 mod path;
 mod query;

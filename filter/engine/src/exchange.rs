@@ -38,6 +38,7 @@ mod record;
 mod renew;
 mod response;
 mod reveal;
+mod schemas;
 mod spend;
 mod stateless;
 mod stream;

@@ -5,6 +5,7 @@
 //! so an edit can be spliced in and every other byte stays.
 
 mod edit;
+mod kept;
 mod keys;
 mod parse;
 mod scan;
@@ -13,6 +14,7 @@ mod text;
 use std::{borrow::Cow, ops::Range};
 
 pub use edit::{EditError, Edits};
+pub use kept::Kept;
 use text::place_raw;
 pub use text::{escape_into, escaped};
 

@@ -35,6 +35,7 @@ pub mod redact;
 pub mod refusal;
 pub mod ring;
 pub mod rule;
+pub mod schema;
 pub mod scope;
 pub mod seal;
 pub mod secret;

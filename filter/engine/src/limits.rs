@@ -37,6 +37,9 @@ pub struct Limits {
     pub max_cached_tokens: usize,
     /// Credentials for servers that are remembered, and as many that are asked for. Default 1,024.
     pub max_cached_credentials: usize,
+    /// Most steps in which it is found out whether a value fits a schema, each a value held against
+    /// a part of it. Default 2,000,000.
+    pub max_schema_steps: usize,
 }
 
 impl Limits {
@@ -59,6 +62,7 @@ impl Limits {
         max_anonymous_entries_per_second: 100,
         max_cached_tokens: 1_024,
         max_cached_credentials: 1_024,
+        max_schema_steps: 2_000_000,
     };
 }
 

@@ -73,6 +73,8 @@ pub enum Reason {
     ServerSuspended,
     /// The server is retired.
     ServerRetired,
+    /// The arguments do not fit the tool's schema.
+    InvalidArguments,
     /// What a dispatcher would call cannot be read.
     UnreadableDispatch,
     /// A reversible token was not made for this principal, or was altered, or is older than the keys.
@@ -85,6 +87,8 @@ pub enum Reason {
     UnreadableResponse,
     /// Redacted, the result would not fit the schema that the tool promises.
     SchemaMisfit,
+    /// The result does not fit the schema that the tool promises.
+    InvalidResult,
     /// The server's answer is longer than the limit.
     ResponseTooLarge,
     /// The server speaks the HTTP+SSE transport of 2024-11-05.
@@ -132,12 +136,14 @@ impl Reason {
             Self::ServerProposed => "server_proposed",
             Self::ServerSuspended => "server_suspended",
             Self::ServerRetired => "server_retired",
+            Self::InvalidArguments => "invalid_arguments",
             Self::UnreadableDispatch => "unreadable_dispatch",
             Self::UnopenedToken => "unopened_token",
             Self::SensitiveContent => "sensitive_content",
             Self::QuotaExceeded => "quota_exceeded",
             Self::UnreadableResponse => "unreadable_response",
             Self::SchemaMisfit => "schema_misfit",
+            Self::InvalidResult => "invalid_result",
             Self::ResponseTooLarge => "response_too_large",
             Self::LegacyTransport => "legacy_transport",
             Self::UpstreamUnauthorized => "upstream_unauthorized",
@@ -188,6 +194,7 @@ impl Reason {
             Self::ServerProposed => "nobody has approved this server yet",
             Self::ServerSuspended => "this server is suspended",
             Self::ServerRetired => "this server is retired",
+            Self::InvalidArguments => "the arguments do not fit the tool's schema",
             Self::UnreadableDispatch => "the call inside the call cannot be read",
             Self::UnopenedToken => "a token that stands for a redacted value does not open",
             Self::SensitiveContent => "the message holds what policy lets nobody send on",
@@ -195,6 +202,9 @@ impl Reason {
             Self::UnreadableResponse => "the server's answer could not be judged and was withheld",
             Self::SchemaMisfit => {
                 "the result was withheld: once redacted it would not fit the tool's output schema"
+            }
+            Self::InvalidResult => {
+                "the result was withheld: it does not fit the tool's output schema"
             }
             Self::ResponseTooLarge => "the server's answer is longer than the gateway's limit",
             Self::LegacyTransport => {
@@ -239,6 +249,7 @@ impl Reason {
             Self::UnknownSession => "begin a new session with `initialize`",
             Self::UnknownHandle => "show the id or state exactly as it was handed out to you",
             Self::UnknownMethod => "do not retry; use a method of the MCP specification",
+            Self::InvalidArguments => "send arguments that fit the tool's input schema",
             Self::UnreadableDispatch => {
                 "name the inner tool and its arguments as the outer one asks"
             }
@@ -257,7 +268,10 @@ impl Reason {
             | Self::ServerProposed
             | Self::ServerSuspended
             | Self::ServerRetired => "do not retry; ask an administrator, naming the decision id",
-            Self::UnreadableResponse | Self::ResponseTooLarge | Self::SchemaMisfit => {
+            Self::UnreadableResponse
+            | Self::ResponseTooLarge
+            | Self::SchemaMisfit
+            | Self::InvalidResult => {
                 "do not retry; tell the server's owner, naming the decision id"
             }
         }

@@ -178,6 +178,7 @@ impl Refusal<'_> {
             Reason::MissingCapability => -32_021,
             Reason::UnsupportedVersion => -32_022,
             Reason::InvalidParams
+            | Reason::InvalidArguments
             | Reason::UnknownHandle
             | Reason::UnopenedToken
             | Reason::UnreadableDispatch => -32_602,
@@ -211,6 +212,7 @@ impl Refusal<'_> {
             | Reason::NoUpstreamCredential
             | Reason::UnreadableResponse
             | Reason::SchemaMisfit
+            | Reason::InvalidResult
             | Reason::ResponseTooLarge
             | Reason::LegacyTransport
             | Reason::UpstreamUnauthorized => POLICY_CODE,
@@ -242,6 +244,7 @@ impl Refusal<'_> {
             | Reason::MissingCapability => 400,
             Reason::UnreadableResponse
             | Reason::SchemaMisfit
+            | Reason::InvalidResult
             | Reason::ResponseTooLarge
             | Reason::LegacyTransport
             | Reason::UpstreamUnauthorized => 502,
@@ -261,6 +264,7 @@ impl Refusal<'_> {
             | Reason::ServerProposed
             | Reason::ServerSuspended
             | Reason::ServerRetired
+            | Reason::InvalidArguments
             | Reason::UnopenedToken
             | Reason::SensitiveContent
             | Reason::UnreadableDispatch => {

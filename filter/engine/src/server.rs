@@ -2,11 +2,13 @@
 
 mod resource;
 
+use std::sync::Arc;
+
 pub use resource::{METADATA_PATH, ResourceUrl, is_host};
 
 use crate::{
     approved::Approved, name::organization_of, principal::Principal, reason::Reason,
-    redact::ToolSchema, scope::ScopeRequirement,
+    redact::ToolSchema, schema::Schemas, scope::ScopeRequirement,
 };
 
 /// A registered MCP server.
@@ -36,6 +38,8 @@ pub struct Server {
     pub approved: Option<Approved>,
     /// How far it is in the registry.
     pub state: ServerState,
+    /// What calls and results of its tools must fit. `None`: that is not known.
+    pub schemas: Option<Arc<Schemas>>,
 }
 
 /// How far a server is in the registry. Only one that is approved can be used.
@@ -291,6 +295,7 @@ mod tests {
             upstream: None,
             approved: None,
             state: ServerState::Approved,
+            schemas: None,
         };
         let (named, any) = (server(Some("mcp.example.com")), server(None));
         for (server, origin, authority, expected) in [

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 16] = [
+pub const FEATURES: [&str; 17] = [
     "blocks.v1",
     "conditions.v1",
     "credentials.v1",
@@ -34,6 +34,7 @@ pub const FEATURES: [&str; 16] = [
     "redaction_profiles.v1",
     "roles.v1",
     "rules.v1",
+    "schemas.v1",
     "server_states.v1",
 ];
 

@@ -244,9 +244,11 @@ impl Differences {
     }
 }
 
-/// What rules read of the arguments, by path: provenance and value.
+/// What rules read of the arguments, by path, and what schemas say of them: provenance and value.
 fn arguments_read(facts: &[pb::Fact]) -> BTreeMap<String, String> {
-    let facts = facts.iter().filter(|fact| fact.key.starts_with('$'));
+    let is_of_arguments =
+        |fact: &&pb::Fact| fact.key.starts_with('$') || fact.key.ends_with("arguments.misfit");
+    let facts = facts.iter().filter(is_of_arguments);
     let said = |fact: &pb::Fact| {
         let provenance = fact.provenance().as_str_name();
         let provenance = provenance.trim_start_matches("PROVENANCE_").to_lowercase();

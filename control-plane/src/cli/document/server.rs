@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::{
-    definition::{Definition, Pinning},
+    definition::{ArgumentSchema, Definition, Pinning},
     endpoint::Endpoint,
     entry::{DataClass, Package, Quarantine, Risk, State},
     scan::Scan,
@@ -133,6 +133,9 @@ struct ServerSpec {
     /// Where and how often the control plane looks at what it offers, where it is pinned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scan: Option<Scan>,
+    /// What the arguments of its tools must fit beyond what their definitions say, where it is pinned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    argument_schemas: Vec<ArgumentSchema>,
 }
 
 /// A tool that calls another tool, which is judged as well.
@@ -240,6 +243,7 @@ impl ServerDocument {
             instructions,
             server_infos,
             scan,
+            argument_schemas,
         } = self.spec.clone();
         let all = |definitions: Vec<Definition>, key: &str| {
             let definitions = definitions.into_iter();
@@ -287,6 +291,10 @@ impl ServerDocument {
                 .map(|json| serde_json::Value::Object(json).to_string())
                 .unwrap_or_default(),
             scan: scan.map(Scan::into_message),
+            argument_schemas: argument_schemas
+                .into_iter()
+                .map(ArgumentSchema::into_message)
+                .collect(),
         }
     }
 }
@@ -336,6 +344,7 @@ impl TryFrom<admin::Server> for ServerDocument {
             version,
             server_json,
             scan,
+            argument_schemas,
         } = message;
         let tools = tools
             .into_iter()
@@ -388,6 +397,14 @@ impl TryFrom<admin::Server> for ServerDocument {
                 instructions,
                 server_infos: Definition::parse_texts(&name, "server_infos", &server_infos)?,
                 scan: scan.map(Scan::from),
+                server_infos: server_infos
+                    .iter()
+                    .map(|info| Definition::parse(&name, "server_infos", info))
+                    .collect::<Result<_, _>>()?,
+                argument_schemas: argument_schemas
+                    .into_iter()
+                    .map(|asked| ArgumentSchema::parse(&name, asked))
+                    .collect::<Result<_, _>>()?,
             },
         })
     }

@@ -71,10 +71,7 @@ fn invalid(problem: Problem) -> Failure {
 }
 
 pub(super) fn print(all: &[Inspected], console: &mut Console<'_>) -> Result<(), Failure> {
-    let with_findings = all
-        .iter()
-        .filter(|inspected| !inspected.findings.is_empty());
-    for inspected in with_findings {
+    for inspected in all.iter().filter(|it| !it.findings.is_empty()) {
         // The name and the excerpts are visible already.
         let heading = format!("{} {}", inspected.kind.as_str(), inspected.name);
         console.line(console.paint(&heading, Tone::Heading))?;
@@ -82,6 +79,12 @@ pub(super) fn print(all: &[Inspected], console: &mut Console<'_>) -> Result<(), 
             print_one(finding, console)?;
         }
         console.line("")?;
+    }
+    for inspected in all {
+        for unenforced in &inspected.not_enforced {
+            let (kind, name) = (inspected.kind.as_str(), &inspected.name);
+            console.line(format_args!("not enforced: {kind} {name}: {unenforced}"))?;
+        }
     }
     let of = |severity| {
         let findings = all.iter().flat_map(|inspected| &inspected.findings);
@@ -154,6 +157,12 @@ mod tests {
         let finding = &out["definitions"][0]["findings"][1];
         assert_eq!(finding["rule"], "secrecy");
         assert_eq!(finding["where"], "/description");
+        let with_format = r#"{"name": "t", "inputSchema": {"type": "object", "properties":
+            {"q": {"type": "string", "format": "uri"}}}}"#;
+        let (exit, out, _) = inspected(with_format, "text");
+        assert_eq!(exit, ExitCode::SUCCESS);
+        let unenforced = "not enforced: tool t: $.properties.q.format \"uri\"\n";
+        assert!(out.contains(unenforced), "{out}");
         let (exit, out, _) = inspected(r#"{"name": "t", "description": "Adds."}"#, "text");
         assert_eq!(exit, ExitCode::SUCCESS);
         assert_eq!(out, "1 definitions: 0 high, 0 medium, 0 low\n");

@@ -7,7 +7,7 @@ use chancery_proto::policy::v1 as policy;
 use crate::snapshot::{
     CONDITIONS_FEATURE, CREDENTIALS_FEATURE, DISPATCHERS_FEATURE, ENDPOINTS_FEATURE,
     IDENTITY_FEATURE, KEY_SETS_FEATURE, METHODS_FEATURE, PINS_FEATURE, REDACTION_PROFILES_FEATURE,
-    ROLES_FEATURE, SERVER_STATES_FEATURE,
+    ROLES_FEATURE, SCHEMAS_FEATURE, SERVER_STATES_FEATURE,
 };
 
 /// The features that a rule needs beside [`RULES_FEATURE`].
@@ -81,6 +81,8 @@ pub(super) fn needed_by_server(server: &policy::Server) -> BTreeSet<&'static str
         tool_schemas: _,
         pins,
         state,
+        input_schemas,
+        output_schemas,
     } = server;
     let is_bound = |endpoint: &policy::Endpoint| {
         let policy::Endpoint {
@@ -99,6 +101,7 @@ pub(super) fn needed_by_server(server: &policy::Server) -> BTreeSet<&'static str
     ]
     .into_iter()
     .any(|approved| *state == i32::from(approved));
+    let has_schemas = !(input_schemas.is_empty() && output_schemas.is_empty());
     let has_endpoints = !scopes.is_empty() || endpoints.iter().any(is_bound);
     [
         (!dispatchers.is_empty(), DISPATCHERS_FEATURE),
@@ -106,6 +109,7 @@ pub(super) fn needed_by_server(server: &policy::Server) -> BTreeSet<&'static str
         (upstream.is_some(), CREDENTIALS_FEATURE),
         (pins.is_some(), PINS_FEATURE),
         (!is_approved, SERVER_STATES_FEATURE),
+        (has_schemas, SCHEMAS_FEATURE),
     ]
     .into_iter()
     .filter_map(|(is_needed, feature)| is_needed.then_some(feature))

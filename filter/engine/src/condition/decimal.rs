@@ -5,9 +5,12 @@ use std::cmp::Ordering;
 /// Most digits of an exponent.
 const MAX_EXPONENT_DIGITS: usize = 15;
 
+/// Most digits of what numbers are multiples of.
+const MAX_DIVISOR_DIGITS: usize = 18;
+
 /// The value of a JSON number's lexeme.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Decimal<'a> {
+pub(crate) struct Decimal<'a> {
     is_negative: bool,
     /// From the first to the last digit that is not 0, with a `.` where one stood. Empty: zero.
     digits: &'a str,
@@ -31,7 +34,7 @@ pub(super) fn orderings(number: &str, other: &str) -> Option<[Ordering; 2]> {
 
 impl<'a> Decimal<'a> {
     /// Reads a lexeme that the parser accepted. `None`: its exponent is absurd.
-    pub(super) fn read(lexeme: &'a str) -> Option<Self> {
+    pub(crate) fn read(lexeme: &'a str) -> Option<Self> {
         let (is_negative, rest) = match lexeme.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, lexeme),
@@ -62,13 +65,73 @@ impl<'a> Decimal<'a> {
     }
 
     /// Which is greater.
-    pub(super) fn compare(self, other: Self) -> Ordering {
+    pub(crate) fn compare(self, other: Self) -> Ordering {
         match (self.sign(), other.sign()) {
             (here, there) if here != there => here.cmp(&there),
             (0, _) => Ordering::Equal,
             (1, _) => self.compare_size(other),
             (_, _) => other.compare_size(self),
         }
+    }
+
+    /// Whether it has no fraction.
+    pub(crate) fn is_whole(self) -> bool {
+        self.exponent() >= 0
+    }
+
+    /// Whether it is a whole number of times `divisor` times 10 to the power of `exponent`, which are
+    /// the [`parts`](Self::parts) of another number.
+    pub(crate) fn is_multiple_of(self, (divisor, exponent): (u64, i64)) -> bool {
+        if self.digits.is_empty() {
+            return true;
+        }
+        // Its last digit is no 0, so that nothing of it goes into a power of ten.
+        let Ok(powers) = u64::try_from(self.exponent().saturating_sub(exponent)) else {
+            return false;
+        };
+        // Below 10 to the power of 18, both of them, so that nothing is cut off.
+        let append = |remainder: u64, digit: u8| {
+            let number = remainder.saturating_mul(10).saturating_add(digit.into());
+            number.checked_rem(divisor).unwrap_or(0)
+        };
+        let remainder = self.significant().fold(0, append);
+        // The first 64 powers have every 2 and 5 that can be in the divisor; more change nothing.
+        (0..powers.min(64)).fold(remainder, |remainder, _| append(remainder, 0)) == 0
+    }
+
+    /// Its digits as a whole number that is no multiple of 10, and the power of ten that goes with
+    /// it. `None`: it is not above 0, or has more than 18 digits.
+    pub(crate) fn parts(self) -> Option<(u64, i64)> {
+        let digits = self.significant();
+        let whole = digits
+            .take(MAX_DIVISOR_DIGITS + 1)
+            .fold(0, |whole: u64, digit| {
+                whole.saturating_mul(10).saturating_add(digit.into())
+            });
+        let is_short = self.significant().count() <= MAX_DIVISOR_DIGITS;
+        (self.sign() > 0 && is_short).then_some((whole, self.exponent()))
+    }
+
+    /// What tells numbers apart, whatever their spelling.
+    pub(crate) fn write_to(self, write: &mut impl FnMut(&[u8])) {
+        write(&self.sign().to_le_bytes());
+        write(&self.magnitude.to_le_bytes());
+        self.significant().for_each(|digit| write(&[digit]));
+    }
+
+    /// The power of ten that the last digit stands for; 0 for zero.
+    fn exponent(self) -> i64 {
+        let digits = i64::try_from(self.significant().count()).unwrap_or(i64::MAX);
+        match digits {
+            0 => 0,
+            _ => self.magnitude.saturating_sub(digits).saturating_add(1),
+        }
+    }
+
+    /// The values of its digits, the first of which and the last are no 0.
+    fn significant(self) -> impl Iterator<Item = u8> {
+        let digits = self.digits.bytes().filter(u8::is_ascii_digit);
+        digits.map(|digit| digit.wrapping_sub(b'0'))
     }
 
     fn sign(self) -> i8 {

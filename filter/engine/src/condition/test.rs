@@ -161,7 +161,8 @@ impl Pattern {
         })
     }
 
-    fn find_in(&self, text: &str) -> Truth {
+    /// Whether it matches somewhere in a text; unknown where that is too long to be searched.
+    pub(crate) fn find_in(&self, text: &str) -> Truth {
         if text.len() > self.max_text_bytes {
             return Truth::Unknown;
         }

@@ -243,6 +243,7 @@ fn server() -> Server {
         upstream: None,
         approved: None,
         state: crate::server::ServerState::Approved,
+        schemas: None,
     }
 }
 

@@ -86,6 +86,8 @@ impl Exchange {
                 sealed.map_err(Withheld::Refused)?;
                 self.check_inputs(place, result)
                     .map_err(Withheld::Refused)?;
+                self.check_result(place.server, result)
+                    .map_err(Withheld::Refused)?;
                 self.prune_result(place, result, &mut edits, &mut ending.pruned)
                     .map_err(Withheld::Refused)?;
                 match result.get("isError").and_then(Value::as_bool) {

@@ -218,9 +218,9 @@ impl Exchange {
     }
 
     /// Asks about everything that a request does: first the scopes that all of the server needs,
-    /// then the rules, then the scopes of these very acts. So nobody is sent for a scope to do what
-    /// no scope would let them do. `recorded` are the acts as the record has them, where these hold
-    /// what the record must not.
+    /// then the rules, then the scopes of these very acts, then the schemas of its tools. So nobody
+    /// is sent for a scope to do what no scope would let them do. `recorded` are the acts as the
+    /// record has them, where these hold what the record must not.
     pub(super) fn judge_request<'s>(
         &mut self,
         place: &Place<'_>,
@@ -234,7 +234,7 @@ impl Exchange {
         }
         let subject = self.judge(place, acts, recorded, subject)?;
         if scope::missing(&server.scopes, &self.principal, acts).is_empty() {
-            Ok(subject)
+            self.check_arguments(server, acts, subject)
         } else {
             Err(self.refuse_scopes(server, acts, subject))
         }

@@ -4,6 +4,7 @@ mod block;
 mod condition;
 mod dispatcher;
 mod identity;
+mod json_schema;
 mod offer;
 mod pins;
 mod quota;

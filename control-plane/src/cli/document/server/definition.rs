@@ -55,6 +55,33 @@ impl Definition {
     }
 }
 
+/// What the arguments of a tool must fit beyond what its definitions say.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ArgumentSchema {
+    /// The tool's name.
+    #[schemars(length(min = 1))]
+    tool: String,
+    /// A JSON schema, every keyword of which can be enforced.
+    schema: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ArgumentSchema {
+    pub(super) fn into_message(self) -> admin::ArgumentSchema {
+        let Self { tool, schema } = self;
+        admin::ArgumentSchema {
+            tool,
+            schema: serde_json::Value::Object(schema).to_string(),
+        }
+    }
+
+    pub(super) fn parse(server: &str, message: admin::ArgumentSchema) -> Result<Self, Unreadable> {
+        let admin::ArgumentSchema { tool, schema } = message;
+        let Definition(schema) = Definition::parse(server, "argument_schemas", &schema)?;
+        Ok(Self { tool, schema })
+    }
+}
+
 /// Whether only what is approved of a server may be seen and used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

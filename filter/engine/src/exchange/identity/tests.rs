@@ -103,6 +103,7 @@ fn parts() -> Parts {
         upstream: None,
         approved: None,
         state: crate::server::ServerState::Approved,
+        schemas: None,
     };
     let scopes = vec![needs(&["mcp"], &[]), needs(&["write", "mcp"], &["set_*"])];
     let everyone = Subjects {

@@ -1,11 +1,15 @@
 //! Registered servers and where they are reached.
 
+use std::sync::Arc;
+
 use chancery_proto::policy::v1 as pb;
 
 use super::{
     super::{Invalid, shown},
     dispatcher::dispatchers as dispatchers_of,
-    each, globs, is_id, named,
+    each, globs, is_id,
+    json_schema::schemas as schemas_of,
+    named,
     pins::approved,
     rule::methods_of,
     schema::tool_schemas as tool_schemas_of,
@@ -36,6 +40,8 @@ impl TryFrom<pb::Server> for Server {
             tool_schemas,
             pins,
             state,
+            input_schemas,
+            output_schemas,
         } = message;
         let name = named(name, ["organizations", "workspaces", "servers"])?;
         if endpoints.is_empty() {
@@ -78,6 +84,7 @@ impl TryFrom<pb::Server> for Server {
             upstream,
             approved: pins.map(approved).transpose()?,
             state: state_of(state)?,
+            schemas: schemas_of(input_schemas, output_schemas)?.map(Arc::new),
         })
     }
 }
