@@ -54,6 +54,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .build_transport(false)
         .bytes(".chancery.node.v1.SectionChunk.data")
+        // Encoded alike each time, as etags and sections are digests of that.
+        .btree_map(".chancery.admin.v1.Server.labels")
         .skip_debug(SECRET)
         .client_mod_attribute(".", r#"#[cfg(feature = "client")]"#)
         .server_mod_attribute(".", r#"#[cfg(feature = "server")]"#)

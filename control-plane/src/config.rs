@@ -1,6 +1,7 @@
 //! What `chancery serve` is configured with: the document as it is written, and what it means.
 
 mod discovery;
+mod registry;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -11,7 +12,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use self::discovery::DiscoveryDocument;
+pub use self::registry::RegistryConfig;
+use self::{discovery::DiscoveryDocument, registry::RegistryDocument};
 use crate::{
     access::{Member, node::NodeRule, scope::Slice, token::TokenRules},
     discovery::Settings,
@@ -36,6 +38,8 @@ pub struct Config {
     pub admin: ListenerConfig,
     /// Where Envoys call.
     pub node: ListenerConfig,
+    /// Where the registry's API is served. Absent: nowhere.
+    pub registry: Option<RegistryConfig>,
     /// Who issues administrators' tokens. Absent: certificates alone count.
     pub tokens: Option<TokenConfig>,
     /// Who operates everything, so that the first binding can be made.
@@ -111,6 +115,9 @@ pub(crate) struct ConfigDocument {
     admin: ListenerDocument,
     /// Where Envoys call.
     node: ListenerDocument,
+    /// The registry's API v0.1, for MCP clients; left out: it is not served.
+    #[serde(default)]
+    registry: Option<RegistryDocument>,
     /// Who issues administrators' tokens; left out where certificates are enough.
     #[serde(default)]
     oidc: Option<OidcDocument>,
@@ -264,6 +271,7 @@ impl ConfigDocument {
             nodes.extend(rule);
         }
         let discovery = self.discovery.read(&mut problems);
+        let registry = self.registry.and_then(|it| it.read(&mut problems));
         let tokens = self.oidc.and_then(|oidc| oidc.read(&mut problems));
         match (admin, node, &*problems) {
             (Some(admin), Some(node), []) => Ok(Config {
@@ -275,6 +283,7 @@ impl ConfigDocument {
                 discovery,
                 admin,
                 node,
+                registry,
                 tokens,
                 administrators,
                 nodes,

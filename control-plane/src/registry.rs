@@ -249,7 +249,8 @@ impl Registry {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn current(&self) -> Arc<Resources> {
+    /// All resources, as they are now.
+    pub(crate) fn current(&self) -> Arc<Resources> {
         Arc::clone(&self.lock())
     }
 
@@ -334,7 +335,7 @@ impl Registry {
         }
         let mut transaction = Transaction {
             secrets: sealed.iter().collect(),
-            publication: Some(self.publication(&next, by.doing())),
+            publication: Some(Self::publication(&next, by.doing())),
             proposal: by.approves.as_ref(),
             entries: by.entries(&resources, &names, &changed.done),
             ..Transaction::default()

@@ -27,13 +27,13 @@ use chancery_proto::{
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
-pub(crate) use self::server::approved;
 pub use self::{
     block::server_of as server_of_block,
     pins::of as pins_of,
     server::workspaces_of_calls,
     stored::{Resources, Stored},
 };
+pub(crate) use self::{entry::is_registry_name, server::approved};
 
 /// Writes down, for each kind of resource, what holds for all of them alike: every message has a
 /// name, and an etag and times that only the control plane sets.

@@ -16,6 +16,7 @@ use tokio::{
     task::JoinSet,
 };
 use tonic::service::Routes;
+use tonic_health::pb::health_server::{Health, HealthServer};
 
 pub use self::error::ServeError;
 use self::{
@@ -62,6 +63,8 @@ pub enum Mode {
     InsecureDevelopment {
         /// Where it listens, on loopback; port 0 for any.
         listen: SocketAddr,
+        /// Where the registry's API is served, on loopback too. `None`: nowhere.
+        registry_listen: Option<SocketAddr>,
     },
     /// For those whom a configuration lets in.
     Configured(Box<Config>),
@@ -118,19 +121,10 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .await;
     let mut serving = JoinSet::new();
     for door in &house.doors {
-        let mut routes = Routes::builder();
-        routes.add_service(health_service.clone());
-        door.add_services(&mut routes, &control_plane)?;
-        let doorkeeper = Doorkeeper {
-            authenticator: Arc::new(door.authenticator(tokens.as_ref())),
-            attempts: Arc::clone(&control_plane.attempts),
+        let app = match door.registry(&control_plane) {
+            Some(registry) => registry,
+            None => services(door, (&control_plane, tokens.as_ref()), &health_service)?,
         };
-        let broker = Arc::clone(&control_plane.broker);
-        let app = Router::new()
-            .route("/healthz", get(|| async { "ok\n" }))
-            .route("/.well-known/jwks.json", get(|| jwk_set(broker)))
-            .merge(routes.routes().prepare().into_axum_router())
-            .layer(from_fn_with_state(doorkeeper, authenticate));
         let listener = door.bind().await?;
         serving.spawn(serve(listener, door.tls.clone(), app, draining.clone()));
     }
@@ -148,6 +142,30 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         served.map_err(io_error("serving"))?;
     }
     Ok(())
+}
+
+/// What is behind a door where callers prove who they are.
+fn services<H>(
+    door: &Door,
+    (control_plane, tokens): (&ControlPlane, Option<&Arc<TokenKeys>>),
+    health: &HealthServer<H>,
+) -> Result<Router, ServeError>
+where
+    H: Health,
+{
+    let mut routes = Routes::builder();
+    routes.add_service(health.clone());
+    door.add_services(&mut routes, control_plane)?;
+    let doorkeeper = Doorkeeper {
+        authenticator: Arc::new(door.authenticator(tokens)),
+        attempts: Arc::clone(&control_plane.attempts),
+    };
+    let broker = Arc::clone(&control_plane.broker);
+    Ok(Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/.well-known/jwks.json", get(|| jwk_set(broker)))
+        .merge(routes.routes().prepare().into_axum_router())
+        .layer(from_fn_with_state(doorkeeper, authenticate)))
 }
 
 /// Serves until told to stop, and then for as long as streams may take to end.

@@ -4,6 +4,7 @@
 mod tests {
     mod record;
     mod redacting;
+    mod registries;
     mod seeing;
     mod testing;
 
@@ -11,7 +12,7 @@ mod tests {
         fs,
         io::{BufRead as _, BufReader, Write as _},
         path::PathBuf,
-        process::{Child, Command, Stdio},
+        process::{Child, ChildStdout, Command, Stdio},
     };
 
     use tempfile::TempDir;
@@ -59,8 +60,14 @@ spec:
 
         /// Starts with what is in `data`, which may be nothing.
         fn start_in(folder: TempDir) -> Self {
+            Self::start_with(folder, &[]).0
+        }
+
+        /// Starts with more arguments; what it says after where it listens is yours to read.
+        fn start_with(folder: TempDir, more: &[&str]) -> (Self, BufReader<ChildStdout>) {
             let mut server = Command::new(PROGRAM)
                 .args(["serve", "--listen", "127.0.0.1:0", "--insecure-development"])
+                .args(more)
                 .arg("--data-dir")
                 .arg(folder.path().join("data"))
                 .stdout(Stdio::piped())
@@ -68,15 +75,15 @@ spec:
                 .spawn()
                 .unwrap();
             let mut line = String::new();
-            BufReader::new(server.stdout.take().unwrap())
-                .read_line(&mut line)
-                .unwrap();
+            let mut stdout = BufReader::new(server.stdout.take().unwrap());
+            stdout.read_line(&mut line).unwrap();
             let address = line.trim().rsplit(' ').next().unwrap();
-            Self {
+            let site = Self {
                 url: format!("http://{address}"),
                 server,
                 folder,
-            }
+            };
+            (site, stdout)
         }
 
         fn run(&self, arguments: &[&str]) -> Done {
@@ -253,7 +260,7 @@ spec:
         assert!(
             refused
                 .err
-                .starts_with("<stdin>:16:11: spec.tools[0]: found `get_*`")
+                .starts_with("<stdin>:17:11: spec.tools[0]: found `get_*`")
         );
         let table = site.run(&["get", "rules"]);
         let row: Vec<&str> = table
@@ -504,7 +511,7 @@ spec: {servers: [notes], workspaces: [default]}
             &refused,
             2,
             "",
-            "<stdin>:14:22: spec.subjects.roles[0]: found `ops`, expected the id of a role, and \
+            "<stdin>:15:22: spec.subjects.roles[0]: found `ops`, expected the id of a role, and \
              there is none yet\nerror: 1 problem, nothing was applied\n",
         );
     }
@@ -571,7 +578,7 @@ spec: {effect: allow, subjects: {groups: [dev]}, servers: [github], tools: [crea
             &refused,
             2,
             "",
-            "<stdin>:16:11: spec.tools[0]: found `reed_note`, expected the name of a tool of \
+            "<stdin>:17:11: spec.tools[0]: found `reed_note`, expected the name of a tool of \
              `notes`: `read_note`\nerror: 1 problem, nothing was applied\n",
         );
         assert_eq!(site.run(&["apply", "-f", "policy.yaml"]).code, 0);

@@ -99,8 +99,13 @@ impl Scene {
 
     /// What a client of an era sees, page by page, and whether it can call a tool.
     async fn sees(&self, era: Era, tool: &'static str) -> (Vec<String>, bool) {
+        self.sees_as("alice@example.test", era, tool).await
+    }
+
+    /// The same of a client of somebody's.
+    async fn sees_as(&self, user: &str, era: Era, tool: &'static str) -> (Vec<String>, bool) {
         let url = format!("http://{}/mcp", self.envoy.address().unwrap());
-        let token = self.provider.token("alice@example.test", &[]).unwrap();
+        let token = self.provider.token(user, &[]).unwrap();
         let session = client::connect(&url, era, Some(&token)).await.unwrap();
         let listed = session.list_all_tools().await.unwrap();
         let called = session.call_tool(CallToolRequestParams::new(tool)).await;
@@ -153,7 +158,6 @@ async fn what_turns_is_hidden_until_it_is_approved() {
     ]);
     let turned = Instant::now();
     for era in [Era::Legacy, Era::Auto] {
-        // What has an approved name can still be called: it is only seen that its definition turned.
         assert_eq!(
             scene.sees(era, "wipe").await,
             (vec!["read".to_owned()], false)
@@ -231,4 +235,47 @@ async fn arguments_that_do_not_fit_never_reach_the_server() {
         let expected = "the arguments do not fit the tool's schema: at `/q`, expected a string";
         assert_eq!(error.message, expected);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_two_have_seen_turn_is_blocked_for_all_until_it_is_approved() {
+    let scene = Scene::start().await;
+    let mut turned = search();
+    turned["description"] = "Searches the notes, and the mail".into();
+    scene.server.offer(vec![tools(&[turned, read()])]);
+    let hidden = vec!["read".to_owned()];
+    // One alone could be lied to: what is hidden from her stops nobody.
+    for _ in 0..2 {
+        let seen = scene
+            .sees_as("alice@example.test", Era::Auto, "search")
+            .await;
+        assert_eq!(seen, (hidden.clone(), true));
+    }
+    scene.drift(1).await;
+    assert_eq!(scene.chancery(&["get", "blocks", "-o", "name"]).await, "");
+    let second = Instant::now();
+    scene.sees_as("bob@example.test", Era::Legacy, "read").await;
+    wait::until("the quarantine", wait::PATIENCE, async || {
+        let seen = scene.sees_as("cid@example.test", Era::Auto, "search").await;
+        Ok::<_, wait::TimedOut>((!seen.1).then_some(()))
+    })
+    .await
+    .unwrap();
+    println!(
+        "quarantined {} ms after a second principal's session began",
+        second.elapsed().as_millis()
+    );
+    let blocks = scene.chancery(&["get", "blocks", "-o", "yaml"]).await;
+    for part in ["search", "alice@example.test", "bob@example.test"] {
+        assert!(blocks.contains(part), "{blocks}");
+    }
+    scene
+        .chancery(&["review", "approve", "notes", "tool/search"])
+        .await;
+    assert_eq!(scene.chancery(&["get", "blocks", "-o", "name"]).await, "");
+    let approved = scene.control_plane.converged(scene.instances).await;
+    approved.unwrap();
+    let both = vec!["search".to_owned(), "read".to_owned()];
+    let seen = scene.sees_as("cid@example.test", Era::Auto, "search").await;
+    assert_eq!(seen, (both, true));
 }

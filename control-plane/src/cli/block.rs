@@ -95,8 +95,8 @@ struct Terms {
     #[arg(long = "for", value_name = "TIME", value_parser = parse_length)]
     length: Option<std::time::Duration>,
     /// What to call the block; made from what it is about where left out
-    #[arg(long, value_name = "ID")]
-    name: Option<String>,
+    #[arg(long = "name", value_name = "ID")]
+    block_id: Option<String>,
 }
 
 /// Lift a block
@@ -112,7 +112,7 @@ pub(crate) async fn run(
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {
     let (target, words, terms) = args.what.read(&context.scope)?;
-    let id = terms.name.clone().unwrap_or_else(|| slug(&words));
+    let id = terms.block_id.clone().unwrap_or_else(|| slug(&words));
     let name = context.scope.read(Kind::Block, &id)?;
     let expire_time = terms.length.map(|length| {
         let end = SystemTime::now().checked_add(length);

@@ -127,6 +127,43 @@ nodes:
     }
 
     #[test]
+    fn the_registry_is_served_where_that_is_said() {
+        let with = |registry: &str| {
+            let text = RIGHT.replacen("node:", &format!("registry: {registry}\nnode:"), 1);
+            of_text("chancery.yaml", &text)
+        };
+        assert_eq!(of_text("chancery.yaml", RIGHT).unwrap().registry, None);
+        let registry = with("{listen: '127.0.0.1:7402'}")
+            .unwrap()
+            .registry
+            .unwrap();
+        assert_eq!((&*registry.organization, registry.tls), ("default", None));
+        let tls =
+            "{listen: '0.0.0.0:7402', organization: acme, tls: {certificate: r.pem, key: r.key}}";
+        let registry = with(tls).unwrap().registry.unwrap();
+        assert_eq!(registry.organization, "acme");
+        assert_eq!(registry.tls.unwrap().key.to_str(), Some("r.key"));
+        for (wrong, expected) in [
+            (
+                "{listen: '0.0.0.0:7402'}",
+                "registry.tls: found nothing, expected a certificate and its key",
+            ),
+            (
+                "{listen: localhost}",
+                "registry.listen: found `localhost`, expected an IP address and a port",
+            ),
+            (
+                "{listen: '127.0.0.1:7402', organization: a/b}",
+                "registry.organization: found `a/b`, expected the id of an organization",
+            ),
+        ] {
+            let problems = with(wrong).unwrap_err();
+            let problem = problems[0].to_string();
+            assert!(problem.contains(expected), "{problem}");
+        }
+    }
+
+    #[test]
     fn keys_come_from_a_file_or_from_the_issuer() {
         let keys = |line: &str| {
             let text = RIGHT.replace("  jwksFile: jwks.json\n", line);

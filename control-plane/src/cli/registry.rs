@@ -2,6 +2,7 @@
 
 mod discover;
 pub(crate) mod found;
+mod import;
 mod list;
 mod scan;
 mod state;
@@ -23,6 +24,18 @@ use super::{
 pub(crate) enum RegistryCommand {
     Discover(discover::DiscoverArgs),
     Scan(scan::ScanArgs),
+    Import(import::ImportArgs),
+    /// Write a server's entry as a server.json of MCP registries
+    ///
+    /// It is what was imported, with what the entry says now, and the URLs by which clients reach the
+    /// server through Envoy as its remotes. Its owner, labels and rules stay here.
+    #[command(after_help = "\
+Example:
+  chancery registry export notes > server.json")]
+    Export {
+        /// Which server
+        mcp_server: String,
+    },
     /// List servers with their owners and states
     #[command(after_help = "\
 Examples:
@@ -85,6 +98,10 @@ pub(crate) async fn run(
         } => state::undelete(mcp_server, *dry_run, context, console).await,
         RegistryCommand::Verify(args) => verify::run(args, context, console).await,
         RegistryCommand::Discover(args) => discover::run(args, context, console).await,
+        RegistryCommand::Import(args) => import::import(args, context, console).await,
+        RegistryCommand::Export { mcp_server } => {
+            import::export(mcp_server, context, console).await
+        }
         RegistryCommand::Scan(args) => scan::run(args, context, console).await,
     }
 }

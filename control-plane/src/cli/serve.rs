@@ -65,6 +65,14 @@ pub(crate) struct ServeArgs {
         conflicts_with = "insecure_development"
     )]
     node_listen: Option<SocketAddr>,
+    /// Where to serve the registry's API v0.1, in development; `registry` of a configuration says it otherwise
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "CHANCERY_REGISTRY_LISTEN",
+        requires = "insecure_development"
+    )]
+    registry_listen: Option<SocketAddr>,
     /// A key that signs snapshots (see `chancery keygen`); repeatable, to replace one without a gap
     ///
     /// In development and without it one is made in the data folder; the log says what filters need
@@ -127,6 +135,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         mut store_key,
         listen,
         node_listen,
+        registry_listen,
         mut signing_keys,
         mut assertion_issuer,
         mut allowed_networks,
@@ -163,6 +172,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         }
         None if insecure_development => Mode::InsecureDevelopment {
             listen: listen.unwrap_or(DEVELOPMENT_LISTEN),
+            registry_listen,
         },
         None => {
             console.talk(

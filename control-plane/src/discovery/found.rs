@@ -10,6 +10,7 @@ use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 use url::Url;
 
 use super::{DiscoveryError, MAX_ITEMS};
+use crate::resource::name::id_of_words;
 
 /// What a server says that it is and offers, over all pages.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -161,20 +162,7 @@ impl Found {
         let info = self.server_info.as_deref().unwrap_or("{}");
         let info: serde_json::Value = serde_json::from_str(info).unwrap_or_default();
         let name = info.get("name").and_then(serde_json::Value::as_str);
-        let plain = |c: char| match c.to_ascii_lowercase() {
-            c @ ('a'..='z' | '0'..='9') => c,
-            _ => '-',
-        };
-        let id: String = name
-            .unwrap_or_default()
-            .chars()
-            .map(plain)
-            .take(63)
-            .collect();
-        match id.trim_matches('-') {
-            "" => "server".to_owned(),
-            id => id.to_owned(),
-        }
+        id_of_words(name.unwrap_or_default())
     }
 }
 

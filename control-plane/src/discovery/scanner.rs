@@ -16,7 +16,7 @@ use std::{
 use chancery_engine::{approved::Approved, wire::Invalid};
 use chancery_proto::{
     admin::v1 as admin,
-    audit::v1::{AdminChange, entry::Event},
+    audit::v1::{AdminChange, DriftSighting, entry::Event},
 };
 use tokio::{
     sync::{Mutex as AsyncMutex, Semaphore, watch},

@@ -62,7 +62,7 @@ where
         let Some(steps) = path::parse(&condition.argument) else {
             return true;
         };
-        let mut tools = servers().flat_map(|known| known.tools());
+        let mut tools = servers().flat_map(Known::tools);
         tools.any(|(name, tool)| {
             globs.fit(name) && schema::check(tool.schema(), &steps, condition).is_ok()
         })

@@ -92,11 +92,9 @@ pub enum RegistryError {
 impl RegistryError {
     /// The same, of the wish at a position.
     pub(super) fn at(self, position: usize) -> Self {
-        match self {
-            Self::Invalid(problems) => {
-                Self::Invalid(problems.into_iter().map(|(_, it)| (position, it)).collect())
-            }
-            other => other,
+        if let Self::Invalid(problems) = self {
+            return Self::Invalid(problems.into_iter().map(|(_, it)| (position, it)).collect());
         }
+        self
     }
 }

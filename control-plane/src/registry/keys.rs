@@ -55,7 +55,7 @@ impl KeyHolder for Registry {
             cause: &cause,
         };
         self.store.commit(&Transaction {
-            publication: Some(self.publication(&next, doing)),
+            publication: Some(Self::publication(&next, doing)),
             key_set: Some(&set),
             ..Transaction::default()
         })?;

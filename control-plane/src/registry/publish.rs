@@ -42,7 +42,7 @@ impl Registry {
     }
 
     /// What the store keeps of a version.
-    pub(super) fn publication<'n>(&self, next: &'n Next, doing: Doing<'n>) -> Publication<'n> {
+    pub(super) fn publication<'n>(next: &'n Next, doing: Doing<'n>) -> Publication<'n> {
         let sections = next.before.as_ref().map(|before| &*before.sections);
         Publication::new(&next.snapshot, sections, doing)
     }
@@ -132,7 +132,7 @@ impl Registry {
             cause,
         };
         self.store.commit(&Transaction {
-            publication: Some(self.publication(&next, doing)),
+            publication: Some(Self::publication(&next, doing)),
             ..transaction
         })?;
         self.publish(next);

@@ -27,11 +27,12 @@ fn word(state: ServerState) -> &'static str {
 /// What a server of a state may become.
 fn next_of(state: ServerState) -> &'static [ServerState] {
     match state {
-        ServerState::Proposed => &[ServerState::Approved, ServerState::Retired],
+        ServerState::Proposed | ServerState::Suspended => {
+            &[ServerState::Approved, ServerState::Retired]
+        }
         ServerState::Unspecified | ServerState::Approved => {
             &[ServerState::Suspended, ServerState::Retired]
         }
-        ServerState::Suspended => &[ServerState::Approved, ServerState::Retired],
         ServerState::Retired => &[ServerState::Proposed],
     }
 }

@@ -59,14 +59,9 @@ impl Registry {
         if let Some(made) = before.filter(|it| it.snapshot.version == newest.version) {
             return Ok(Some(Arc::clone(&made.snapshot)));
         }
-        let share = match before {
-            Some(made) => made.share.advance(&current, &wanted(&current, &sets))?,
-            None => {
-                let (features, scope) = key.clone();
-                let none = Share::new(features, scope);
-                none.advance(&current, &wanted(&current, &sets))?
-            }
-        };
+        let before = before.map(|made| made.share.clone());
+        let before = before.unwrap_or_else(|| Share::new(key.0.clone(), key.1.clone()));
+        let share = before.advance(&current, &wanted(&current, &sets))?;
         let snapshot = Arc::new(share.snapshot(version, now()).signed(&self.signer));
         let made = Made {
             share,

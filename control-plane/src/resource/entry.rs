@@ -4,6 +4,7 @@ use chancery_engine::wire::Invalid;
 use chancery_proto::admin::v1::{DataClass, Risk, Server, ServerPackage};
 
 use super::invalid;
+use crate::server_json;
 
 /// The most labels, data sources or packages of one server.
 const MAX_ITEMS: usize = 64;
@@ -52,6 +53,10 @@ pub(super) fn check(server: &Server) -> Result<(), Invalid> {
     )?;
     known("risk", Risk::try_from(server.risk).is_ok(), server.risk)?;
     check_registry_name(&server.registry_name)?;
+    server_json::check(server).map_err(|error| {
+        let found = format!("{} at `{}`", error.found, error.pointer);
+        invalid("server_json", found, error.expected)
+    })?;
     few("packages", server.packages.len())?;
     for (at, package) in server.packages.iter().enumerate() {
         check_package(package).map_err(|error| Invalid {
@@ -92,11 +97,16 @@ fn known(field: &str, is_known: bool, number: i32) -> Result<(), Invalid> {
     ))
 }
 
-/// A reverse-DNS namespace, `/`, and a name (server.json of the official registry, `name`).
 fn check_registry_name(name: &str) -> Result<(), Invalid> {
-    if name.is_empty() {
+    if name.is_empty() || is_registry_name(name) {
         return Ok(());
     }
+    let expected = "a reverse-DNS namespace, `/` and a name, such as `com.example/search`";
+    Err(invalid("registry_name", format!("`{name}`"), expected))
+}
+
+/// A reverse-DNS namespace, `/`, and a name (server.json of the official registry, `name`).
+pub(crate) fn is_registry_name(name: &str) -> bool {
     let fits = |part: &str, more: &[u8]| {
         !part.is_empty()
             && part
@@ -106,11 +116,7 @@ fn check_registry_name(name: &str) -> Result<(), Invalid> {
     let is_name = name
         .split_once('/')
         .is_some_and(|(namespace, name)| fits(namespace, b".-") && fits(name, b"._-"));
-    if is_name && (3..=200).contains(&name.len()) {
-        return Ok(());
-    }
-    let expected = "a reverse-DNS namespace, `/` and a name, such as `com.example/search`";
-    Err(invalid("registry_name", format!("`{name}`"), expected))
+    is_name && (3..=200).contains(&name.len())
 }
 
 fn check_package(package: &ServerPackage) -> Result<(), Invalid> {

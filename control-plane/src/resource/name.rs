@@ -16,6 +16,19 @@ pub(crate) fn is_id(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
+/// An id made of some words; `server` where none is in them.
+pub(crate) fn id_of_words(words: &str) -> String {
+    let plain = |c: char| match c.to_ascii_lowercase() {
+        c @ ('a'..='z' | '0'..='9') => c,
+        _ => '-',
+    };
+    let id: String = words.chars().map(plain).take(63).collect();
+    match id.trim_matches('-') {
+        "" => "server".to_owned(),
+        id => id.to_owned(),
+    }
+}
+
 /// Checks a resource name against its collections, `{collection}/{id}` each.
 pub(super) fn check(name: &str, collections: &[&str]) -> Result<(), Invalid> {
     let mut segments = name.split('/');

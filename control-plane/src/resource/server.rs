@@ -24,6 +24,10 @@ pub(crate) fn approved(server: &admin::Server) -> Result<Option<Approved>, Inval
     Ok(EngineServer::try_from(policy_server(server)?)?.approved)
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "each field once, so that none is forgotten"
+)]
 fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
     let admin::Server {
         name,

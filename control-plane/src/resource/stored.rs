@@ -188,6 +188,10 @@ impl Resources {
     }
 }
 
+#[expect(
+    clippy::mutable_key_type,
+    reason = "an entry is ordered by the name, which never changes"
+)]
 impl FromIterator<Resource> for Resources {
     fn from_iter<I: IntoIterator<Item = Resource>>(resources: I) -> Self {
         let mut kinds: BTreeMap<Kind, Named> = BTreeMap::new();

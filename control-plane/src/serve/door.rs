@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use axum::Router;
 use chancery_proto::{
     DESCRIPTORS,
     admin::v1::{
@@ -37,8 +38,9 @@ use crate::{
         token_keys::{TokenKeys, TokenSource},
     },
     api::ControlPlane,
-    config::{Config, ListenerConfig},
+    config::{Config, ListenerConfig, RegistryConfig},
     egress::Egress,
+    registry_api,
     tls::Tls,
 };
 
@@ -67,7 +69,7 @@ pub(super) struct Door {
 }
 
 /// Whom a listener is for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 enum Purpose {
     /// Everyone, in development.
     Everyone,
@@ -75,13 +77,18 @@ enum Purpose {
     Administrators,
     /// Envoys.
     Nodes,
+    /// Whoever reads what this organization has approved.
+    Readers { organization: String },
 }
 
 impl House {
     /// Reads everything that the configuration names.
     pub(super) fn build(mode: Mode, egress: &Egress) -> Result<Self, ServeError> {
         let config = match mode {
-            Mode::InsecureDevelopment { listen } => return Self::in_development(listen),
+            Mode::InsecureDevelopment {
+                listen,
+                registry_listen,
+            } => return Self::in_development(listen, registry_listen),
             Mode::Configured(config) => *config,
         };
         let Config {
@@ -93,33 +100,52 @@ impl House {
             discovery: _,
             admin,
             node,
+            registry,
             tokens,
             administrators,
             nodes,
         } = config;
         let tokens = tokens.map(|tokens| TokenSource::check(tokens, egress));
+        let mut doors = vec![
+            Door::open(admin, Purpose::Administrators)?,
+            Door::open(node, Purpose::Nodes)?,
+        ];
+        if let Some(registry) = registry {
+            doors.push(Door::open_registry(registry)?);
+        }
         Ok(Self {
-            doors: vec![
-                Door::open(admin, Purpose::Administrators)?,
-                Door::open(node, Purpose::Nodes)?,
-            ],
+            doors,
             tokens: tokens.transpose()?,
             administrators,
             nodes: NodePolicy::Nodes(nodes),
         })
     }
 
-    fn in_development(listen: SocketAddr) -> Result<Self, ServeError> {
-        if !listen.ip().is_loopback() {
-            return Err(ServeError::NotLoopback { listen });
-        }
+    fn in_development(
+        listen: SocketAddr,
+        registry_listen: Option<SocketAddr>,
+    ) -> Result<Self, ServeError> {
+        let readers = Purpose::Readers {
+            organization: RegistryConfig::ORGANIZATION.to_owned(),
+        };
+        let wanted = [Some((listen, Purpose::Everyone))];
+        let wanted = wanted
+            .into_iter()
+            .chain([registry_listen.map(|listen| (listen, readers))]);
+        let doors = wanted.flatten().map(|(listen, purpose)| {
+            if !listen.ip().is_loopback() {
+                return Err(ServeError::NotLoopback { listen });
+            }
+            Ok(Door {
+                listen,
+                purpose,
+                tls: None,
+            })
+        });
+        let doors = doors.collect::<Result<_, _>>()?;
         writeln!(io::stderr(), "{WARNING}").map_err(io_error("standard error"))?;
         Ok(Self {
-            doors: vec![Door {
-                listen,
-                purpose: Purpose::Everyone,
-                tls: None,
-            }],
+            doors,
             tokens: None,
             administrators: Vec::new(),
             nodes: NodePolicy::Anything,
@@ -136,12 +162,35 @@ impl Door {
         })
     }
 
+    fn open_registry(config: RegistryConfig) -> Result<Self, ServeError> {
+        let RegistryConfig {
+            listen,
+            organization,
+            tls,
+        } = config;
+        let tls = tls.map(Tls::open).transpose()?;
+        Ok(Self {
+            listen,
+            purpose: Purpose::Readers { organization },
+            tls: tls.map(Arc::new),
+        })
+    }
+
+    /// What is behind it where it is for readers, who prove nothing and find nothing else there.
+    pub(super) fn registry(&self, control_plane: &ControlPlane) -> Option<Router> {
+        let Purpose::Readers { organization } = &self.purpose else {
+            return None;
+        };
+        let registry = Arc::clone(&control_plane.registry);
+        Some(registry_api::router(registry, organization))
+    }
+
     /// What proves who comes in. Tokens are administrators'.
     pub(super) fn authenticator(&self, tokens: Option<&Arc<TokenKeys>>) -> Authenticator {
         match self.purpose {
             Purpose::Everyone => Authenticator::Development,
             Purpose::Administrators => Authenticator::Proofs(tokens.cloned()),
-            Purpose::Nodes => Authenticator::Proofs(None),
+            Purpose::Nodes | Purpose::Readers { .. } => Authenticator::Proofs(None),
         }
     }
 
@@ -155,6 +204,7 @@ impl Door {
             Purpose::Everyone => "",
             Purpose::Administrators => " for administrators",
             Purpose::Nodes => " for nodes",
+            Purpose::Readers { .. } => " for readers of the registry",
         };
         let mut stdout = io::stdout();
         writeln!(stdout, "chancery: listening on {address}{whom}")
@@ -170,7 +220,13 @@ impl Door {
         control_plane: &ControlPlane,
     ) -> Result<(), ServeError> {
         let here = || control_plane.clone();
-        if self.purpose != Purpose::Nodes {
+        let (for_administrators, for_nodes) = match self.purpose {
+            Purpose::Everyone => (true, true),
+            Purpose::Administrators => (true, false),
+            Purpose::Nodes => (false, true),
+            Purpose::Readers { .. } => (false, false),
+        };
+        if for_administrators {
             let reflection = tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .build_v1()?;
@@ -198,7 +254,7 @@ impl Door {
                 .add_service(StoreKeyServiceServer::new(here()))
                 .add_service(AuditServiceServer::new(here()));
         }
-        if self.purpose != Purpose::Administrators {
+        if for_nodes {
             routes.add_service(NodeServiceServer::new(here()));
         }
         Ok(())

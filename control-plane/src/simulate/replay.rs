@@ -53,10 +53,16 @@ enum Judged {
 }
 
 /// Reasons that say something of rules and registry, rather than of how well a call was recalled.
-const DECIDED: [Reason; 7] = [
+const DECIDED: [Reason; 13] = [
     Reason::DeniedByRule,
     Reason::NoMatchingRule,
     Reason::NotOffered,
+    Reason::Unapproved,
+    Reason::Blocked,
+    Reason::Quarantined,
+    Reason::ServerProposed,
+    Reason::ServerSuspended,
+    Reason::ServerRetired,
     Reason::InsufficientScope,
     Reason::UnknownServer,
     Reason::ServerMismatch,

@@ -142,6 +142,7 @@ impl<'f> Builder<'f> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "each set once, with its feature")]
     fn rules(
         &mut self,
         name: &str,

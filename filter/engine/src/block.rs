@@ -165,3 +165,70 @@ fn first<'p>(
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVER: &str = "organizations/o/workspaces/w/servers/s";
+
+    fn block(id: &str, target: Blocked, cause: Cause) -> Block {
+        Block {
+            name: format!("organizations/o/blocks/{id}").into(),
+            target,
+            cause,
+            expires: None,
+        }
+    }
+
+    fn tool(name: &str) -> Blocked {
+        Blocked::Capability {
+            server: SERVER.into(),
+            kind: CapabilityKind::Tool,
+            name: name.into(),
+        }
+    }
+
+    fn found<'b>(blocks: &'b Blocks, server: &str, name: &str, now: Time) -> Option<&'b str> {
+        let of_server = blocks.at(server);
+        let met = BlocksFor {
+            everything: None,
+            of_server,
+            now,
+        };
+        met.on(Target::Tool(name)).map(|block| &*block.name)
+    }
+
+    #[test]
+    fn a_block_is_found_by_what_it_is_about_and_by_nothing_else() {
+        let other = "organizations/o/workspaces/w/servers/s2";
+        let blocks = Blocks::new(vec![
+            block("b", tool("b"), Cause::Drift),
+            block("u", Blocked::User("ann".into()), Cause::Administrator),
+            block("other", Blocked::Server(other.into()), Cause::Administrator),
+            block("a", tool("a"), Cause::Administrator),
+        ]);
+        let at = |server, name| found(&blocks, server, name, Time::default());
+        assert_eq!(at(SERVER, "a"), Some("organizations/o/blocks/a"));
+        assert_eq!(at(SERVER, "b"), Some("organizations/o/blocks/b"));
+        for (server, name) in [(SERVER, "c"), (SERVER, "ann"), (other, "a"), ("", "a")] {
+            assert_eq!(at(server, name), None, "{name} of {server}");
+        }
+        assert_eq!(blocks.at("organizations/o").len(), 1);
+    }
+
+    #[test]
+    fn of_two_blocks_the_one_counts_that_is_in_force_and_says_more() {
+        let later = Time::from_unix_ms(10);
+        let blocks = Blocks::new(vec![
+            block("drift", tool("a"), Cause::Drift),
+            Block {
+                expires: Some(later),
+                ..block("stop", tool("a"), Cause::Administrator)
+            },
+        ]);
+        let at = |now| found(&blocks, SERVER, "a", now);
+        assert_eq!(at(Time::default()), Some("organizations/o/blocks/stop"));
+        assert_eq!(at(later), Some("organizations/o/blocks/drift"));
+    }
+}

@@ -117,11 +117,6 @@ impl Policy {
             |quota| &quota.name,
             |name| PolicyError::DuplicateQuota { name },
         )?;
-        let blocks = in_order(
-            blocks,
-            |block| &block.name,
-            |name| PolicyError::DuplicateBlock { name },
-        )?;
         let mut names = BTreeSet::new();
         if let Some(twice) = servers.iter().find(|server| !names.insert(&*server.name)) {
             return Err(PolicyError::DuplicateServer {

@@ -150,6 +150,18 @@ impl Reason {
         }
     }
 
+    /// Whether somebody stopped what is refused for it, so that what is under way ends too.
+    pub fn is_stop(self) -> bool {
+        matches!(
+            self,
+            Self::Blocked
+                | Self::Quarantined
+                | Self::ServerProposed
+                | Self::ServerSuspended
+                | Self::ServerRetired
+        )
+    }
+
     /// Whether what is refused for it looks as if it were not there, whatever the server's
     /// `on_denied` says: nobody has seen what it is by now.
     pub fn is_always_hidden(self) -> bool {

@@ -112,14 +112,18 @@ impl Request {
         }
     }
 
-    /// Ends a stream that may not go on, between two of its events. There is no saying why: a filter
-    /// adds to a stream only where one of its chunks comes.
-    pub(crate) fn end_if_lost(&mut self) {
+    /// Ends a stream that was stopped, between two of its events. There is no saying why: a filter adds
+    /// to a stream only where one of its chunks comes.
+    pub(crate) fn end_if_stopped(&mut self) {
         if self.phase != Phase::StreamResponse {
             return;
         }
         self.renew();
-        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.is_lost()) else {
+        let Some(exchange) = self
+            .exchange
+            .as_mut()
+            .filter(|exchange| exchange.is_stopped())
+        else {
             return;
         };
         drop(exchange.response_chunk(&[], true, host::now()));

@@ -56,7 +56,7 @@ impl HttpContext for Request {
         }
         let body = hostcalls::get_buffer(BufferType::HttpRequestBody, 0, size_bytes);
         let body = body.ok().flatten().unwrap_or_default();
-        let report = if self.is_list() {
+        let report = if asks_for_list() {
             checked(&body)
         } else {
             self.redacted(body)
@@ -70,17 +70,17 @@ impl HttpContext for Request {
 }
 
 impl Request {
-    fn is_list(&self) -> bool {
-        let path = hostcalls::get_map_value(MapType::HttpRequestHeaders, ":path");
-        path.ok().flatten().is_some_and(|path| path == "/list")
-    }
-
     fn redacted(&self, body: Vec<u8>) -> Result<String, String> {
         let work: Work = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
         drop(body);
         let report = self.bench.run(&work);
         serde_json::to_string(&report).map_err(|error| error.to_string())
     }
+}
+
+fn asks_for_list() -> bool {
+    let path = hostcalls::get_map_value(MapType::HttpRequestHeaders, ":path");
+    path.ok().flatten().is_some_and(|path| path == "/list")
 }
 
 fn checked(body: &[u8]) -> Result<String, String> {

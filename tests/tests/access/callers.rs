@@ -22,7 +22,9 @@ fn allowed(rpc: &Rpc) -> &'static str {
     match (rpc.service(), rpc.method()) {
         ("StoreKeyService", _) | (_, "RollbackSnapshot") => "root",
         ("AuditService", _) | (_, "ExplainDecision" | "ReplayDecisions") => "auditor",
-        (_, "ApproveProposal" | "RejectProposal") => "reviewer",
+        (_, "ApproveProposal" | "RejectProposal" | "ChangeServerState" | "UndeleteServer") => {
+            "reviewer"
+        }
         (_, "WithdrawProposal") => "author",
         ("PolicyService", _) => "viewer",
         (_, method)
@@ -32,6 +34,7 @@ fn allowed(rpc: &Rpc) -> &'static str {
         {
             "viewer"
         }
+        ("BlockService", _) => "reviewer",
         ("OrganizationService" | "BindingService" | "OfferService" | "CredentialService", _) => {
             "operator"
         }

@@ -270,7 +270,11 @@ async fn a_node_gets_the_servers_behind_its_clusters_and_no_others() {
     let mut site = site().await;
     let server = |id: &str, cluster: &str| {
         let endpoint = json!({ "cluster": cluster, "path": format!("/{id}") });
-        document("Server", id, &json!({ "endpoints": [endpoint] }))
+        document(
+            "Server",
+            id,
+            &json!({ "owner": "tests", "endpoints": [endpoint] }),
+        )
     };
     let author = with_role(&site, "author");
     let documents = [server("near", "eu-1"), server("far", "us-1")];

@@ -213,6 +213,10 @@ impl ServerMetadata {
 }
 
 impl ServerDocument {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "each field once, so that none is forgotten"
+    )]
     pub(super) fn to_message(&self, scope: &Scope) -> admin::Server {
         let ServerSpec {
             display_name,
@@ -279,7 +283,7 @@ impl ServerDocument {
             quarantine_after: quarantine.map_or(0, |after| after.to_message().into()),
             state: state.map_or(0, |state| state.to_message().into()),
             state_changes: Vec::new(),
-            labels: labels.into_iter().collect(),
+            labels,
             data_class: data_class.map_or(0, |class| class.to_message().into()),
             data_sources,
             risk: risk.map_or(0, |risk| risk.to_message().into()),
@@ -302,6 +306,10 @@ impl ServerDocument {
 impl TryFrom<admin::Server> for ServerDocument {
     type Error = Unreadable;
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "each field once, so that none is forgotten"
+    )]
     fn try_from(message: admin::Server) -> Result<Self, Unreadable> {
         let authentication = Authentication::try_from_message(&message)?;
         let on_denied = OnDenied::try_from_message(&message)?;
@@ -371,7 +379,7 @@ impl TryFrom<admin::Server> for ServerDocument {
                 state,
                 registry_name: unless_empty(registry_name),
                 version: unless_empty(version),
-                labels: labels.into_iter().collect(),
+                labels,
                 data_class,
                 data_sources,
                 risk,
@@ -397,10 +405,6 @@ impl TryFrom<admin::Server> for ServerDocument {
                 instructions,
                 server_infos: Definition::parse_texts(&name, "server_infos", &server_infos)?,
                 scan: scan.map(Scan::from),
-                server_infos: server_infos
-                    .iter()
-                    .map(|info| Definition::parse(&name, "server_infos", info))
-                    .collect::<Result<_, _>>()?,
                 argument_schemas: argument_schemas
                     .into_iter()
                     .map(|asked| ArgumentSchema::parse(&name, asked))

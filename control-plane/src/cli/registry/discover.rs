@@ -1,7 +1,10 @@
 //! `chancery registry discover`.
 
-use chancery_proto::admin::v1::{
-    self as admin, CreateServerRequest, resource, server_service_client::ServerServiceClient,
+use chancery_proto::{
+    admin::v1::{
+        self as admin, CreateServerRequest, resource, server_service_client::ServerServiceClient,
+    },
+    policy::v1::Endpoint,
 };
 
 use super::found::{self, ShownToken};
@@ -74,19 +77,39 @@ pub(crate) async fn run(
     let connection = Connection::open(&context.address).await?;
     let found = found::discover(&connection, (&parent, id), &args.url, &args.token);
     let mut server = found.await?;
-    server.owner = args.owner.clone().unwrap_or_default();
-    for endpoint in &mut server.endpoints {
-        endpoint.cluster = args.cluster.clone().unwrap_or_default();
-    }
+    complete(&mut server, args.owner.as_deref(), args.cluster.as_deref());
     warn(&server, console);
     if args.propose {
         return propose(&connection, server, console).await;
     }
-    for (flag, what) in [("--owner", &args.owner), ("--cluster", &args.cluster)] {
-        if what.is_none() {
-            let missing = flag.trim_start_matches('-');
+    print(server, format, console)
+}
+
+/// Writes into an entry what only its operators know.
+pub(super) fn complete(server: &mut admin::Server, owner: Option<&str>, cluster: Option<&str>) {
+    owner.unwrap_or_default().clone_into(&mut server.owner);
+    for endpoint in &mut server.endpoints {
+        cluster
+            .unwrap_or_default()
+            .clone_into(&mut endpoint.cluster);
+    }
+}
+
+/// Prints the entry, and says what is missing.
+pub(super) fn print(
+    server: admin::Server,
+    format: Format,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    let without_cluster = |endpoint: &Endpoint| endpoint.cluster.is_empty();
+    let is_without_cluster = server.endpoints.iter().any(without_cluster);
+    for (missing, is_missing) in [
+        ("owner", server.owner.is_empty()),
+        ("cluster", is_without_cluster),
+    ] {
+        if is_missing {
             console.talk(format_args!(
-                "fill in `{missing}` before you apply this, or give {flag}"
+                "fill in `{missing}` before you apply this, or give --{missing}"
             ));
         }
     }
@@ -99,7 +122,7 @@ pub(crate) async fn run(
 }
 
 /// Stores the entry.
-async fn propose(
+pub(super) async fn propose(
     connection: &Connection,
     server: admin::Server,
     console: &mut Console<'_>,

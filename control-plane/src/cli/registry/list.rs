@@ -30,9 +30,12 @@ pub(super) async fn list(
     let is_wanted = |server: &admin::Server| {
         state.is_none_or(|state| word(state.to_message()) == word(server.state()))
     };
-    let servers = all.into_iter().filter_map(|resource| match resource {
-        resource::Kind::Server(server) => Some(server),
-        _ => None,
+    let servers = all.into_iter().filter_map(|resource| {
+        if let resource::Kind::Server(server) = resource {
+            Some(server)
+        } else {
+            None
+        }
     });
     let servers: Vec<_> = servers.filter(is_wanted).collect();
     match format {

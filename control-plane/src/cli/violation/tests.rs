@@ -83,7 +83,7 @@ fn a_message_field_is_shown_where_it_was_written() {
         ("resources[0].on_denied", "10:13: spec.onDenied"),
         ("resources[0].display_name", "5:1: spec.displayName"),
         ("resources[0].tools[0].definition", "12:7: spec.tools[0]"),
-        ("resources[0].tools[0].name", "12:13: spec.tools[0].name"),
+        ("resources[0].tools[0].name", "12:14: spec.tools[0].name"),
         ("resources[1].servers[0]", "21:13: spec.servers[0]"),
         (
             "resources[1].subjects.groups[0]",

@@ -44,7 +44,7 @@ fn a_server_becomes_what_its_state_allows_and_who_and_why_is_kept() {
     let (registry, _folder) = tests::start();
     let wishes = vec![Wish::Create(in_state(ServerState::Proposed))];
     registry.change(wishes, &by("ann"), false).unwrap();
-    let mut move_to =
+    let move_to =
         |state, reason, author| registry.change_state(change(state, reason), &by(author), false);
     for (state, reason) in [
         (ServerState::Suspended, "no: it was never approved"),

@@ -180,15 +180,14 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// What is kept for one kind of nodes, and everything built anew for it.
 fn naive(share: &Share, resources: &Resources, key_sets: &KeySets) -> Result<Snapshot, BuildError> {
-    let is_served = |resource: &&Resource| match resource.as_server() {
-        Some(server) => share.scope.serves(server),
-        None => {
-            let mut servers = resources.within(Kind::Server, resource.organization());
-            let has_some =
-                servers.any(|it| it.as_server().is_some_and(|it| share.scope.serves(it)));
-            share.scope.serves_all_beside(resource.name())
-                || share.scope.covers(resource.name()) && has_some
+    let is_served = |resource: &&Resource| {
+        if let Some(server) = resource.as_server() {
+            return share.scope.serves(server);
         }
+        let mut servers = resources.within(Kind::Server, resource.organization());
+        let has_some = servers.any(|it| it.as_server().is_some_and(|it| share.scope.serves(it)));
+        share.scope.serves_all_beside(resource.name())
+            || share.scope.covers(resource.name()) && has_some
     };
     let served: Vec<_> = resources.values().filter(is_served).cloned().collect();
     let time = prost_types::Timestamp::default();

@@ -13,7 +13,7 @@ use crate::{
     offer::Offer,
     policy::Parts,
     rule::Obligations,
-    server::{Authentication, Endpoint, OnDenied, Server},
+    server::{Authentication, Endpoint, OnDenied, Server, ServerState},
     subject::{Names, Role, Subjects},
 };
 
@@ -242,7 +242,7 @@ fn server() -> Server {
         scopes: Vec::new(),
         upstream: None,
         approved: None,
-        state: crate::server::ServerState::Approved,
+        state: ServerState::Approved,
         schemas: None,
     }
 }

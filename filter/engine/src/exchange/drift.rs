@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Exchange;
 use crate::{
     approved::Approved,
-    canonical::{DefinitionPlace, Pinned},
+    canonical::Pinned,
     entry::{Content, DriftEvent, bounded},
     json::{Child, Edits, Value},
     message::Method,
@@ -71,8 +71,7 @@ impl Exchange {
         }
         let is_asked = approved.pins.has(Pinned::ServerInfo);
         let info = result.get("serverInfo").filter(|_| is_asked);
-        let is_shown =
-            info.is_none_or(|info| drifted.compare(approved, Pinned::ServerInfo, info));
+        let is_shown = info.is_none_or(|info| drifted.compare(approved, Pinned::ServerInfo, info));
         if let Some(text) = result.get("instructions")
             && !drifted.compare(approved, Pinned::Instructions, text)
         {

@@ -40,9 +40,9 @@ impl Exchange {
         };
     }
 
-    /// Whether what comes next of the answer is let through no more.
-    pub fn is_lost(&self) -> bool {
-        self.lost.is_some()
+    /// Whether nothing more of the answer is let through because somebody stopped it.
+    pub fn is_stopped(&self) -> bool {
+        self.lost.is_some_and(Reason::is_stop)
     }
 
     fn move_to(&mut self, policy: &Arc<Policy>) -> Result<(), Reason> {

@@ -24,7 +24,7 @@ pub struct Assembly {
 #[derive(Debug)]
 enum Step {
     /// Nothing is put together yet.
-    Parts(Parts),
+    Parts(Box<Parts>),
     /// Some rules and servers are not.
     Rest(Box<Rest>),
     /// It was handed out, or refused.
@@ -47,7 +47,7 @@ impl Assembly {
     pub fn new(version: SnapshotVersion, parts: Parts) -> Self {
         Self {
             version,
-            step: Step::Parts(parts),
+            step: Step::Parts(Box::new(parts)),
         }
     }
 
@@ -61,7 +61,7 @@ impl Assembly {
             let spent = match std::mem::replace(&mut self.step, Step::Over) {
                 Step::Parts(parts) => {
                     let spent = parts.len() / CHECKED_PARTS;
-                    let (policy, rules, servers) = Policy::begin(self.version, parts)?;
+                    let (policy, rules, servers) = Policy::begin(self.version, *parts)?;
                     self.step = Step::Rest(Box::new(Rest {
                         policy,
                         rules,

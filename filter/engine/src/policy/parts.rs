@@ -44,12 +44,6 @@ pub enum PolicyError {
         /// The name.
         name: Box<str>,
     },
-    /// Two blocks have one name.
-    #[error("block `{name}` occurs twice")]
-    DuplicateBlock {
-        /// The name.
-        name: Box<str>,
-    },
     /// Two servers claim one place.
     #[error("servers `{first}` and `{second}` claim the same host and path `{path}`")]
     DuplicateEndpoint {

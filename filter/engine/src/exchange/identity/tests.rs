@@ -14,7 +14,7 @@ use crate::{
     rule::{Effect, Mode, Obligations, Rule},
     scope::ScopeRequirement,
     seal::Keyring,
-    server::{Audience, OnDenied, ResourceUrl},
+    server::{Audience, OnDenied, ResourceUrl, ServerState},
     subject::Subjects,
     token::{Algorithm, IdentityProvider, Source, VerificationKey},
 };
@@ -102,7 +102,7 @@ fn parts() -> Parts {
         tool_schemas: Vec::new(),
         upstream: None,
         approved: None,
-        state: crate::server::ServerState::Approved,
+        state: ServerState::Approved,
         schemas: None,
     };
     let scopes = vec![needs(&["mcp"], &[]), needs(&["write", "mcp"], &["set_*"])];

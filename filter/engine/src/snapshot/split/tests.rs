@@ -35,6 +35,7 @@ fn expected(content: &Content) -> (Kind, Vec<Vec<u8>>) {
         Content::RedactionProfileSet(set) => {
             (Kind::RedactionProfile, encoded(&set.redaction_profiles))
         }
+        Content::BlockSet(set) => (Kind::Block, encoded(&set.blocks)),
     }
 }
 
@@ -70,6 +71,10 @@ fn every_content_is_taken_apart_into_its_messages() {
         Content::OfferSet(pb::OfferSet {
             name: name.clone(),
             offers: named!(Offer),
+        }),
+        Content::BlockSet(pb::BlockSet {
+            name: name.clone(),
+            blocks: named!(Block),
         }),
         Content::QuotaSet(pb::QuotaSet {
             name: name.clone(),

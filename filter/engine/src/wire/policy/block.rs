@@ -36,13 +36,11 @@ impl TryFrom<pb::Block> for Block {
                 return Err(Invalid::new("cause", cause, expected));
             }
         };
-        let target = match target {
-            Some(target) => target_of(&name, target)?,
-            None => {
-                let expected = "a server, something that one offers, a user or an agent";
-                return Err(Invalid::new("target", "nothing", expected));
-            }
-        };
+        let target = target.ok_or_else(|| {
+            let expected = "a server, something that one offers, a user or an agent";
+            Invalid::new("target", "nothing", expected)
+        })?;
+        let target = target_of(&name, target)?;
         Ok(Self {
             name,
             target,
