@@ -599,7 +599,7 @@ spec: {effect: allow, subjects: {groups: [dev]}, servers: [notes], tools: [read_
         let server = POLICY.split("---\n").next().unwrap();
         site.write("server.yaml", &server.replace("read_note", "get_note"));
         let before = site.run(&["diff", "-f", "server.yaml"]);
-        let breaks = "server.yaml:6:3: spec.tools: warning: this breaks \
+        let breaks = "server.yaml:7:3: spec.tools: warning: this breaks \
                       `organizations/default/rules/dev-reads`: tools[0]: found `read_*`, expected a \
                       glob that fits a tool of `notes`: `get_note`\n";
         assert_eq!(before.code, 1);

@@ -86,7 +86,11 @@ impl Rpc {
 
     /// A request whose every name is of the organization.
     fn request(&self, organization: &str) -> Vec<u8> {
-        let subject = self.service.trim_end_matches("Service");
+        let subject = match self.service.trim_end_matches("Service") {
+            // It is about servers.
+            "Registry" => "Server",
+            subject => subject,
+        };
         prost::Message::encode_to_vec(&filled(&self.method.input(), subject, organization))
     }
 }
