@@ -89,7 +89,7 @@ struct OfferedArgs {
 #[derive(Debug, clap::Args)]
 struct Terms {
     /// Why, for the record
-    #[arg(short, long = "message", value_name = "WHY")]
+    #[arg(short = 'm', long = "message", value_name = "WHY")]
     reason: String,
     /// For how long, such as 30m, 2h, 7d; until it is lifted where left out
     #[arg(long = "for", value_name = "TIME", value_parser = parse_length)]

@@ -52,7 +52,7 @@ pub(crate) struct StateArgs {
     /// Which server
     mcp_server: String,
     /// Why, for the record
-    #[arg(short, long = "message", value_name = "WHY", default_value = "")]
+    #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
     reason: String,
     /// The entry's etag, where others may change it at the same time
     #[arg(long, default_value = "")]
@@ -68,7 +68,7 @@ pub(crate) struct ReasonArgs {
     /// Which server
     mcp_server: String,
     /// Why, for the record
-    #[arg(short, long = "message", value_name = "WHY")]
+    #[arg(short = 'm', long = "message", value_name = "WHY")]
     reason: String,
     /// The entry's etag, where others may change it at the same time
     #[arg(long, default_value = "")]
