@@ -5,17 +5,15 @@ use std::time::Duration;
 use chancery_proto::policy::v1::{Pinning, ServerState};
 
 use super::Registry;
-use crate::resource::Resource;
+use crate::resource::Kind;
 
 impl Registry {
     /// The names of all servers that are looked at without being asked for, each with how often where
     /// its entry says that.
     pub fn scanned(&self) -> Vec<(String, Option<Duration>)> {
         let resources = self.current();
-        let scanned = resources.values().filter_map(|resource| {
-            let Resource::Server(server) = resource else {
-                return None;
-            };
+        let scanned = resources.of_kind(Kind::Server).filter_map(|stored| {
+            let server = stored.as_server()?;
             let scan = server.scan.as_ref()?;
             let is_in_use = match server.state() {
                 ServerState::Unspecified | ServerState::Approved | ServerState::Proposed => true,

@@ -1,5 +1,6 @@
 //! How far servers are in the registry: what each may become next, and who said so.
 
+use chancery_engine::name::organization_of;
 use chancery_proto::{
     admin::v1::{Server, ServerStateChange},
     policy::v1::ServerState,
@@ -122,7 +123,7 @@ pub(super) fn changed(
     }
     if *state == ServerState::Approved
         && let Some(proposer) = proposer(&server).filter(|proposer| *proposer == author)
-        && needs_two(stored, server_organization(name))
+        && needs_two(stored, organization_of(name))
     {
         return Err(RegistryError::SameAuthor {
             name: name.clone(),
@@ -149,10 +150,6 @@ fn change_of(state: ServerState, author: &str, reason: &str) -> ServerStateChang
 fn proposer(server: &Server) -> Option<&str> {
     let last = server.state_changes.last()?;
     (last.state() == ServerState::Proposed).then_some(&*last.author)
-}
-
-fn server_organization(name: &str) -> &str {
-    chancery_engine::name::organization_of(name)
 }
 
 /// Whether an organization wants another person to look at what one does.
