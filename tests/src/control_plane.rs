@@ -1,5 +1,6 @@
 //! The real control plane: `chancery serve` as a process, and its command line.
 
+mod drift;
 mod secured;
 
 use std::{

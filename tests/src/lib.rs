@@ -7,6 +7,7 @@
 //! - [`clock`]: what time it is.
 //! - [`oauth`]: an authorization server for what the gateway itself needs.
 //! - [`scale`]: an organization that has grown.
+//! - [`percentile`]: how long most of several took.
 //! - [`conformance`]: the official conformance suite of MCP.
 //! - [`matrix`]: every real client with every real server.
 //! - [`hostile`]: tables of hostile requests and answers, and clients that can send them.
@@ -31,6 +32,7 @@ pub mod mcp_server;
 pub mod mesh;
 pub mod oauth;
 pub mod openid;
+pub mod percentile;
 pub mod pki;
 pub mod process;
 pub mod rpc;

@@ -17,7 +17,7 @@ use chancery_tests::{
         stage::Stage,
     },
     mcp_server::{Gate, Part, Reply},
-    wait,
+    percentile, wait,
 };
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -164,11 +164,7 @@ async fn a_block_is_in_force_everywhere_at_once() {
         _ => false,
     });
     assert!(says_which, "no decision names the block");
-    took.sort();
-    let at = |percent: usize| {
-        let last = took.len() - 1;
-        took[(took.len() * percent).div_ceil(100).clamp(1, last + 1) - 1].as_millis()
-    };
+    let at = |percent| percentile::milliseconds(&took, percent);
     println!(
         "block: {count} blocks, from asked for to enforced by every instance p50 {} ms, p99 {} ms",
         at(50),

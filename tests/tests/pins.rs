@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use chancery_proto::audit::v1::{Drift, DriftSighting, RecordFilter, entry::Event};
+use chancery_proto::audit::v1::{Drift, DriftSighting};
 use chancery_tests::{
     artifacts,
     client::{self, Era},
@@ -115,24 +115,7 @@ impl Scene {
     }
 
     async fn drift(&self, count: usize) -> Vec<DriftSighting> {
-        let filter = RecordFilter {
-            drift: true,
-            ..RecordFilter::default()
-        };
-        let found = async || -> Result<_, wait::TimedOut> {
-            let records = self.control_plane.records(filter.clone()).await.unwrap();
-            let drift: Vec<_> = records
-                .into_iter()
-                .filter_map(|record| match record.entry.event {
-                    Some(Event::Drift(drift)) => Some(drift),
-                    _ => None,
-                })
-                .collect();
-            Ok((drift.len() >= count).then_some(drift))
-        };
-        wait::until("the drift to be recorded", wait::PATIENCE, found)
-            .await
-            .unwrap()
+        self.control_plane.drift(count).await.unwrap()
     }
 
     async fn chancery(&self, arguments: &[&str]) -> String {

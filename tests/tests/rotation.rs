@@ -10,7 +10,7 @@ use chancery_tests::{
     envoy::{Envoy, EnvoyOptions, Filter, Upstream},
     mcp_server::McpServer,
     openid::OpenIdProviders,
-    wait,
+    percentile, wait,
 };
 use serde_json::json;
 
@@ -95,11 +95,7 @@ async fn the_first_call_with_a_rotated_key_is_accepted() {
     for number in 0..rotations {
         took.push(stack.rotate(number % issuers).await);
     }
-    took.sort();
-    let at = |percent: usize| {
-        let last = took.len() - 1;
-        took[(took.len() * percent).div_ceil(100).clamp(1, last + 1) - 1].as_millis()
-    };
+    let at = |percent| percentile::milliseconds(&took, percent);
     println!(
         "rotation: {rotations} rotations of {issuers} issuers, from rotated to accepted p50 {} ms, p99 {} ms",
         at(50),

@@ -13,7 +13,7 @@ use crate::resource::{Kind, Resource, invalid};
 const MAX_CHANGES: usize = 32;
 
 /// The most bytes of a reason.
-const MAX_REASON_BYTES: usize = 1_024;
+pub(super) const MAX_REASON_BYTES: usize = 1_024;
 
 /// What a state is called.
 fn word(state: ServerState) -> &'static str {
@@ -112,14 +112,8 @@ pub(super) fn changed(
         );
         return Err(refuse("state", found, next.join(" or ")));
     }
-    let is_said = !reason.trim().is_empty();
-    if reason.len() > MAX_REASON_BYTES || (!is_said && *state != ServerState::Approved) {
-        let expected = format!("why, in 1 to {MAX_REASON_BYTES} bytes");
-        return Err(refuse(
-            "reason",
-            format!("{} bytes", reason.len()),
-            expected,
-        ));
+    if *state != ServerState::Approved || !reason.is_empty() {
+        check_reason(reason)?;
     }
     if *state == ServerState::Approved
         && let Some(proposer) = proposer(&server).filter(|proposer| *proposer == author)
@@ -135,6 +129,16 @@ pub(super) fn changed(
     let surplus = server.state_changes.len().saturating_sub(MAX_CHANGES);
     server.state_changes.drain(..surplus);
     Ok(Resource::Server(server))
+}
+
+/// Checks that somebody said why, and not at length.
+pub(super) fn check_reason(reason: &str) -> Result<(), RegistryError> {
+    if !reason.trim().is_empty() && reason.len() <= MAX_REASON_BYTES {
+        return Ok(());
+    }
+    let expected = format!("why, in 1 to {MAX_REASON_BYTES} bytes");
+    let wrong = invalid("reason", format!("{} bytes", reason.len()), expected);
+    Err(RegistryError::Invalid(vec![(0, wrong)]))
 }
 
 fn change_of(state: ServerState, author: &str, reason: &str) -> ServerStateChange {

@@ -1,25 +1,30 @@
 //! `kind: Server`.
 
+mod caller;
+mod calling;
 mod definition;
 mod endpoint;
 mod entry;
 mod scan;
+mod tool;
 
 use std::collections::BTreeMap;
 
-use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
+use chancery_proto::admin::v1 as admin;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::{
+    caller::{Authentication, OnDenied},
+    calling::{Dispatcher, ScopeRequirement},
     definition::{ArgumentSchema, Definition, Pinning},
     endpoint::Endpoint,
     entry::{DataClass, Package, Quarantine, Risk, State},
     scan::Scan,
+    tool::Tool,
 };
 use super::{
-    ApiVersion, Id, Unreadable, document, given_or, parse_name, unknown, unless_default,
-    unless_empty,
+    ApiVersion, Id, Unreadable, document, given_or, parse_name, unless_default, unless_empty,
 };
 use crate::cli::name::{Kind, Name, Scope};
 
@@ -136,69 +141,6 @@ struct ServerSpec {
     /// What the arguments of its tools must fit beyond what their definitions say, where it is pinned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     argument_schemas: Vec<ArgumentSchema>,
-}
-
-/// A tool that calls another tool, which is judged as well.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Dispatcher {
-    /// The tool's name.
-    #[schemars(length(min = 1))]
-    tool: String,
-    /// A singular JSONPath to the inner tool's name, such as `$.name`.
-    #[schemars(title = "a JSONPath that begins with $", extend("pattern" = r"^\$"))]
-    name: String,
-    /// A singular JSONPath to the inner tool's arguments, such as `$.arguments`; it has none where
-    /// left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(title = "a JSONPath that begins with $", extend("pattern" = r"^\$"))]
-    arguments: Option<String>,
-}
-
-/// OAuth scopes (RFC 6749 section 3.3) that a token needs. Without tools and methods: for everything.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ScopeRequirement {
-    /// All of these.
-    #[schemars(length(min = 1))]
-    scopes: Vec<String>,
-    /// For tools that one of these globs matches.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    tools: Vec<String>,
-    /// For methods that one of these globs matches.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    methods: Vec<String>,
-}
-
-/// Whether a server may be called without a token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-enum Authentication {
-    #[default]
-    Required,
-    Optional,
-}
-
-/// What a caller learns of a capability that no rule could allow it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-enum OnDenied {
-    #[default]
-    Reveal,
-    Hide,
-}
-
-/// A tool's definition, as in tools/list.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-struct Tool {
-    /// The tool's name.
-    #[schemars(length(min = 1))]
-    name: String,
-    /// Everything else a definition may hold.
-    #[serde(flatten)]
-    rest: serde_json::Map<String, serde_json::Value>,
 }
 
 impl ServerMetadata {
@@ -427,128 +369,4 @@ fn server_json_of(
         found: format!("not JSON ({error})"),
     })?;
     Ok(Some(json))
-}
-
-impl Dispatcher {
-    fn into_message(self) -> policy::Dispatcher {
-        let Self {
-            tool,
-            name,
-            arguments,
-        } = self;
-        policy::Dispatcher {
-            tool,
-            name,
-            arguments: arguments.unwrap_or_default(),
-        }
-    }
-}
-
-impl From<policy::Dispatcher> for Dispatcher {
-    fn from(message: policy::Dispatcher) -> Self {
-        let policy::Dispatcher {
-            tool,
-            name,
-            arguments,
-        } = message;
-        Self {
-            tool,
-            name,
-            arguments: unless_empty(arguments),
-        }
-    }
-}
-
-impl ScopeRequirement {
-    fn into_message(self) -> policy::ScopeRequirement {
-        let Self {
-            scopes,
-            tools,
-            methods,
-        } = self;
-        policy::ScopeRequirement {
-            scopes,
-            tools,
-            methods,
-        }
-    }
-}
-
-impl From<policy::ScopeRequirement> for ScopeRequirement {
-    fn from(message: policy::ScopeRequirement) -> Self {
-        let policy::ScopeRequirement {
-            scopes,
-            tools,
-            methods,
-        } = message;
-        Self {
-            scopes,
-            tools,
-            methods,
-        }
-    }
-}
-
-impl Authentication {
-    fn to_message(self) -> policy::Authentication {
-        match self {
-            Self::Required => policy::Authentication::Required,
-            Self::Optional => policy::Authentication::Optional,
-        }
-    }
-
-    fn try_from_message(message: &admin::Server) -> Result<Self, Unreadable> {
-        match policy::Authentication::try_from(message.authentication) {
-            Ok(policy::Authentication::Unspecified | policy::Authentication::Required) => {
-                Ok(Self::Required)
-            }
-            Ok(policy::Authentication::Optional) => Ok(Self::Optional),
-            Err(_) => Err(unknown(
-                &message.name,
-                "authentication",
-                message.authentication,
-            )),
-        }
-    }
-}
-
-impl OnDenied {
-    fn to_message(self) -> policy::OnDenied {
-        match self {
-            Self::Reveal => policy::OnDenied::Reveal,
-            Self::Hide => policy::OnDenied::Hide,
-        }
-    }
-
-    fn try_from_message(message: &admin::Server) -> Result<Self, Unreadable> {
-        match policy::OnDenied::try_from(message.on_denied) {
-            Ok(policy::OnDenied::Unspecified | policy::OnDenied::Reveal) => Ok(Self::Reveal),
-            Ok(policy::OnDenied::Hide) => Ok(Self::Hide),
-            Err(_) => Err(unknown(&message.name, "onDenied", message.on_denied)),
-        }
-    }
-}
-
-impl Tool {
-    fn to_message(&self) -> admin::ToolDefinition {
-        let mut definition = serde_json::Map::new();
-        definition.insert("name".to_owned(), self.name.as_str().into());
-        definition.extend(self.rest.clone());
-        admin::ToolDefinition {
-            name: self.name.clone(),
-            definition: serde_json::Value::Object(definition).to_string(),
-        }
-    }
-
-    fn parse(server: &str, message: admin::ToolDefinition) -> Result<Self, Unreadable> {
-        let admin::ToolDefinition { name, definition } = message;
-        let mut rest: serde_json::Map<_, _> =
-            serde_json::from_str(&definition).map_err(|error| Unreadable {
-                name: server.to_owned(),
-                field: "tools",
-                found: format!("not JSON ({error})"),
-            })?;
-        rest.shift_remove("name");
-        Ok(Self { name, rest })
-    }
 }

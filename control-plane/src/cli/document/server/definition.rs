@@ -4,7 +4,7 @@ use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Unreadable, unknown};
+use crate::cli::document::{Unreadable, unknown};
 
 /// A whole definition, as in the list that it stands in.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
