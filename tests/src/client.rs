@@ -136,6 +136,16 @@ pub async fn connect(url: &str, era: Era, token: Option<&str>) -> Result<Session
     Ok(session.map_err(Box::new)?)
 }
 
+/// Connects a client that is told what the server says, with a bearer token.
+pub async fn hold<H: ClientHandler>(
+    handler: H,
+    url: &str,
+    era: Era,
+    token: Option<&str>,
+) -> Result<RunningService<RoleClient, H>, ClientError> {
+    Ok(serve(handler, url, era, token).await.map_err(Box::new)?)
+}
+
 /// Holds a session with the steps in it, and gives a line for the handshake and for each step.
 pub async fn session(
     sdk: Sdk,

@@ -8,6 +8,7 @@ mod notes;
 mod program;
 mod received;
 mod reference;
+mod replays;
 mod scripted;
 mod turncoat;
 
@@ -127,9 +128,11 @@ impl TurncoatServer {
     pub async fn start(path: &str) -> Result<Self, ListenError> {
         let turncoat = turncoat::Turncoat::default();
         let each = turncoat.clone();
+        let sessions = LocalSessionManager::default();
+        let sessions = sessions.with_event_store(Arc::new(replays::Replays::default()));
         let service = StreamableHttpService::new(
             move || Ok(each.clone()),
-            LocalSessionManager::default().into(),
+            sessions.into(),
             StreamableHttpServerConfig::default().disable_allowed_hosts(),
         );
         Ok(Self {
@@ -141,6 +144,16 @@ impl TurncoatServer {
     /// Offers these tools from now on, page by page.
     pub fn offer(&self, pages: Vec<Vec<Tool>>) {
         self.turncoat.offer(pages);
+    }
+
+    /// Tells everybody who has a session (`initialize`) that it offers something else.
+    pub async fn announce(&self) {
+        self.turncoat.announce().await;
+    }
+
+    /// Returns once this many have a session.
+    pub async fn announced_to(&self, count: usize) {
+        self.turncoat.announced_to(count).await;
     }
 
     /// Where it listens.

@@ -1,32 +1,65 @@
 //! An MCP server that offers other tools from one moment to the next.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::{
-    ErrorData, RoleServer, ServerHandler,
+    ErrorData, Peer, RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
         ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
     },
-    service::RequestContext,
+    service::{NotificationContext, RequestContext},
 };
+use tokio::sync::watch;
 
 /// What it offers at the moment: one page of tools after the other.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turncoat {
     pages: Arc<Mutex<Vec<Vec<Tool>>>>,
+    /// Who is told that it offers something else, and how many they are.
+    clients: Arc<Mutex<Vec<Peer<RoleServer>>>>,
+    count: watch::Sender<usize>,
 }
 
 impl Turncoat {
     pub(super) fn offer(&self, pages: Vec<Vec<Tool>>) {
         *self.pages.lock().unwrap_or_else(PoisonError::into_inner) = pages;
     }
+
+    fn clients(&self) -> MutexGuard<'_, Vec<Peer<RoleServer>>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells everybody who has a session that it offers something else.
+    pub(super) async fn announce(&self) {
+        let clients = self.clients().clone();
+        for client in clients {
+            // Who is gone is not told.
+            drop(client.notify_tool_list_changed().await);
+        }
+    }
+
+    /// Returns once this many have a session.
+    pub(super) async fn announced_to(&self, count: usize) {
+        let mut counts = self.count.subscribe();
+        // The sender is in `self`.
+        drop(counts.wait_for(|found| *found >= count).await);
+    }
 }
 
 impl ServerHandler for Turncoat {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_tool_list_changed()
+            .build();
         ServerConfig::new(capabilities).with_server_info(Implementation::new("turncoat", "1.0.0"))
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        let mut clients = self.clients();
+        clients.push(context.peer);
+        self.count.send_replace(clients.len());
     }
 
     async fn list_tools(
