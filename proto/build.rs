@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 23] = [
+const FILES: [&str; 24] = [
     "chancery/admin/v1/allowlist.proto",
     "chancery/admin/v1/apply.proto",
     "chancery/admin/v1/binding.proto",
@@ -20,6 +20,7 @@ const FILES: [&str; 23] = [
     "chancery/admin/v1/quota.proto",
     "chancery/admin/v1/redaction_profile.proto",
     "chancery/admin/v1/registry_service.proto",
+    "chancery/admin/v1/review_service.proto",
     "chancery/admin/v1/role.proto",
     "chancery/admin/v1/rule.proto",
     "chancery/admin/v1/server.proto",

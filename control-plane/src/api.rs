@@ -14,6 +14,7 @@ mod policy;
 mod proposal;
 mod registry;
 mod resource;
+mod review;
 mod server_state;
 mod sighting;
 mod snapshot;

@@ -14,13 +14,16 @@ mod path;
 mod schema;
 mod site;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, rc::Rc};
 
 use chancery_engine::{name::organization_of, wire::Invalid};
-use chancery_proto::admin::v1::{Rule, Warning};
+use chancery_proto::admin::v1::{Rule, Server, Warning};
 use serde_json::Value;
 
-use self::{ground::Ground, site::Site};
+use self::{
+    ground::Ground,
+    site::{Globs, Known, Site},
+};
 use crate::resource::{Kind, Resource};
 
 /// What is wrong with a rule, or hardly meant.
@@ -95,6 +98,8 @@ pub struct Lint {
     pub errors: Vec<(usize, Invalid)>,
     /// What is hardly meant.
     pub warnings: Vec<Warning>,
+    /// Which rules cannot do any more what they say, and why. It is among the warnings as well.
+    pub broken: Vec<(String, String)>,
 }
 
 /// Checks the rules that a change writes, and those that it breaks.
@@ -165,6 +170,10 @@ fn broken<'c>(change: &Change<'c>, organization: &str, after: &Site<'c>, lint: &
     let ground = Ground::of(change, organization, after);
     for rule in after.rules.iter().filter(|rule| !is_written(rule)) {
         for finding in ground.news(rule, change.now_seconds) {
+            if finding.severity == Severity::Error {
+                let why = format!("{}: {}", finding.field, finding.message());
+                lint.broken.push((rule.name.clone(), why));
+            }
             // Shown where the change is written, if one server of it is why.
             let server = change.wished.iter().find(|(kind, name, is_changed)| {
                 *kind == Kind::Server && *is_changed && after.is_about(rule, name)
@@ -188,6 +197,15 @@ fn broken<'c>(change: &Change<'c>, organization: &str, after: &Site<'c>, lint: &
             });
         }
     }
+}
+
+/// The names of the rules that are about a tool of a server, in their order.
+pub fn rules_about<'r>(rules: &[&'r Rule], server: &Server, tool: &str) -> Vec<&'r str> {
+    let site = Site::alone(vec![Rc::new(Known::of(server))]);
+    let is_about =
+        |rule: &&&Rule| site.is_about(rule, &server.name) && Globs::of(&rule.tools).fit(tool);
+    let about = rules.iter().filter(is_about);
+    about.map(|rule| &*rule.name).collect()
 }
 
 fn findings(rule: &Rule, site: &Site<'_>, now_seconds: i64) -> Vec<Finding> {

@@ -11,6 +11,7 @@ pub mod proposal;
 mod publish;
 mod quarantine;
 mod reference;
+mod review;
 mod scan;
 mod secret;
 mod state;
@@ -34,6 +35,7 @@ pub use self::{
     credential::Expiry,
     error::RegistryError,
     history::{Difference, ROLLBACK, RolledBack},
+    review::ApprovalWish,
     state::StateChange,
     wish::{Done, Wish},
 };
@@ -82,6 +84,8 @@ pub struct Changed {
 enum DeadRules {
     /// A change that writes one is refused.
     Refused,
+    /// So is one that breaks another.
+    RefusedAnywhere,
     /// They are let be: what was in force before may be so again.
     Let,
 }
@@ -265,9 +269,7 @@ impl Registry {
         by: &By,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
-        // What needs nothing of what is stored: nobody waits for it.
-        check_shape(&wishes)?;
-        self.change_by(|_| wishes, DeadRules::Refused, by, validate_only)
+        self.change_for(by.method, wishes, by, validate_only)
     }
 
     /// Makes changes as the RPC asks that they came from first.
@@ -278,10 +280,16 @@ impl Registry {
         by: &By,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
-        if method == ROLLBACK {
-            return self.change_by(|_| wishes, DeadRules::Let, by, validate_only);
+        let dead_rules = match method {
+            ROLLBACK => DeadRules::Let,
+            review::APPROVE => DeadRules::RefusedAnywhere,
+            _ => DeadRules::Refused,
+        };
+        if dead_rules != DeadRules::Let {
+            // What needs nothing of what is stored: nobody waits for it.
+            check_shape(&wishes)?;
         }
-        self.change(wishes, by, validate_only)
+        self.change_by(|_| wishes, dead_rules, by, validate_only)
     }
 
     /// Makes the changes that follow from what is stored.
@@ -308,7 +316,14 @@ impl Registry {
         }
         check(&candidate, &names)?;
         let warnings = match dead_rules {
-            DeadRules::Refused => lint(&resources, &candidate, &names, &done)?,
+            DeadRules::Refused => lint(&resources, &candidate, &names, &done)?.warnings,
+            DeadRules::RefusedAnywhere => {
+                let lint = lint(&resources, &candidate, &names, &done)?;
+                if !lint.broken.is_empty() {
+                    return Err(RegistryError::BreaksRules(lint.broken));
+                }
+                lint.warnings
+            }
             DeadRules::Let => Vec::new(),
         };
         let newest = self.published.borrow().clone();
@@ -361,6 +376,9 @@ impl Registry {
         changed.snapshot = Some(self.publish(next));
         drop(current);
         self.expire_changed(&resources, &candidate, changed.done.iter().zip(&names));
+        let servers = names.iter().filter(|(kind, _)| *kind == Kind::Server);
+        let servers: Vec<_> = servers.map(|(_, name)| &**name).collect();
+        self.forget_decided(&servers)?;
         Ok(changed)
     }
 }

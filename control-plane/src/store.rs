@@ -1,18 +1,18 @@
 //! The embedded store: SQLite in WAL mode, synchronous in full.
 
+mod drifts;
 mod history;
 mod key_sets;
 mod node_policy;
 mod outbox;
 mod proposal;
-mod sightings;
 
 use std::{
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use chancery_proto::admin::v1::Proposal;
+use chancery_proto::admin::v1::{DriftId, Proposal, Rejection};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 pub use self::{
@@ -27,7 +27,7 @@ use crate::{
 
 /// What makes each version of the schema of the one before. The version, kept in `user_version`, is
 /// how many of them were run.
-const SCHEMA: [&str; 10] = [
+const SCHEMA: [&str; 11] = [
     "
 CREATE TABLE store (epoch INTEGER NOT NULL) STRICT;
 CREATE TABLE resources (
@@ -76,8 +76,18 @@ CREATE INDEX secrets_by_key ON secrets (key_id);
     outbox::TABLES,
     proposal::TABLES,
     node_policy::TABLES,
-    sightings::TABLES,
+    // Who has seen what; it made place for `drifts`.
+    "
+CREATE TABLE sightings (
+  server TEXT NOT NULL,
+  what TEXT NOT NULL,
+  pin BLOB NOT NULL,
+  principal TEXT NOT NULL,
+  PRIMARY KEY (server, what, pin, principal)
+) STRICT;
+",
     history::SECTIONS_OF_NEWEST,
+    drifts::TABLES,
 ];
 
 /// Why the store did not do what it was asked.
@@ -123,6 +133,8 @@ pub struct Transaction<'t> {
     pub node_policy: Option<&'t str>,
     /// A proposal as it is from now on.
     pub proposal: Option<&'t Proposal>,
+    /// Versions of what servers define that are not to be approved, each by its server's name.
+    pub rejections: Vec<(&'t str, DriftId, Rejection)>,
     /// Entries for the record, which say what was changed and by whom.
     pub entries: Vec<Vec<u8>>,
 }
@@ -280,6 +292,9 @@ impl Store {
         }
         if let Some(proposal) = change.proposal {
             proposal::put(&transaction, proposal)?;
+        }
+        for rejection in &change.rejections {
+            drifts::reject(&transaction, rejection)?;
         }
         for entry in &change.entries {
             transaction.execute("INSERT INTO outbox (entry) VALUES (?1)", [entry])?;

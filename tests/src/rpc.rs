@@ -88,7 +88,7 @@ impl Rpc {
     fn request(&self, organization: &str) -> Vec<u8> {
         let subject = match self.service.trim_end_matches("Service") {
             // It is about servers.
-            "Registry" => "Server",
+            "Registry" | "Review" => "Server",
             subject => subject,
         };
         prost::Message::encode_to_vec(&filled(&self.method.input(), subject, organization))

@@ -223,6 +223,18 @@ rpcs! {
         ScanServer(admin::ScanServerRequest) r => Within(&[Author, Reviewer], &r.name);
         GetScanReport(admin::GetScanReportRequest) r => At(Viewer, &r.name);
     }
+    "chancery.admin.v1.ReviewService" {
+        ListDrifts(admin::ListDriftsRequest) r => match &*r.parent {
+            "organizations/-" => Somewhere(Viewer),
+            parent => Within(&[Viewer], parent),
+        };
+        GetDrift(admin::GetDriftRequest) r => At(Viewer, &r.server);
+        ApproveDefinitions(admin::ApproveDefinitionsRequest) r => At(Author, &r.server);
+        // Whoever sees that something is wrong stops it.
+        RejectDefinitions(admin::RejectDefinitionsRequest) r => {
+            Within(&[Author, Reviewer], &r.server)
+        };
+    }
     "chancery.admin.v1.InstanceService" {
         ListInstances(admin::ListInstancesRequest) _r => Somewhere(Viewer);
     }
@@ -267,6 +279,7 @@ impl Admitted {
             cause: None,
             approves: None,
             is_control_plane: false,
+            reason: String::new(),
         }
     }
 

@@ -22,9 +22,22 @@ impl ControlPlane {
         wishes: Vec<Wish>,
         validate_only: bool,
     ) -> Result<Changed, Status> {
+        self.change_as(admitted, admitted.by(method), naming, wishes, validate_only)
+            .await
+    }
+
+    /// The same, of what a caller says more about than which RPC it is.
+    pub(super) async fn change_as(
+        &self,
+        admitted: &Admitted,
+        by: By,
+        naming: Naming,
+        wishes: Vec<Wish>,
+        validate_only: bool,
+    ) -> Result<Changed, Status> {
+        let method = by.method;
         self.may_change(admitted, method, &wishes).await?;
         let names: Vec<_> = wishes.iter().map(|wish| wish.name().to_owned()).collect();
-        let by = admitted.by(method);
         let registry = Arc::clone(&self.registry);
         let change = {
             let (wishes, by) = (wishes.clone(), by.clone());

@@ -18,6 +18,9 @@ const DOMAIN: &str = "chancery.dev";
 /// which clients take 8 to 16 KiB of: the details in base64, and the message beside and in them.
 const MAX_TEXT_BYTES: usize = 768;
 
+/// Most broken rules that are named.
+const MAX_BROKEN: usize = 3;
+
 /// Most bytes of all violations together.
 const MAX_VIOLATIONS_BYTES: usize = 3 * 1024;
 
@@ -151,6 +154,16 @@ pub(super) fn registry(error: &RegistryError, naming: Naming) -> Status {
             let what = "a reviewer other than the author publishes it";
             details.add_precondition_failure_violation("SECOND_PERSON", organization, what);
             status(Code::FailedPrecondition, "SECOND_PERSON", message, details)
+        }
+        RegistryError::BreaksRules(broken) => {
+            for (rule, why) in broken.iter().take(MAX_BROKEN) {
+                details.add_precondition_failure_violation(
+                    "BREAKS_RULE",
+                    bounded(rule.clone()),
+                    bounded(why.clone()),
+                );
+            }
+            status(Code::FailedPrecondition, "BREAKS_RULES", message, details)
         }
         RegistryError::Build(_) => status(
             Code::FailedPrecondition,

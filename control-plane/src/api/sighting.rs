@@ -7,22 +7,11 @@ use chancery_proto::audit::v1::DriftSighting;
 use super::ControlPlane;
 
 impl ControlPlane {
-    /// Takes in sightings, and blocks what enough have seen.
-    pub(super) async fn sighted(&self, sightings: Vec<DriftSighting>) {
+    /// Takes in sightings through a node, and blocks what enough have seen.
+    pub(super) async fn sighted(&self, sightings: Vec<DriftSighting>, node_id: String) {
         let registry = Arc::clone(&self.registry);
-        let blocked = tokio::task::spawn_blocking(move || {
-            let mut blocked = false;
-            for sighting in sightings {
-                match registry.sighted(&sighting) {
-                    Ok(changed) => blocked |= changed.is_some(),
-                    Err(error) => {
-                        let server = &sighting.server;
-                        tracing::error!(%error, server, "a sighting is not acted upon");
-                    }
-                }
-            }
-            blocked
-        });
+        let blocked =
+            tokio::task::spawn_blocking(move || registry.sighted_all(&sightings, &node_id));
         match blocked.await {
             Ok(true) => self.settle().await,
             Ok(false) => {}

@@ -5,19 +5,17 @@ mod choice;
 mod diff;
 mod inspect;
 mod list;
+mod reject;
 mod show;
-mod sighted;
 mod staging;
+mod waiting;
 
-use std::time::SystemTime;
+use std::{path::PathBuf, time::SystemTime};
 
-use chancery_proto::{admin::v1 as admin, audit::v1::RecordFilter};
+use chancery_proto::admin::v1::{self as admin, SeenDrift};
 
-use self::{approve::Approval, choice::Choice, sighted::Sighted};
-pub(crate) use self::{
-    list::word,
-    sighted::{named, what},
-};
+pub(crate) use self::list::word;
+use self::{approve::Approval, choice::Choice, waiting::Wanted};
 use super::{
     Context,
     connect::Connection,
@@ -42,15 +40,22 @@ pub(crate) enum ReviewCommand {
     #[command(after_help = "\
 Examples:
   chancery review list
-  chancery review list notes --since 1h -o json")]
+  chancery review list notes --since 1h -o json
+  chancery review list --rejected")]
     List {
         /// Only of this server
         mcp_server: Option<String>,
         /// Seen no longer ago: a time, or how long ago, such as 15m, 1h, 7d
-        #[arg(long, value_name = "TIME", value_parser = When::parse, default_value = "30d")]
-        since: When,
+        #[arg(long, value_name = "TIME", value_parser = When::parse)]
+        since: Option<When>,
+        /// What was rejected as well
+        #[arg(long)]
+        rejected: bool,
     },
     /// Show how something that waits differs from what is approved
+    ///
+    /// Beside the differences: what looks wrong in it, the rules that name it and whether they would still
+    /// apply, and who was shown it.
     #[command(after_help = "\
 Examples:
   chancery review show notes tool/search
@@ -69,10 +74,11 @@ Examples:
     ///
     /// What was approved before stays so, which is what a rollout needs; --replace ends that. With --from
     /// the next version is approved before it is rolled out: what differs at that address is shown, and
-    /// approved once you say so.
+    /// approved once you say so. Nothing is approved that breaks a rule, unless the rule changes with it.
     #[command(after_help = "\
 Examples:
-  chancery review approve notes tool/search
+  chancery review approve notes tool/search -m 'reads only'
+  chancery review approve notes tool/search --with rules/search.yaml
   chancery review approve notes tool/search --pin 3f2a9c --replace
   chancery review approve notes --all --dry-run
   chancery review approve notes --from https://staging.example.com/mcp")]
@@ -99,9 +105,40 @@ Examples:
         yes: bool,
         #[command(flatten)]
         token: ShownToken,
+        /// Why, for the record
+        #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
+        reason: String,
+        /// Resource documents that change with it, such as rules that it would break; a file, a folder or
+        /// -; repeatable
+        #[arg(long = "with", value_name = "FILE|DIR|-")]
+        beside: Vec<PathBuf>,
         /// Check whether it could be approved, and change nothing
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Say that what waits is not to be approved
+    ///
+    /// It waits no more, stays hidden, and what it defines is blocked for everybody where it could still
+    /// be called by its name.
+    #[command(after_help = "\
+Examples:
+  chancery review reject notes tool/search -m 'asks for the whole conversation'
+  chancery review reject notes --all -m 'not our release'")]
+    Reject {
+        /// Of which server
+        mcp_server: String,
+        /// What, as `review list` calls it
+        #[arg(value_name = "WHAT", required_unless_present = "all")]
+        wanted: Vec<String>,
+        /// Everything that waits at the server
+        #[arg(long, conflicts_with = "wanted")]
+        all: bool,
+        /// The first digits of its pin, where it was seen in several versions
+        #[arg(long, value_name = "PIN")]
+        pin: Option<String>,
+        /// Why, for the record
+        #[arg(short = 'm', long = "message", value_name = "WHY")]
+        reason: String,
     },
 }
 
@@ -113,18 +150,22 @@ pub(crate) async fn run(
     match command {
         ReviewCommand::Inspect(args) => inspect::run(args, context, console),
         ReviewCommand::Diff(args) => diff::run(args, context, console),
-        ReviewCommand::List { mcp_server, since } => {
+        ReviewCommand::List {
+            mcp_server,
+            since,
+            rejected,
+        } => {
             let format = context.format_of(&[Format::Table, Format::Json, Format::Yaml])?;
             let server = mcp_server.as_deref();
             let server = server.map(|name| context.scope.read(Kind::Server, name));
             let server = server.transpose()?.map(|name| name.to_string());
-            let filter = RecordFilter {
-                server: server.unwrap_or_default(),
-                start_time: Some(since.resolve(SystemTime::now())),
-                ..RecordFilter::default()
+            let wanted = Wanted {
+                parent: server.unwrap_or_else(|| "organizations/-".to_owned()),
+                since: since.as_ref().map(|since| since.resolve(SystemTime::now())),
+                shows_rejected: *rejected,
             };
             let connection = Connection::open(&context.address).await?;
-            let pending = sighted::pending(&connection, filter).await?;
+            let pending = waiting::list(&connection, wanted).await?;
             list::write(&pending, format, console)?;
             Ok(Exit::Success)
         }
@@ -135,12 +176,12 @@ pub(crate) async fn run(
         } => {
             let format = context.format_of(&[Format::Table, Format::Json, Format::Yaml])?;
             let waiting = Waiting::read(context, mcp_server, None).await?;
-            let choice = Choice {
-                wanted: std::slice::from_ref(wanted),
-                pin: pin.as_deref(),
-            };
-            for sighted in choice.of(&waiting.pending, &waiting.server.name)? {
-                show::run(&waiting.server, sighted, format, console)?;
+            let wanted = std::slice::from_ref(wanted);
+            for drift in waiting.choose(wanted, pin.as_deref())? {
+                let Waiting {
+                    connection, server, ..
+                } = &waiting;
+                show::run(connection, server, drift, format, console).await?;
             }
             Ok(Exit::Success)
         }
@@ -153,15 +194,13 @@ pub(crate) async fn run(
             from,
             yes,
             token,
+            reason,
+            beside,
             dry_run,
         } => {
             let from = from.as_deref().map(|url| (url, token));
             let waiting = Waiting::read(context, mcp_server, from).await?;
-            let choice = Choice {
-                wanted,
-                pin: pin.as_deref(),
-            };
-            let chosen = choice.of(&waiting.pending, &waiting.server.name)?;
+            let chosen = waiting.choose(wanted, pin.as_deref())?;
             if from.is_some() && !staging::confirm(&waiting.server, &chosen, *yes, console)? {
                 console.talk("nothing is approved");
                 return Ok(Exit::Negative);
@@ -169,11 +208,28 @@ pub(crate) async fn run(
             let approval = Approval {
                 chosen,
                 replaces: *replace,
+                is_ahead: from.is_some(),
+                reason,
+                beside,
                 is_dry_run: *dry_run,
             };
             approval
-                .run(&waiting.connection, waiting.server.clone(), console)
+                .run(&waiting.connection, &waiting.server, context, console)
                 .await
+        }
+        ReviewCommand::Reject {
+            mcp_server,
+            wanted,
+            all: _,
+            pin,
+            reason,
+        } => {
+            let waiting = Waiting::read(context, mcp_server, None).await?;
+            let chosen = waiting.choose(wanted, pin.as_deref())?;
+            let Waiting {
+                connection, server, ..
+            } = &waiting;
+            reject::run(connection, server, &chosen, reason, console).await
         }
     }
 }
@@ -182,7 +238,7 @@ pub(crate) async fn run(
 struct Waiting {
     connection: Connection,
     server: admin::Server,
-    pending: Vec<Sighted>,
+    pending: Vec<SeenDrift>,
 }
 
 impl Waiting {
@@ -194,21 +250,27 @@ impl Waiting {
     ) -> Result<Self, Failure> {
         let name = context.scope.read(Kind::Server, mcp_server)?.to_string();
         let connection = Connection::open(&context.address).await?;
-        let server = sighted::server(&connection, &name).await?;
+        let server = waiting::server(&connection, &name).await?;
         let missing = || Failure::Usage(format!("found no server `{}`", visible(mcp_server)));
         let server = server.ok_or_else(missing)?;
-        let filter = RecordFilter {
-            server: name,
-            ..RecordFilter::default()
+        let wanted = Wanted {
+            parent: name,
+            ..Wanted::default()
         };
         let pending = match from {
             Some(from) => staging::pending(&connection, &server, from).await?,
-            None => sighted::pending(&connection, filter).await?,
+            None => waiting::list(&connection, wanted).await?,
         };
         Ok(Self {
             connection,
             server,
             pending,
         })
+    }
+
+    /// What is meant of it.
+    fn choose(&self, wanted: &[String], pin: Option<&str>) -> Result<Vec<&SeenDrift>, Failure> {
+        let choice = Choice { wanted, pin };
+        choice.of(&self.pending, &self.server.name)
     }
 }

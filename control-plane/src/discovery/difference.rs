@@ -141,6 +141,11 @@ impl Difference {
         self.divergence == Divergence::Removed
     }
 
+    /// What it is of, as reviews call it.
+    pub(super) fn named(&self) -> (audit::DefinitionKind, String) {
+        (self.kind(), bounded(&self.name).to_owned())
+    }
+
     fn kind(&self) -> audit::DefinitionKind {
         match self.place {
             DefinitionPlace::List(DefinitionKind::Tool) => audit::DefinitionKind::Tool,

@@ -140,11 +140,12 @@ impl Scanner {
             Ok(found) => {
                 seen.failures = 0;
                 let comparison = compare(&approved, &found);
-                for new in seen.take(&comparison) {
-                    let sighting = new.sighting(name, &approved);
+                let news = seen.take(&comparison).into_iter();
+                let news: Vec<_> = news.map(|new| new.sighting(name, &approved)).collect();
+                for sighting in &news {
                     self.ledger.note(Event::Drift(sighting.clone())).await?;
-                    self.act_on(sighting).await;
                 }
+                self.act_on(name, news, &comparison.differences).await;
                 let differences = comparison.differences.iter();
                 report.differences = differences.map(Difference::reported).collect();
                 report.unchanged = comparison.unchanged;
@@ -195,17 +196,26 @@ impl Scanner {
     }
 
     /// Has what is not as it was approved blocked: a scan is witness enough.
-    async fn act_on(&self, sighting: DriftSighting) {
-        let registry = Arc::clone(&self.registry);
-        let acted = tokio::task::spawn_blocking(move || registry.sighted(&sighting)).await;
-        match acted {
-            Ok(Ok(None)) => {}
-            Ok(Ok(Some(_))) => {
+    /// What is back is not gone any more.
+    async fn act_on(&self, name: &str, news: Vec<DriftSighting>, differences: &[Difference]) {
+        let gone = differences.iter().filter(|it| it.is_removal());
+        let gone: BTreeSet<_> = gone.map(Difference::named).collect();
+        let (registry, name) = (Arc::clone(&self.registry), name.to_owned());
+        let act = move || {
+            let is_gone =
+                |id: &admin::DriftId| gone.contains(&(id.definition_kind(), id.capability.clone()));
+            if let Err(error) = registry.returned(&name, is_gone) {
+                tracing::error!(%error, "what is back waits for a review");
+            }
+            registry.sighted_all(&news, "")
+        };
+        match tokio::task::spawn_blocking(act).await {
+            Ok(false) => {}
+            Ok(true) => {
                 if let Err(error) = self.outbox.drain().await {
                     tracing::error!(%error, "changes wait in the store to be recorded");
                 }
             }
-            Ok(Err(error)) => tracing::error!(%error, "a sighting is not acted upon"),
             Err(error) => tracing::error!(%error, "a sighting is not acted upon"),
         }
     }

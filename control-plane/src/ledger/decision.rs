@@ -39,7 +39,11 @@ impl Ledger {
                 }
                 Some(Event::Outcome(found)) => outcome = Some(found),
                 Some(
-                    Event::Decision(_) | Event::Drift(_) | Event::AdminChange(_) | Event::Gap(_),
+                    Event::Decision(_)
+                    | Event::Drift(_)
+                    | Event::AdminChange(_)
+                    | Event::Gap(_)
+                    | Event::Review(_),
                 )
                 | None => {}
             }

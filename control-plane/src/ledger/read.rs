@@ -92,6 +92,7 @@ impl Filter {
             Some(Event::Outcome(outcome)) => &outcome.server,
             Some(Event::Drift(drift)) => &drift.server,
             Some(Event::AdminChange(change)) => &change.resource,
+            Some(Event::Review(review)) => &review.server,
             Some(Event::Gap(_)) | None => return false,
         };
         let mut names = names.split(' ').peekable();
@@ -133,6 +134,15 @@ impl Filter {
                     && is(method, &decision.method)
                     && (*verdict == any_verdict || *verdict == decision.verdict)
                     && !(*shadow && decision.shadow_rules.is_empty())
+            }
+            Some(Event::Review(review)) => {
+                let asks_else = !method.is_empty() || *verdict != any_verdict || *shadow;
+                let principal = review.principal.as_ref();
+                let found = principal.and_then(|principal| principal.user.as_ref());
+                !asks_else
+                    && is(user, found.map_or("", |user| &user.value))
+                    && at(&review.server)
+                    && is(capability, &review.capability)
             }
             Some(Event::Outcome(outcome)) => !asks_of_decisions && at(&outcome.server),
             Some(Event::AdminChange(_) | Event::Gap(_)) | None => {

@@ -5,8 +5,8 @@ use chancery_proto::{
     audit::v1::{AdminChange, Principal, entry::Event},
 };
 
-use super::{Doing, Done, Kind, Resources};
-use crate::ledger;
+use super::{Doing, Done, Kind, Resources, review::reviews};
+use crate::{ledger, resource::Resource};
 
 /// Who changes something, and how.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,8 @@ pub struct By {
     pub approves: Option<Proposal>,
     /// Whether it is the control plane itself, which waits for nobody.
     pub is_control_plane: bool,
+    /// Why, where they say that.
+    pub reason: String,
 }
 
 impl By {
@@ -39,7 +41,8 @@ impl By {
         }
     }
 
-    /// What the record gets of a change, one entry for each resource.
+    /// What the record gets of a change: one entry for each resource, and one for each definition that
+    /// it approves or withdraws.
     pub(super) fn entries(
         &self,
         before: &Resources,
@@ -62,9 +65,20 @@ impl By {
                 etag_before: stored.map_or_else(String::new, |r| r.etag().to_owned()),
                 etag_after,
                 proposal: proposal.clone(),
+                reason: self.reason.clone(),
                 ..AdminChange::default()
             })))
         };
-        keys.iter().zip(done).filter_map(entry).collect()
+        let changes = keys.iter().zip(done).filter_map(entry);
+        let reviews = keys.iter().zip(done).flat_map(|(key, done)| {
+            let before = before.get(key).and_then(Resource::as_server);
+            let after = match done {
+                Done::Updated(resource) => resource.as_server(),
+                Done::Created(_) | Done::Unchanged(_) | Done::Deleted => None,
+            };
+            let both = before.zip(after);
+            both.map_or_else(Vec::new, |(before, after)| reviews(before, after, self))
+        });
+        changes.chain(reviews).collect()
     }
 }

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use chancery_engine::name::organization_of;
-use chancery_proto::admin::v1::Warning;
 
 use super::{Done, RegistryError, Resources, now, reference};
 use crate::{
     access::Place,
-    lint,
+    lint::{self, Lint},
     resource::{Kind, Resource},
 };
 
@@ -50,7 +49,7 @@ pub(super) fn lint(
     after: &Resources,
     names: &[(Kind, String)],
     done: &[Done],
-) -> Result<Vec<Warning>, RegistryError> {
+) -> Result<Lint, RegistryError> {
     let organizations: BTreeSet<_> = names
         .iter()
         .map(|(_, name)| organization_of(name))
@@ -69,7 +68,7 @@ pub(super) fn lint(
         now_seconds: now().seconds,
     });
     if lint.errors.is_empty() {
-        Ok(lint.warnings)
+        Ok(lint)
     } else {
         Err(RegistryError::Invalid(lint.errors))
     }

@@ -78,6 +78,9 @@ pub enum RegistryError {
         /// Who proposed it.
         author: String,
     },
+    /// Rules that would not do any more what they say: the name of each, and why.
+    #[error("this breaks {}; change them with it", .0.iter().map(|(rule, why)| format!("`{rule}`: {why}")).collect::<Vec<_>>().join("; "))]
+    BreaksRules(Vec<(String, String)>),
     /// The resources are right one by one and wrong together.
     #[error("no snapshot can be made of this: {0}")]
     Build(#[from] BuildError),

@@ -3,13 +3,17 @@
 
 use chancery_engine::{id::Hex, name::organization_of};
 use chancery_proto::{
-    admin::v1::{Block, QuarantineAfter, Server, block::Target},
+    admin::v1::{Block, DriftId, DriftWitness, QuarantineAfter, Server, block::Target},
     audit::v1::{DefinitionKind, Drift, DriftSighting, Principal, SightingSource},
     policy::v1::{BlockedCapability, BlockedKind, Pinning, Pins},
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{By, Changed, Registry, RegistryError, Resources, Wish, publish::ITSELF};
+use super::{
+    By, Changed, Registry, RegistryError, Resources, Wish, now,
+    publish::ITSELF,
+    review::{approves, id_of},
+};
 use crate::resource::{Kind, Resource, pins_of, server_of_block};
 
 /// What the record calls it.
@@ -20,38 +24,72 @@ const METHOD: &str = "Quarantine";
 const WITNESSES: usize = 2;
 
 impl Registry {
-    /// Takes in that a definition was seen that is not as it was approved, and blocks what it defines
-    /// once enough have seen it. `None`: nothing is blocked anew. Blocks on the store.
+    /// Takes in that definitions were seen, through a node or by a scan, that are not as they were
+    /// approved. Whether anything is blocked anew. Blocks on the store.
+    pub fn sighted_all(&self, sightings: &[DriftSighting], node_id: &str) -> bool {
+        let mut is_blocked = false;
+        for sighting in sightings {
+            match self.sighted(sighting, node_id) {
+                Ok(changed) => is_blocked |= changed.is_some(),
+                Err(error) => {
+                    let server = &sighting.server;
+                    tracing::error!(%error, server, "a sighting is not acted upon");
+                }
+            }
+        }
+        is_blocked
+    }
+
+    /// Keeps that a definition was seen that is not as it was approved until it is decided about, and
+    /// blocks what it defines once enough have seen it. `None`: nothing is blocked anew. Blocks on the
+    /// store.
     ///
     /// # Errors
-    /// Where it cannot be blocked.
-    pub fn sighted(&self, sighting: &DriftSighting) -> Result<Option<Changed>, RegistryError> {
+    /// Where it can be neither kept nor blocked.
+    pub fn sighted(
+        &self,
+        sighting: &DriftSighting,
+        node_id: &str,
+    ) -> Result<Option<Changed>, RegistryError> {
         let Ok(Resource::Server(server)) = self.find(Kind::Server, &sighting.server) else {
             return Ok(None);
         };
-        let Some(target) = target_of(&server, sighting) else {
+        let Some(pins) = pins_of(&server).ok().flatten() else {
             return Ok(None);
         };
-        let pin = pin_of(sighting);
-        let is_approved = pins_of(&server)
-            .ok()
-            .flatten()
-            .is_some_and(|pins| has(&pins, &target, &pin));
-        if is_approved {
+        if sighting.drift() != Drift::Removed && approves(&pins, &id_of(sighting)) {
             return Ok(None);
         }
-        let what = format!("{} {}", sighting.definition_kind, sighting.capability);
-        let witness = witness_of(sighting);
-        let key = (&*server.name, &*what, &*pin);
-        let witnesses = self.store.sighted(key, &witness)?;
+        let witness = DriftWitness {
+            principal: witness_of(sighting),
+            node_id: node_id.to_owned(),
+            time: Some(now()),
+        };
+        let drift = self.store.sighted(sighting, &witness)?;
         let needed = match server.quarantine_after() {
             QuarantineAfter::Unspecified | QuarantineAfter::TwoPrincipals => WITNESSES,
             QuarantineAfter::FirstSighting => 1,
         };
-        if sighting.source() != SightingSource::Scan && witnesses.len() < needed {
+        if sighting.source() != SightingSource::Scan && drift.witnesses.len() < needed {
             return Ok(None);
         }
-        self.block(&server, target, pin, &witnesses)
+        let witnesses = drift.witnesses.into_iter().map(|it| it.principal);
+        let witnesses: Vec<_> = witnesses.collect();
+        self.quarantine(&server, sighting, &witnesses)
+    }
+
+    /// Blocks what a sighting is of, if that can be called. `None`: nothing is blocked anew. Blocks on
+    /// the store.
+    pub(super) fn quarantine(
+        &self,
+        server: &Server,
+        sighting: &DriftSighting,
+        witnesses: &[String],
+    ) -> Result<Option<Changed>, RegistryError> {
+        match target_of(server, sighting) {
+            Some(target) => self.block(server, target, pin_of(sighting), witnesses),
+            None => Ok(None),
+        }
     }
 
     fn block(
@@ -159,20 +197,24 @@ fn pin_of(sighting: &DriftSighting) -> Vec<u8> {
 
 /// Whether a version of a target is approved.
 fn has(pins: &Pins, target: &Target, pin: &[u8]) -> bool {
-    let among = |list: &[chancery_proto::policy::v1::PinnedCapability], name: &str| {
-        let mut named = list.iter().filter(|it| it.name == name);
-        named.any(|it| it.pins.iter().any(|known| known == pin))
-    };
-    match target {
-        Target::Server(_) => pins.server_infos.iter().any(|known| known == pin),
+    let (kind, capability) = match target {
+        Target::Server(_) => (DefinitionKind::ServerInfo, ""),
         Target::Capability(it) => match it.kind() {
-            BlockedKind::Tool => among(&pins.tools, &it.name),
-            BlockedKind::Prompt => among(&pins.prompts, &it.name),
-            BlockedKind::Resource => among(&pins.resources, &it.name),
-            BlockedKind::Unspecified => false,
+            BlockedKind::Tool => (DefinitionKind::Tool, &*it.name),
+            BlockedKind::Prompt => (DefinitionKind::Prompt, &*it.name),
+            BlockedKind::Resource => (DefinitionKind::Resource, &*it.name),
+            BlockedKind::Unspecified => return false,
         },
-        Target::User(_) | Target::Agent(_) => false,
-    }
+        Target::User(_) | Target::Agent(_) => return false,
+    };
+    approves(
+        pins,
+        &DriftId {
+            definition_kind: kind.into(),
+            capability: capability.to_owned(),
+            seen: pin.to_vec(),
+        },
+    )
 }
 
 /// One name for each thing, whoever sees it first.

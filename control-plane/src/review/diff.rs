@@ -15,6 +15,7 @@ mod unseen;
 mod value;
 mod walk;
 mod words;
+mod written;
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -26,6 +27,7 @@ pub use self::{
     rename::{Likeness, Rename},
     unseen::{Unseen, UnseenKind},
     words::Piece,
+    written::{Summary, Written},
 };
 use self::{walk::Walk, words::Budget};
 

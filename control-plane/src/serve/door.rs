@@ -20,9 +20,9 @@ use chancery_proto::{
         policy_service_server::PolicyServiceServer, proposal_service_server::ProposalServiceServer,
         quota_service_server::QuotaServiceServer,
         redaction_profile_service_server::RedactionProfileServiceServer,
-        registry_service_server::RegistryServiceServer, role_service_server::RoleServiceServer,
-        rule_service_server::RuleServiceServer, server_service_server::ServerServiceServer,
-        snapshot_service_server::SnapshotServiceServer,
+        registry_service_server::RegistryServiceServer, review_service_server::ReviewServiceServer,
+        role_service_server::RoleServiceServer, rule_service_server::RuleServiceServer,
+        server_service_server::ServerServiceServer, snapshot_service_server::SnapshotServiceServer,
         store_key_service_server::StoreKeyServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
@@ -250,6 +250,7 @@ impl Door {
                 .add_service(ProposalServiceServer::new(here()))
                 .add_service(InstanceServiceServer::new(here()))
                 .add_service(RegistryServiceServer::new(here()))
+                .add_service(ReviewServiceServer::new(here()))
                 .add_service(SnapshotServiceServer::new(here()))
                 .add_service(StoreKeyServiceServer::new(here()))
                 .add_service(AuditServiceServer::new(here()));

@@ -262,7 +262,7 @@ impl Record {
                 Some(Event::Gap(gap)) => {
                     record.coalesced += usize::try_from(gap.count).unwrap_or(0);
                 }
-                Some(Event::Drift(_) | Event::AdminChange(_)) | None => {}
+                Some(Event::Drift(_) | Event::AdminChange(_) | Event::Review(_)) | None => {}
             }
         }
         Ok(record)

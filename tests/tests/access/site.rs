@@ -141,7 +141,7 @@ pub(crate) async fn changes(channel: Channel) -> Vec<AdminChange> {
     let records = records(channel).await.into_iter();
     let changes = records.filter_map(|(_, entry)| match entry.event? {
         Event::AdminChange(change) => Some(change),
-        Event::Decision(_) | Event::Outcome(_) | Event::Drift(_) | Event::Gap(_) => None,
+        _ => None,
     });
     changes.collect()
 }

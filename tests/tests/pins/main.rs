@@ -4,5 +4,6 @@
 
 mod race;
 mod replay;
+mod reviewing;
 mod scene;
 mod turning;

@@ -61,7 +61,8 @@ impl Session {
                 });
                 // What is acted upon is on the record.
                 if !sightings.is_empty() {
-                    control_plane.sighted(sightings).await;
+                    let (node_id, _) = source;
+                    control_plane.sighted(sightings, node_id).await;
                 }
             }
         });

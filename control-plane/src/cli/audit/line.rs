@@ -2,19 +2,22 @@
 
 use chancery_proto::audit::v1::{
     AdminChange, Attribute, Decision, DriftSighting, Entry, Finding, Gap, Outcome, OutcomeStatus,
-    PositionedRecord, SightingSource, Verdict, entry::Event,
+    PositionedRecord, Review, ReviewVerdict, SightingSource, Verdict, entry::Event,
 };
 use prost::Message as _;
 use prost_types::Duration;
 
-use crate::cli::{
-    console::{Console, Tone},
-    exit::Failure,
-    name::{Name, id_of},
-    nodes::short_id,
-    review,
-    table::{Cell, Columns, heading},
-    time,
+use crate::{
+    cli::{
+        console::{Console, Tone},
+        exit::Failure,
+        name::{Name, id_of},
+        nodes::short_id,
+        review,
+        table::{Cell, Columns, heading},
+        time,
+    },
+    review::definitions::named,
 };
 
 /// No name takes more columns than this.
@@ -113,6 +116,7 @@ fn said(event: Option<&Event>) -> Said {
         Some(Event::Drift(drift)) => drifted(drift),
         Some(Event::AdminChange(change)) => changed(change),
         Some(Event::Gap(gap)) => missed(gap),
+        Some(Event::Review(review)) => reviewed(review),
         None => unreadable("an entry of a newer kind; -o json shows what is known of it"),
     }
 }
@@ -207,7 +211,7 @@ fn drifted(drift: &DriftSighting) -> Said {
         verdict: Cell::new("drift").tone(Tone::Doubtful),
         user: String::new(),
         server: id_of(&drift.server).to_owned(),
-        call: review::what(drift),
+        call: named(drift.definition_kind(), &drift.capability),
         why,
     }
 }
@@ -228,6 +232,32 @@ fn changed(change: &AdminChange) -> Said {
         )),
         server: String::new(),
         call: change.method.clone(),
+        why,
+    }
+}
+
+fn reviewed(review: &Review) -> Said {
+    let (word, tone) = match review.verdict() {
+        ReviewVerdict::Approved => ("approved", Tone::Good),
+        ReviewVerdict::Withdrawn => ("withdrawn", Tone::Doubtful),
+        ReviewVerdict::Rejected => ("rejected", Tone::Bad),
+        ReviewVerdict::Unspecified => ("reviewed", Tone::Plain),
+    };
+    let mut why = match &*review.seen {
+        [] => String::new(),
+        seen => format!("pin {}", short_id(seen)),
+    };
+    if !review.reason.is_empty() {
+        why = format!("{why}: {}", review.reason);
+    }
+    let principal = review.principal.as_ref();
+    Said {
+        verdict: Cell::new(word).tone(tone),
+        user: or_dash(&value(
+            principal.and_then(|principal| principal.user.as_ref()),
+        )),
+        server: id_of(&review.server).to_owned(),
+        call: named(review.definition_kind(), &review.capability),
         why,
     }
 }

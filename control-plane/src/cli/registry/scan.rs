@@ -8,17 +8,20 @@ use chancery_proto::{
     policy::v1::Pinning,
 };
 
-use crate::cli::{
-    Context,
-    connect::Connection,
-    console::{Console, Tone},
-    exit::{Exit, Failure},
-    name::{Kind, id_of},
-    output::Format,
-    review::{named, word},
-    stored,
-    table::{self, Cell},
-    time,
+use crate::{
+    cli::{
+        Context,
+        connect::Connection,
+        console::{Console, Tone},
+        exit::{Exit, Failure},
+        name::{Kind, id_of},
+        output::Format,
+        review::word,
+        stored,
+        table::{self, Cell},
+        time,
+    },
+    review::definitions::named,
 };
 
 /// Most characters of an error that a table shows.

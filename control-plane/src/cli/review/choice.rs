@@ -1,6 +1,11 @@
 //! Which of what waits is meant.
 
-use super::{list::PIN_DIGITS, sighted::Sighted};
+use chancery_proto::admin::v1::SeenDrift;
+
+use super::{
+    list::PIN_DIGITS,
+    waiting::{pin, what},
+};
 use crate::cli::{exit::Failure, name::id_of, render::hex, visible::visible};
 
 /// What is meant of what waits at one server.
@@ -13,24 +18,24 @@ pub(super) struct Choice<'c> {
 }
 
 impl Choice<'_> {
-    fn takes(&self, sighted: &Sighted) -> bool {
-        let is_wanted = self.wanted.is_empty() || self.wanted.contains(&sighted.what);
-        let has_pin = |digits: &str| hex(&sighted.seen).starts_with(digits);
+    fn takes(&self, drift: &SeenDrift) -> bool {
+        let is_wanted = self.wanted.is_empty() || self.wanted.contains(&what(drift));
+        let has_pin = |digits: &str| hex(pin(drift)).starts_with(digits);
         is_wanted && self.pin.is_none_or(has_pin)
     }
 
     /// What is meant, each thing once.
     pub(super) fn of<'p>(
         &self,
-        pending: &'p [Sighted],
+        pending: &'p [SeenDrift],
         server: &str,
-    ) -> Result<Vec<&'p Sighted>, Failure> {
-        let here = pending.iter().filter(|sighted| sighted.server == server);
-        let chosen: Vec<_> = here.filter(|sighted| self.takes(sighted)).collect();
-        let known = |wanted: &&String| chosen.iter().any(|sighted| sighted.what == **wanted);
+    ) -> Result<Vec<&'p SeenDrift>, Failure> {
+        let here = pending.iter().filter(|drift| drift.server == server);
+        let chosen: Vec<_> = here.filter(|drift| self.takes(drift)).collect();
+        let known = |wanted: &&String| chosen.iter().any(|drift| what(drift) == **wanted);
         if let Some(missing) = self.wanted.iter().find(|wanted| !known(wanted)) {
-            let waiting = pending.iter().filter(|sighted| sighted.server == server);
-            let waiting: Vec<_> = waiting.map(|sighted| &*sighted.what).collect();
+            let waiting = pending.iter().filter(|drift| drift.server == server);
+            let waiting: Vec<_> = waiting.map(what).collect();
             return Err(Failure::Usage(format!(
                 "found `{}`, expected what waits for a review at {}: {}",
                 visible(missing),
@@ -42,17 +47,17 @@ impl Choice<'_> {
                 },
             )));
         }
-        for (position, sighted) in chosen.iter().enumerate() {
+        for (position, drift) in chosen.iter().enumerate() {
             let before = chosen.iter().take(position);
-            if before.clone().any(|other| other.what == sighted.what) {
-                let pins = chosen.iter().filter(|other| other.what == sighted.what);
-                let pins: Vec<_> = pins.map(|it| hex(&it.seen)).collect();
+            if before.clone().any(|other| what(other) == what(drift)) {
+                let pins = chosen.iter().filter(|other| what(other) == what(drift));
+                let pins: Vec<_> = pins.map(|it| hex(pin(it))).collect();
                 let pins = pins
                     .iter()
                     .map(|pin| pin.get(..PIN_DIGITS).unwrap_or_default());
                 return Err(Failure::Usage(format!(
                     "`{}` was seen in several versions, expected which with --pin: {}",
-                    visible(&sighted.what),
+                    visible(&what(drift)),
                     pins.collect::<Vec<_>>().join(", "),
                 )));
             }

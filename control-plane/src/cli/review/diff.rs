@@ -6,7 +6,6 @@ mod print;
 use std::path::{Path, PathBuf};
 
 use chancery_engine::{json::Document, limits::Limits};
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
@@ -19,7 +18,7 @@ use crate::{
         output::Format,
         problem::Problem,
     },
-    review::diff::{CapabilityKind, Change, Compared, Diff, Listing, Outcome, Rename, Weight},
+    review::diff::{Diff, Listing, Written},
 };
 
 const CONSEQUENCE: &str = "nothing was compared";
@@ -147,67 +146,6 @@ fn parse(text: &Text) -> Result<Value, Problem> {
 
 fn listing<'v>(value: &'v Value, file: &str) -> Result<Listing<'v>, Problem> {
     Listing::read(value).map_err(|error| Problem::with_file(file, error.to_string()))
-}
-
-/// A diff as JSON. `--help` documents it.
-#[derive(Serialize)]
-struct Written<'d> {
-    summary: Summary,
-    capabilities: Vec<WrittenCapability<'d>>,
-    renames: &'d [Rename<'d>],
-}
-
-#[derive(Serialize)]
-struct WrittenCapability<'d> {
-    kind: CapabilityKind,
-    name: &'d str,
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    weight: Option<Weight>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    changes: &'d [Change<'d>],
-}
-
-/// How many capabilities have which outcome.
-#[derive(Default, Serialize)]
-struct Summary {
-    added: usize,
-    removed: usize,
-    changed: usize,
-    same: usize,
-}
-
-impl<'d> Written<'d> {
-    fn of(diff: &'d Diff<'d>) -> Self {
-        let written = |compared: &'d Compared<'d>| WrittenCapability {
-            kind: compared.kind,
-            name: compared.name,
-            outcome: compared.outcome.as_str(),
-            weight: compared.weight(),
-            changes: compared.changes(),
-        };
-        Self {
-            summary: Summary::of(diff),
-            capabilities: diff.capabilities.iter().map(written).collect(),
-            renames: &diff.renames,
-        }
-    }
-}
-
-impl Summary {
-    fn of(diff: &Diff<'_>) -> Self {
-        let mut summary = Self::default();
-        for compared in &diff.capabilities {
-            let count = match compared.outcome {
-                Outcome::Added(_) => &mut summary.added,
-                Outcome::Removed => &mut summary.removed,
-                Outcome::Changed(_) => &mut summary.changed,
-                Outcome::Same => &mut summary.same,
-            };
-            *count = count.saturating_add(1);
-        }
-        summary
-    }
 }
 
 #[cfg(test)]

@@ -1,68 +1,98 @@
-//! `chancery review show`: what was seen beside what is approved.
+//! `chancery review show`: what was seen beside what is approved, and what that means here.
 
-use chancery_proto::{admin::v1 as admin, audit::v1::DefinitionKind};
+use chancery_proto::admin::v1::{self as admin, GetDriftResponse, SeenDrift, TouchedRule};
 use serde_json::{Value, json};
 
-use super::{
-    diff, inspect,
-    sighted::{Sighted, definitions},
-};
+use super::{diff, inspect, list::witnesses, waiting};
 use crate::{
-    cli::{console::Console, exit::Failure, output::Format},
+    cli::{
+        connect::Connection,
+        console::{Console, Tone},
+        exit::Failure,
+        name::id_of,
+        output::Format,
+        visible::visible,
+    },
     inspect::inspect as warned_of,
-    review::diff::{Diff, Listing},
+    review::{
+        definitions::compared,
+        diff::{Diff, Listing},
+    },
 };
 
-pub(super) fn run(
+/// Shows one thing that waits.
+pub(super) async fn run(
+    connection: &Connection,
     server: &admin::Server,
-    sighted: &Sighted,
+    drift: &SeenDrift,
     format: Format,
     console: &mut Console<'_>,
 ) -> Result<(), Failure> {
-    let approved = definitions(server, sighted.kind);
-    let mut of_this_name = approved
-        .iter()
-        .filter(|(name, _)| *name == sighted.capability);
-    // Of several the last was approved last.
-    let before = of_this_name
-        .next_back()
-        .map(|(_, json)| read(json))
-        .transpose()?;
-    let seen = sighted.whole().filter(|_| !sighted.is_removal());
-    let seen = seen.map(read).transpose()?;
-    let (before, seen) = (listed(sighted.kind, before), listed(sighted.kind, seen));
-    let warnings = warned_of(&seen).ok();
-    let reading = |value| Listing::read(value).map_err(Failure::rendering);
-    let (before, seen) = (reading(&before)?, reading(&seen)?);
-    diff::write(&Diff::new(&before, &seen), format, console)?;
-    match (format, warnings) {
-        (Format::Table | Format::Name, Some(warnings)) => {
-            console.line("")?;
-            inspect::print(&warnings, console)
+    let mut client = waiting::client(connection);
+    let call = client.get_drift(admin::GetDriftRequest {
+        server: server.name.clone(),
+        id: drift.id.clone(),
+    });
+    let answer = connection
+        .answer("read what waits for a review", call)
+        .await?;
+    match format {
+        Format::Json => console.json(&written(&answer)?),
+        Format::Yaml => console.yaml(&written(&answer)?, true),
+        Format::Table | Format::Name => {
+            print(server, drift, console)?;
+            print_rules(&answer.rules, console)?;
+            for witness in answer.drift.iter().flat_map(witnesses) {
+                console.line(format_args!("seen by {}", visible(&witness.to_string())))?;
+            }
+            Ok(())
         }
-        (Format::Table | Format::Name, None) | (Format::Json | Format::Yaml, _) => Ok(()),
     }
 }
 
-fn read(json: &str) -> Result<Value, Failure> {
-    serde_json::from_str(json).map_err(Failure::rendering)
+/// Shows what differs, and what looks wrong.
+pub(super) fn print(
+    server: &admin::Server,
+    drift: &SeenDrift,
+    console: &mut Console<'_>,
+) -> Result<(), Failure> {
+    let (before, seen) = compared(server, drift).map_err(Failure::rendering)?;
+    let warnings = warned_of(&seen).ok();
+    let read = |value| Listing::read(value).map_err(Failure::rendering);
+    let (before, seen) = (read(&before)?, read(&seen)?);
+    diff::write(&Diff::new(&before, &seen), Format::Table, console)?;
+    console.line("")?;
+    warnings.map_or(Ok(()), |warnings| inspect::print(&warnings, console))
 }
 
-/// A definition in the list that it stands in.
-fn listed(kind: DefinitionKind, definition: Option<Value>) -> Value {
-    let items: Vec<Value> = definition.into_iter().collect();
-    match kind {
-        DefinitionKind::Tool | DefinitionKind::Unspecified => json!({ "tools": items }),
-        DefinitionKind::Prompt => json!({ "prompts": items }),
-        DefinitionKind::Resource => json!({ "resources": items }),
-        DefinitionKind::ResourceTemplate => json!({ "resourceTemplates": items }),
-        DefinitionKind::Instructions => item("instructions", items),
-        DefinitionKind::ServerInfo => item("serverInfo", items),
+fn print_rules(rules: &[TouchedRule], console: &mut Console<'_>) -> Result<(), Failure> {
+    for TouchedRule { name, breaks } in rules {
+        let name = visible(id_of(name));
+        if breaks.is_empty() {
+            console.line(format_args!("rule {name} names it and applies as before"))?;
+        } else {
+            let word = console.paint("breaks", Tone::Bad);
+            console.line(format_args!("{word} rule {name}: {}", visible(breaks)))?;
+        }
     }
+    Ok(())
 }
 
-fn item(key: &str, items: Vec<Value>) -> Value {
-    let mut object = serde_json::Map::new();
-    object.extend(items.into_iter().map(|item| (key.to_owned(), item)));
-    Value::Object(object)
+fn written(answer: &GetDriftResponse) -> Result<Value, Failure> {
+    let read = |json: &str| match json {
+        "" => Ok(Value::Null),
+        json => serde_json::from_str(json).map_err(Failure::rendering),
+    };
+    let mut written = read(&answer.differences)?;
+    let rules = answer.rules.iter().map(|rule| {
+        let TouchedRule { name, breaks } = rule;
+        json!({ "name": name, "breaks": breaks })
+    });
+    if let Value::Object(object) = &mut written {
+        object.insert("warnings".to_owned(), read(&answer.warnings)?);
+        object.insert("rules".to_owned(), rules.collect());
+        let seen_by = answer.drift.as_ref().map(witnesses);
+        object.insert("seenBy".to_owned(), json!(seen_by));
+    }
+    Ok(written)
 }

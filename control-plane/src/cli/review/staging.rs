@@ -2,23 +2,23 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 
+use chancery_engine::{canonical::Pin, json::Document, limits::Limits};
 use chancery_proto::{
-    admin::v1 as admin,
+    admin::v1::{self as admin, DriftId, SeenDrift},
     audit::v1::{Content, DefinitionKind, Drift},
 };
 
-use super::{
-    show,
-    sighted::{Sighted, definitions, named, pin},
-};
-use crate::cli::{
-    connect::Connection,
-    console::Console,
-    exit::Failure,
-    name::id_of,
-    output::Format,
-    registry::found::{self, ShownToken},
-    visible::visible,
+use super::show;
+use crate::{
+    cli::{
+        connect::Connection,
+        console::Console,
+        exit::Failure,
+        name::id_of,
+        registry::found::{self, ShownToken},
+        visible::visible,
+    },
+    review::definitions::definitions,
 };
 
 /// Everything that can be approved one by one.
@@ -36,7 +36,7 @@ pub(super) async fn pending(
     connection: &Connection,
     server: &admin::Server,
     (url, token): (&str, &ShownToken),
-) -> Result<Vec<Sighted>, Failure> {
+) -> Result<Vec<SeenDrift>, Failure> {
     let (parent, id) = server.name.rsplit_once("/servers/").unwrap_or_default();
     let next = found::discover(connection, (parent, id), url, token).await?;
     let mut pending = Vec::new();
@@ -58,19 +58,20 @@ pub(super) async fn pending(
                 (Some(_), true) => Drift::Changed,
                 (Some(_), false) => Drift::New,
             };
-            pending.push(Sighted {
+            pending.push(SeenDrift {
                 server: server.name.clone(),
-                what: named(kind, name),
-                kind,
-                drift,
-                capability: name.to_owned(),
-                seen: seen.map(|pin| pin.as_bytes().to_vec()).unwrap_or_default(),
-                definition: Content {
+                id: Some(DriftId {
+                    definition_kind: kind.into(),
+                    capability: name.to_owned(),
+                    seen: seen.map(|pin| pin.as_bytes().to_vec()).unwrap_or_default(),
+                }),
+                drift: drift.into(),
+                definition: Some(Content {
                     size_bytes: u64::try_from(json.len()).unwrap_or(u64::MAX),
                     data: json.into_bytes(),
                     ..Content::default()
-                },
-                ..Sighted::default()
+                }),
+                ..SeenDrift::default()
             });
         }
     }
@@ -80,12 +81,12 @@ pub(super) async fn pending(
 /// Shows what is chosen beside what is approved, and asks whether that is meant.
 pub(super) fn confirm(
     server: &admin::Server,
-    chosen: &[&Sighted],
+    chosen: &[&SeenDrift],
     is_agreed: bool,
     console: &mut Console<'_>,
 ) -> Result<bool, Failure> {
-    for sighted in chosen {
-        show::run(server, sighted, Format::Table, console)?;
+    for drift in chosen {
+        show::print(server, drift, console)?;
     }
     if is_agreed {
         return Ok(true);
@@ -104,4 +105,10 @@ pub(super) fn confirm(
     let read = io::stdin().lock().read_line(&mut answer);
     read.map_err(|error| Failure::Usage(format!("cannot read an answer: {error}")))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// The pin of a definition in JSON text; `None` where it has none.
+fn pin(json: &str) -> Option<Pin> {
+    let document = Document::parse(json.as_bytes(), json.len(), &Limits::DEFAULT).ok()?;
+    Pin::of(document.root()).ok()
 }

@@ -73,10 +73,15 @@ fn what_one_has_seen_stops_nobody_and_what_two_have_stops_it_for_all() {
     let two = QuarantineAfter::Unspecified;
     apply(&registry, server(Pinning::Enforce, two, &[APPROVED]));
     for _ in 0..3 {
-        registry.sighted(&seen_by("ann", TURNED)).unwrap();
+        registry.sighted(&seen_by("ann", TURNED), "n").unwrap();
     }
     assert!(!is_blocked(&registry));
-    assert!(registry.sighted(&seen_by("bob", TURNED)).unwrap().is_some());
+    assert!(
+        registry
+            .sighted(&seen_by("bob", TURNED), "n")
+            .unwrap()
+            .is_some()
+    );
     let Some(Resource::Block(block)) = registry.list(Kind::Block).pop() else {
         panic!("nothing is blocked")
     };
@@ -84,7 +89,12 @@ fn what_one_has_seen_stops_nobody_and_what_two_have_stops_it_for_all() {
         block.reason,
         "`read` is not what was approved, seen by ann and bob"
     );
-    assert!(registry.sighted(&seen_by("cid", TURNED)).unwrap().is_none());
+    assert!(
+        registry
+            .sighted(&seen_by("cid", TURNED), "n")
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[test]
@@ -97,7 +107,7 @@ fn a_scan_is_enough_and_so_is_anybody_where_the_server_says_so() {
         apply(&registry, server(Pinning::Enforce, after, &[APPROVED]));
         let mut sighting = seen_by("ann", TURNED);
         sighting.set_source(source);
-        registry.sighted(&sighting).unwrap();
+        registry.sighted(&sighting, "n").unwrap();
         assert!(is_blocked(&registry));
     }
 }
@@ -114,7 +124,7 @@ fn what_is_only_observed_new_or_approved_is_not_blocked() {
         apply(&registry, server(pinning, first, &[APPROVED]));
         let mut sighting = seen_by("ann", description);
         sighting.set_drift(drift);
-        assert!(registry.sighted(&sighting).unwrap().is_none());
+        assert!(registry.sighted(&sighting, "n").unwrap().is_none());
     }
 }
 
@@ -123,8 +133,8 @@ fn a_quarantine_ends_when_every_version_that_was_seen_is_approved() {
     let (registry, _folder) = tests::start();
     let first = QuarantineAfter::FirstSighting;
     apply(&registry, server(Pinning::Enforce, first, &[APPROVED]));
-    registry.sighted(&seen_by("ann", TURNED)).unwrap();
-    registry.sighted(&seen_by("ann", "another")).unwrap();
+    registry.sighted(&seen_by("ann", TURNED), "n").unwrap();
+    registry.sighted(&seen_by("ann", "another"), "n").unwrap();
     apply(
         &registry,
         server(Pinning::Enforce, first, &[APPROVED, TURNED]),
@@ -136,6 +146,6 @@ fn a_quarantine_ends_when_every_version_that_was_seen_is_approved() {
     );
     assert!(!is_blocked(&registry));
     // And one that was lifted by hand comes back with the next sighting.
-    registry.sighted(&seen_by("ann", "a fourth")).unwrap();
+    registry.sighted(&seen_by("ann", "a fourth"), "n").unwrap();
     assert!(is_blocked(&registry));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Summary, flow::Flow};
+use super::flow::Flow;
 use crate::{
     cli::{
         console::{Console, Tone},
@@ -13,7 +13,7 @@ use crate::{
     },
     review::diff::{
         CapabilityKind, Change, ChangeKind, Compared, Diff, Likeness, Outcome, Piece, Rename,
-        Weight,
+        Summary, Weight,
     },
 };
 
