@@ -33,6 +33,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use self::definitions::{Kind, Unrecognised};
+pub(crate) use self::fold::fold_name;
 use self::{
     definitions::Definition, excerpt::excerpt, names::Names, strings::Text, tools::Mentions,
 };

@@ -71,11 +71,12 @@ impl ReviewService for ControlPlane {
         let admin::GetDriftRequest { server, id } = message;
         let id = id.unwrap_or_default();
         let server = self.server(&server)?;
-        let (server, drift, rules) = self
+        let (server, drift, rules, look_alikes) = self
             .on_registry(move |registry| {
                 let drift = registry.drift(&server, &id)?;
                 let rules = registry.touched(&server, &drift)?;
-                Ok((server, drift, rules))
+                let look_alikes = registry.look_alikes(&drift);
+                Ok((server, drift, rules, look_alikes))
             })
             .await?;
         let (differences, warnings) = shown(&server, &drift)?;
@@ -85,6 +86,7 @@ impl ReviewService for ControlPlane {
             differences,
             warnings,
             rules,
+            look_alikes,
         }))
     }
 

@@ -19,7 +19,7 @@ pub(super) fn fold(text: &str) -> String {
 }
 
 /// A name, folded, without separators.
-pub(super) fn fold_name(name: &str) -> String {
+pub(crate) fn fold_name(name: &str) -> String {
     let folded = name.chars().filter_map(fold_char);
     folded.filter(|c| c.is_alphanumeric()).collect()
 }

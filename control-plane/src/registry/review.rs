@@ -3,7 +3,8 @@
 use chancery_engine::{id::Hex, name::organization_of};
 use chancery_proto::{
     admin::v1::{
-        Approval, DriftId, Rejection, Rule, SeenDrift, Server, ToolDefinition, TouchedRule,
+        Approval, DriftId, LookAlike, Rejection, Rule, SeenDrift, Server, ToolDefinition,
+        TouchedRule,
     },
     audit::v1::{DefinitionKind, Drift, DriftSighting, Review, ReviewVerdict, entry::Event},
     policy::v1::{Pinning, Pins},
@@ -11,10 +12,11 @@ use chancery_proto::{
 
 use super::{By, Registry, RegistryError, Wish, now, state::check_reason};
 use crate::{
+    inspect::fold_name,
     ledger,
     lint::rules_about,
     resource::{Kind, Resource, invalid, pins_of},
-    review::definitions::{add, is_whole, named, remove},
+    review::definitions::{add, is_whole, named, names, remove},
     store::Transaction,
 };
 
@@ -24,6 +26,9 @@ pub(super) const APPROVE: &str = "ApproveDefinitions";
 /// Most entries that the record gets of what one change approves and withdraws; the change itself is on
 /// it in any case.
 const MAX_REVIEWS: usize = 256;
+
+/// Most names that one could be taken for that are shown.
+const MAX_LOOK_ALIKES: usize = 16;
 
 /// What is to be approved of one server.
 #[derive(Clone, Debug)]
@@ -132,6 +137,34 @@ impl Registry {
             }
         });
         Ok(touched.collect())
+    }
+
+    /// Approved tools or prompts of the server's organization that a drift's name could be taken for: by
+    /// case, separators, or letters of other scripts; in the order of their servers.
+    pub fn look_alikes(&self, drift: &SeenDrift) -> Vec<LookAlike> {
+        let id = drift.id.clone().unwrap_or_default();
+        let kind = id.definition_kind();
+        if !matches!(kind, DefinitionKind::Tool | DefinitionKind::Prompt) {
+            return Vec::new();
+        }
+        let folded = fold_name(&id.capability);
+        let resources = self.current();
+        let servers = resources.within(Kind::Server, organization_of(&drift.server));
+        let alike = servers.flat_map(|stored| {
+            let server = stored.as_server();
+            let names = server.map_or_else(Vec::new, |server| names(server, kind));
+            let is_alike = |name: &&str| {
+                let is_itself = stored.name() == drift.server && **name == id.capability;
+                !is_itself && fold_name(name) == folded
+            };
+            let alike = names.into_iter().filter(is_alike);
+            let alike = alike.map(|name| LookAlike {
+                server: stored.name().to_owned(),
+                capability: name.to_owned(),
+            });
+            alike.collect::<Vec<_>>()
+        });
+        alike.take(MAX_LOOK_ALIKES).collect()
     }
 
     /// The wishes that approving comes to. Blocks on the store.

@@ -36,6 +36,25 @@ fn parts(definitions: &[Definition]) -> Vec<(&str, String)> {
         .collect()
 }
 
+/// The names of what is approved of one kind, each once.
+pub(crate) fn names(server: &Server, kind: DefinitionKind) -> Vec<&str> {
+    let mut names: Vec<&str> = match kind {
+        DefinitionKind::Tool => server.tools.iter().map(|it| &*it.name).collect(),
+        DefinitionKind::Prompt => server.prompts.iter().map(|it| &*it.name).collect(),
+        DefinitionKind::Resource => server.resources.iter().map(|it| &*it.name).collect(),
+        DefinitionKind::ResourceTemplate => {
+            let templates = server.resource_templates.iter();
+            templates.map(|it| &*it.name).collect()
+        }
+        DefinitionKind::Instructions | DefinitionKind::ServerInfo | DefinitionKind::Unspecified => {
+            Vec::new()
+        }
+    };
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Adds a definition in JSON text, beside the others of its name or in their place. `false`: a server
 /// has none of this kind, or the text is not what it must be.
 pub(crate) fn add(server: &mut Server, id: &DriftId, definition: &str, replaces: bool) -> bool {

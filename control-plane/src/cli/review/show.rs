@@ -41,6 +41,11 @@ pub(super) async fn run(
         Format::Yaml => console.yaml(&written(&answer)?, true),
         Format::Table | Format::Name => {
             print(server, drift, console)?;
+            for alike in &answer.look_alikes {
+                let (server, name) = (id_of(&alike.server), visible(&alike.capability));
+                let word = console.paint("looks like", Tone::Bad);
+                console.line(format_args!("{word} {name} of server {}", visible(server)))?;
+            }
             print_rules(&answer.rules, console)?;
             for witness in answer.drift.iter().flat_map(witnesses) {
                 console.line(format_args!("seen by {}", visible(&witness.to_string())))?;
@@ -91,6 +96,9 @@ fn written(answer: &GetDriftResponse) -> Result<Value, Failure> {
     if let Value::Object(object) = &mut written {
         object.insert("warnings".to_owned(), read(&answer.warnings)?);
         object.insert("rules".to_owned(), rules.collect());
+        let alike = answer.look_alikes.iter();
+        let alike = alike.map(|it| json!({ "server": it.server, "name": it.capability }));
+        object.insert("lookAlikes".to_owned(), alike.collect());
         let seen_by = answer.drift.as_ref().map(witnesses);
         object.insert("seenBy".to_owned(), json!(seen_by));
     }

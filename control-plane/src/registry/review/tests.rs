@@ -162,6 +162,43 @@ fn what_is_approved_waits_no_more_and_is_on_the_record() {
 }
 
 #[test]
+fn names_that_could_be_taken_for_another_are_told() {
+    let (registry, _folder) = start();
+    let mut other = stored(&registry);
+    other.name = SERVER.replace("servers/s", "servers/t");
+    other.endpoints[0].path = "/t".to_owned();
+    other.tools[0] = ToolDefinition {
+        name: "Read".to_owned(),
+        definition: definition("repo").to_string().replace("read", "Read"),
+    };
+    let wish = Wish::Apply(Resource::Server(other).bare());
+    registry.change(vec![wish], &By::default(), false).unwrap();
+    let drift = |capability: &str| SeenDrift {
+        server: SERVER.to_owned(),
+        id: Some(DriftId {
+            definition_kind: DefinitionKind::Tool.into(),
+            capability: capability.to_owned(),
+            seen: Vec::new(),
+        }),
+        ..SeenDrift::default()
+    };
+    let alike = |capability| {
+        let found = registry.look_alikes(&drift(capability)).into_iter();
+        let found = found.map(|it| format!("{} {}", last_segment(&it.server), it.capability));
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(alike("read"), ["t Read"]);
+    assert_eq!(alike("re-ad"), ["s read", "t Read"]);
+    // The second letter is Cyrillic.
+    assert_eq!(alike("r\u{435}ad"), ["s read", "t Read"]);
+    assert_eq!(alike("write"), [""; 0]);
+}
+
+fn last_segment(name: &str) -> &str {
+    name.rsplit('/').next().unwrap()
+}
+
+#[test]
 fn what_was_changed_in_between_is_not_approved() {
     let (registry, _folder) = start();
     let mut documented = definition("repo");
