@@ -146,6 +146,11 @@ impl TurncoatServer {
         self.turncoat.offer(pages);
     }
 
+    /// Gives these instructions from now on.
+    pub fn instruct(&self, instructions: Option<&str>) {
+        self.turncoat.instruct(instructions);
+    }
+
     /// Tells everybody who has a session (`initialize`) that it offers something else.
     pub async fn announce(&self) {
         self.turncoat.announce().await;

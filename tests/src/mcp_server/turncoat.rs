@@ -16,6 +16,7 @@ use tokio::sync::watch;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turncoat {
     pages: Arc<Mutex<Vec<Vec<Tool>>>>,
+    instructions: Arc<Mutex<Option<String>>>,
     /// Who is told that it offers something else, and how many they are.
     clients: Arc<Mutex<Vec<Peer<RoleServer>>>>,
     count: watch::Sender<usize>,
@@ -24,6 +25,14 @@ pub(super) struct Turncoat {
 impl Turncoat {
     pub(super) fn offer(&self, pages: Vec<Vec<Tool>>) {
         *self.pages.lock().unwrap_or_else(PoisonError::into_inner) = pages;
+    }
+
+    pub(super) fn instruct(&self, instructions: Option<&str>) {
+        let mut given = self
+            .instructions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *given = instructions.map(str::to_owned);
     }
 
     fn clients(&self) -> MutexGuard<'_, Vec<Peer<RoleServer>>> {
@@ -53,7 +62,13 @@ impl ServerHandler for Turncoat {
             .enable_tools()
             .enable_tool_list_changed()
             .build();
-        ServerConfig::new(capabilities).with_server_info(Implementation::new("turncoat", "1.0.0"))
+        let info = Implementation::new("turncoat", "1.0.0");
+        let mut config = ServerConfig::new(capabilities).with_server_info(info);
+        let given = self.instructions.lock();
+        config
+            .instructions
+            .clone_from(&given.unwrap_or_else(PoisonError::into_inner));
+        config
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
