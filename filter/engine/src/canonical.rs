@@ -4,20 +4,25 @@
 //! surrogates, and a number that is not exactly what its canonical spelling says is refused here.
 
 mod list_memory;
+mod members;
 mod number;
 mod pin;
 mod pins;
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 pub use list_memory::{ListId, ListMemory};
 pub use pin::{Pin, PinError};
 pub use pins::{DefinitionKind, DefinitionPlace, Pinned, Pins, PinsError, Sighting};
 
-use crate::{
-    json::{Kind, Value},
-    order,
-};
+use self::members::Member;
+use crate::json::{Kind, Value};
+
+/// Most bytes that are put together before they are given out; more only where one string has more.
+const PIECE_BYTES: usize = 4 << 10;
+
+/// Members of objects inside one another for which there is room at first.
+const SCRATCH_MEMBERS: usize = 32;
 
 /// Most bytes of a number that an error shows.
 const MAX_SHOWN_BYTES: usize = 64;
@@ -52,16 +57,23 @@ impl fmt::Display for Nearest<'_> {
     }
 }
 
-/// Writes a value in its canonical spelling, piece by piece.
+/// Writes a value in its canonical spelling, in pieces of some kilobytes.
 ///
 /// # Errors
 /// A number that a double does not hold; what was written before it is worth nothing then.
 pub fn write(value: Value<'_>, out: &mut dyn FnMut(&str)) -> Result<(), Unpinnable> {
-    Writer { out }.value(value).map_err(|inexact| Unpinnable {
+    let mut writer = Writer {
+        out,
+        piece: String::with_capacity(PIECE_BYTES),
+        members: Vec::with_capacity(SCRATCH_MEMBERS),
+    };
+    writer.value(value).map_err(|inexact| Unpinnable {
         pointer: value.pointer_to(inexact.number),
         found: shown(inexact.number.raw()).into(),
         nearest: inexact.nearest,
-    })
+    })?;
+    writer.flush();
+    Ok(())
 }
 
 /// A number's lexeme is ASCII, so it can be cut anywhere.
@@ -76,16 +88,32 @@ struct Inexact<'d> {
 }
 
 /// Calls itself no deeper than the parser lets values nest.
-struct Writer<'w> {
+struct Writer<'d, 'w> {
     out: &'w mut dyn FnMut(&str),
+    /// What was not given out yet: a hash of many small pieces takes far longer than one of a large.
+    piece: String,
+    /// The members of the objects that are being written, the innermost's last.
+    members: Vec<Member<'d>>,
 }
 
-impl Writer<'_> {
-    fn value<'d>(&mut self, value: Value<'d>) -> Result<(), Inexact<'d>> {
+impl<'d> Writer<'d, '_> {
+    fn push(&mut self, text: &str) {
+        if self.piece.len().saturating_add(text.len()) > PIECE_BYTES {
+            self.flush();
+        }
+        self.piece.push_str(text);
+    }
+
+    fn flush(&mut self) {
+        (self.out)(&self.piece);
+        self.piece.clear();
+    }
+
+    fn value(&mut self, value: Value<'d>) -> Result<(), Inexact<'d>> {
         match value.kind() {
-            Kind::Null | Kind::Bool => (self.out)(value.raw()),
+            Kind::Null | Kind::Bool => self.push(value.raw()),
             Kind::Number => match number::canonical(value.raw()) {
-                Ok(spelling) => (self.out)(&spelling),
+                Ok(spelling) => self.push(&spelling),
                 Err(nearest) => {
                     return Err(Inexact {
                         number: value,
@@ -100,48 +128,51 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn array<'d>(&mut self, array: Value<'d>) -> Result<(), Inexact<'d>> {
+    fn array(&mut self, array: Value<'d>) -> Result<(), Inexact<'d>> {
         let mut before = "[";
         for item in array.items() {
-            (self.out)(before);
+            self.push(before);
             self.value(item)?;
             before = ",";
         }
-        (self.out)(if before == "[" { "[]" } else { "]" });
+        self.push(if before == "[" { "[]" } else { "]" });
         Ok(())
     }
 
-    fn object<'d>(&mut self, object: Value<'d>) -> Result<(), Inexact<'d>> {
-        let members: Vec<_> = object.members().collect();
-        let keys: Vec<_> = members.iter().map(|(key, _)| sort_key(*key)).collect();
-        let order = order::by_key(keys.iter().map(AsRef::as_ref));
+    fn object(&mut self, object: Value<'d>) -> Result<(), Inexact<'d>> {
+        let from = self.members.len();
+        self.members.extend(object.members().map(Member::new));
+        members::arrange(self.members.get_mut(from..).unwrap_or_default());
         let mut before = "{";
-        for (key, value) in order.into_iter().filter_map(|at| members.get(at)) {
-            (self.out)(before);
-            self.string(*key);
-            (self.out)(":");
-            self.value(*value)?;
+        let mut at = from;
+        while let Some(Member { key, value, .. }) = self.members.get(at).copied() {
+            self.push(before);
+            self.string(key);
+            self.push(":");
+            self.value(value)?;
             before = ",";
+            at = at.saturating_add(1);
         }
-        (self.out)(if before == "{" { "{}" } else { "}" });
+        self.members.truncate(from);
+        self.push(if before == "{" { "{}" } else { "}" });
         Ok(())
     }
 
     fn string(&mut self, string: Value<'_>) {
         // Without an escape there is nothing in it that needs one.
-        if !string.is_escaped() {
-            return (self.out)(string.raw());
+        if !string.is_escaped() || is_spelt_shortest(string.inner()) {
+            return self.push(string.raw());
         }
         let text = string.as_str().unwrap_or_default();
-        (self.out)("\"");
+        self.push("\"");
         let mut rest = &*text;
         while let Some((plain, escaped, after)) = split_at_escape(rest) {
-            (self.out)(plain);
+            self.push(plain);
             self.escape(escaped);
             rest = after;
         }
-        (self.out)(rest);
-        (self.out)("\"");
+        self.push(rest);
+        self.push("\"");
     }
 
     fn escape(&mut self, byte: u8) {
@@ -153,10 +184,28 @@ impl Writer<'_> {
             b'\n' => "\\n",
             0x0C => "\\f",
             b'\r' => "\\r",
-            _ => return (self.out)(&format!("\\u{byte:04x}")),
+            _ => return self.push(&format!("\\u{byte:04x}")),
         };
-        (self.out)(short);
+        self.push(short);
     }
+}
+
+/// Whether each escape in a string's text is a short one, which has no other canonical spelling.
+fn is_spelt_shortest(inner: &str) -> bool {
+    let mut rest = inner.as_bytes();
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        match rest.get(at..) {
+            Some(
+                [
+                    _,
+                    b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't',
+                    after @ ..,
+                ],
+            ) => rest = after,
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// The first byte of a text that cannot stand in a string as it is, between what is before it and
@@ -167,22 +216,6 @@ fn split_at_escape(text: &str) -> Option<(&str, u8, &str)> {
     let (plain, rest) = text.split_at_checked(at)?;
     let (escaped, after) = rest.split_at_checked(1)?;
     Some((plain, *escaped.as_bytes().first()?, after))
-}
-
-/// Bytes in the order of a key's UTF-16 code units.
-///
-/// That is the order of its UTF-8, but that characters of two units, which begin with a surrogate
-/// (`D800` to `DFFF`), come before `E000` to `FFFF`, which UTF-8 begins with `EE` and `EF`.
-fn sort_key(key: Value<'_>) -> Cow<'_, [u8]> {
-    let comes_last = |byte: u8| matches!(byte, 0xEE | 0xEF);
-    match key.as_str().unwrap_or_default() {
-        key if key.bytes().any(comes_last) => {
-            let moved = |byte: u8| if comes_last(byte) { byte | 0x10 } else { byte };
-            Cow::Owned(key.bytes().map(moved).collect())
-        }
-        Cow::Borrowed(key) => Cow::Borrowed(key.as_bytes()),
-        Cow::Owned(key) => Cow::Owned(key.into_bytes()),
-    }
 }
 
 #[cfg(test)]

@@ -127,6 +127,15 @@ fn pins_the_digest_of_what_it_writes() {
 }
 
 #[test]
+fn gives_out_pieces_that_are_the_whole_whatever_their_sizes() {
+    let string = |bytes: usize| "é".repeat(bytes / 2);
+    for length in [0, 2, 4080, 4092, 4094, 4096, 4098, 9000] {
+        let text = format!("[\"{0}\",{{\"{0}\":\"{0}\"}},1]", string(length));
+        assert_eq!(canonical(&text), text);
+    }
+}
+
+#[test]
 fn says_which_number_cannot_be_pinned_and_what_could() {
     let long = format!("[0.{}1]", "0".repeat(10) + &"123456789".repeat(100));
     for (text, expected) in [
