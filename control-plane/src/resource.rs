@@ -18,6 +18,7 @@ pub(crate) mod redaction;
 mod rule;
 mod server;
 mod stored;
+mod variables;
 
 use chancery_engine::{id::Hex, name::organization_of, redact::DEFAULT_PROFILE, wire::Invalid};
 use chancery_proto::{
@@ -33,7 +34,11 @@ pub use self::{
     server::workspaces_of_calls,
     stored::{Resources, Stored},
 };
-pub(crate) use self::{entry::is_registry_name, server::approved};
+pub(crate) use self::{
+    entry::is_registry_name,
+    pins::{pin_of, whole},
+    server::approved,
+};
 
 /// Writes down, for each kind of resource, what holds for all of them alike: every message has a
 /// name, and an etag and times that only the control plane sets.

@@ -53,6 +53,8 @@ pub const SERVER_STATES_FEATURE: &str = "server_states.v1";
 pub const CREDENTIALS_FEATURE: &str = "credentials.v1";
 /// Only what people have approved of a server can be seen and used.
 pub const PINS_FEATURE: &str = "pins.v1";
+/// Fields of what people have approved can vary.
+pub const VARIABLE_PINS_FEATURE: &str = "variable_pins.v1";
 /// Arguments and results can be held against schemas.
 pub const SCHEMAS_FEATURE: &str = "schemas.v1";
 /// Tokens can be verified.

@@ -146,6 +146,11 @@ impl TurncoatServer {
         self.turncoat.offer(pages);
     }
 
+    /// Says from now on that it is this release.
+    pub fn introduce_as(&self, release: &str) {
+        self.turncoat.introduce_as(release);
+    }
+
     /// Gives these instructions from now on.
     pub fn instruct(&self, instructions: Option<&str>) {
         self.turncoat.instruct(instructions);

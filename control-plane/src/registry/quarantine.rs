@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     By, Changed, Registry, RegistryError, Resources, Wish, now,
     publish::ITSELF,
-    review::{approves, id_of},
+    review::{approves, id_of, pinned_now},
 };
 use crate::resource::{Kind, Resource, pins_of, server_of_block};
 
@@ -57,7 +57,8 @@ impl Registry {
         let Some(pins) = pins_of(&server).ok().flatten() else {
             return Ok(None);
         };
-        if sighting.drift() != Drift::Removed && approves(&pins, &id_of(sighting)) {
+        let id = pinned_now(&server, id_of(sighting), sighting.definition.as_ref());
+        if sighting.drift() != Drift::Removed && approves(&pins, &id) {
             return Ok(None);
         }
         let witness = DriftWitness {
@@ -87,7 +88,7 @@ impl Registry {
         witnesses: &[String],
     ) -> Result<Option<Changed>, RegistryError> {
         match target_of(server, sighting) {
-            Some(target) => self.block(server, target, pin_of(sighting), witnesses),
+            Some(target) => self.block(server, target, seen_by(server, sighting), witnesses),
             None => Ok(None),
         }
     }
@@ -186,10 +187,11 @@ fn target_of(server: &Server, sighting: &DriftSighting) -> Option<Target> {
     }
 }
 
-/// The pin of what was seen; of what has none, the digest of its text, which nobody can approve.
-fn pin_of(sighting: &DriftSighting) -> Vec<u8> {
+/// The pin of what was seen, as the server's definitions are pinned by now. Of what has none, the digest
+/// of its text, which nobody can approve.
+fn seen_by(server: &Server, sighting: &DriftSighting) -> Vec<u8> {
     if sighting.seen.len() == 32 {
-        return sighting.seen.clone();
+        return pinned_now(server, id_of(sighting), sighting.definition.as_ref()).seen;
     }
     let text = sighting.definition.as_ref().map(|it| &*it.data);
     Sha256::digest(text.unwrap_or_default()).to_vec()

@@ -1,13 +1,17 @@
 //! What people decide about what was seen and is not approved: it becomes so, or is not to be.
 
+use std::collections::BTreeMap;
+
 use chancery_engine::{id::Hex, name::organization_of};
 use chancery_proto::{
     admin::v1::{
         Approval, DriftId, LookAlike, Rejection, Rule, SeenDrift, Server, ToolDefinition,
         TouchedRule,
     },
-    audit::v1::{DefinitionKind, Drift, DriftSighting, Review, ReviewVerdict, entry::Event},
-    policy::v1::{Pinning, Pins},
+    audit::v1::{
+        Content, DefinitionKind, Drift, DriftSighting, Review, ReviewVerdict, entry::Event,
+    },
+    policy::v1::Pins,
 };
 
 use super::{By, Registry, RegistryError, Wish, now, state::check_reason};
@@ -15,8 +19,8 @@ use crate::{
     inspect::fold_name,
     ledger,
     lint::rules_about,
-    resource::{Kind, Resource, invalid, pins_of},
-    review::definitions::{add, is_whole, named, names, remove},
+    resource::{Kind, Resource, invalid, pin_of, pins_of, whole},
+    review::definitions::{add, named, names, remove},
     store::Transaction,
 };
 
@@ -54,16 +58,14 @@ impl Registry {
     pub fn drifts(&self, prefix: &str) -> Result<Vec<SeenDrift>, RegistryError> {
         let mut drifts = self.store.drifts(prefix)?;
         let resources = self.current();
-        let mut known: Option<(String, Option<Pins>)> = None;
-        drifts.sort_by(|one, other| one.server.cmp(&other.server));
+        let mut known: BTreeMap<String, Option<PinnedServer<'_>>> = BTreeMap::new();
         drifts.retain(|drift| {
-            if known.as_ref().is_none_or(|(name, _)| *name != drift.server) {
-                let server = resources.stored(Kind::Server, &drift.server);
-                let pins = server.and_then(|stored| pins_of(stored.as_server()?).ok().flatten());
-                known = Some((drift.server.clone(), pins));
-            }
-            let pins = known.as_ref().and_then(|(_, pins)| pins.as_ref());
-            pins.is_some_and(|pins| is_open(pins, drift))
+            let read = || {
+                let stored = resources.stored(Kind::Server, &drift.server)?;
+                PinnedServer::of(stored.as_server()?)
+            };
+            let server = known.entry(drift.server.clone()).or_insert_with(read);
+            server.as_ref().is_some_and(|server| server.waits(drift))
         });
         drifts.sort_by_key(|drift| {
             let last = drift.last_time.unwrap_or_default();
@@ -77,10 +79,10 @@ impl Registry {
     /// # Errors
     /// Where it does not.
     pub fn drift(&self, server: &Server, id: &DriftId) -> Result<SeenDrift, RegistryError> {
-        let pins = pins_of(server).ok().flatten();
         let drift = self.store.drift(&server.name, id)?;
-        let open = drift.filter(|drift| pins.as_ref().is_some_and(|pins| is_open(pins, drift)));
-        open.ok_or_else(|| unknown("id", id))
+        let pinned = PinnedServer::of(server);
+        let waits = |drift: &SeenDrift| pinned.as_ref().is_some_and(|it| it.waits(drift));
+        drift.filter(waits).ok_or_else(|| unknown("id", id))
     }
 
     /// The rules that name what a drift is about, and what is wrong with them once it is approved. Blocks
@@ -193,7 +195,9 @@ impl Registry {
                 remove(&mut server, &id);
                 continue;
             }
-            let kept = drift.as_ref().and_then(whole);
+            let kept = drift
+                .as_ref()
+                .and_then(|drift| whole(drift.definition.as_ref()?));
             let text = Some(&**definition).filter(|text| !text.is_empty()).or(kept);
             let Some(text) = text else {
                 return Err(not_whole(&field(position, "id"), &id, drift.as_ref()));
@@ -215,7 +219,12 @@ impl Registry {
         let pins = pins.unwrap_or_default();
         for (position, approval) in approvals.iter().enumerate() {
             let id = approval.id.clone().unwrap_or_default();
-            if !id.seen.is_empty() && !approves(&pins, &id) {
+            let kept = self
+                .store
+                .drift(name, &id)?
+                .and_then(|drift| drift.definition);
+            let now = pinned_now(&server, id.clone(), kept.as_ref());
+            if !id.seen.is_empty() && !approves(&pins, &now) {
                 let found = format!("a definition of `{}` with another pin", what(&id));
                 let expected = format!("the one that has {}", Hex(&id.seen));
                 return Err(wrong(field(position, "definition"), found, &expected));
@@ -274,9 +283,9 @@ impl Registry {
         let resources = self.current();
         for name in names {
             let server = resources.stored(Kind::Server, name);
-            let pins = server.and_then(|stored| pins_of(stored.as_server()?).ok().flatten());
+            let pinned = server.and_then(|stored| PinnedServer::of(stored.as_server()?));
             self.store.forget_drifts(name, |drift| {
-                !pins.as_ref().is_some_and(|pins| is_open(pins, drift))
+                !pinned.as_ref().is_some_and(|it| it.waits(drift))
             })?;
         }
         Ok(())
@@ -299,14 +308,45 @@ impl Registry {
     }
 }
 
-/// Whether something that was seen is still not as it is approved.
-fn is_open(pins: &Pins, drift: &SeenDrift) -> bool {
-    let id = drift.id.clone().unwrap_or_default();
-    match drift.drift() {
-        Drift::Removed => is_named(pins, &id),
-        Drift::Unspecified | Drift::New | Drift::Changed | Drift::Unpinnable => {
-            pins.pinning() != Pinning::Unspecified && !approves(pins, &id)
+/// A server, and the pins of what is approved of it.
+struct PinnedServer<'s> {
+    server: &'s Server,
+    pins: Pins,
+}
+
+impl<'s> PinnedServer<'s> {
+    /// `None`: it is not pinned.
+    fn of(server: &'s Server) -> Option<Self> {
+        let pins = pins_of(server).ok().flatten()?;
+        Some(Self { server, pins })
+    }
+
+    /// Whether something that was seen of it is still not as it is approved.
+    fn waits(&self, drift: &SeenDrift) -> bool {
+        let id = drift.id.clone().unwrap_or_default();
+        match drift.drift() {
+            Drift::Removed => !pins_at(&self.pins, &id).is_empty(),
+            Drift::Unspecified | Drift::New | Drift::Changed | Drift::Unpinnable => {
+                let id = pinned_now(self.server, id, drift.definition.as_ref());
+                !approves(&self.pins, &id)
+            }
         }
+    }
+}
+
+/// A version as its server's definitions are pinned by now: other fields may vary than when it was seen.
+pub(super) fn pinned_now(server: &Server, id: DriftId, definition: Option<&Content>) -> DriftId {
+    if server.variable_fields.is_empty() || id.seen.is_empty() {
+        return id;
+    }
+    let text = definition.and_then(whole);
+    let pin = text.and_then(|text| pin_of(server, (id.definition_kind(), &id.capability), text));
+    match pin {
+        Some(pin) => DriftId {
+            seen: pin.as_bytes().to_vec(),
+            ..id
+        },
+        None => id,
     }
 }
 
@@ -328,10 +368,6 @@ fn pins_at<'p>(pins: &'p Pins, id: &DriftId) -> &'p [Vec<u8>] {
 /// Whether a version of something is approved.
 pub(super) fn approves(pins: &Pins, id: &DriftId) -> bool {
     pins_at(pins, id).contains(&id.seen)
-}
-
-fn is_named(pins: &Pins, id: &DriftId) -> bool {
-    !pins_at(pins, id).is_empty()
 }
 
 /// What the record gets of what a change of a server approves and withdraws, beside the change itself. Of
@@ -418,13 +454,6 @@ pub(super) fn id_of(sighting: &DriftSighting) -> DriftId {
         capability: sighting.capability.clone(),
         seen: sighting.seen.clone(),
     }
-}
-
-/// The whole definition, where it was kept.
-fn whole(drift: &SeenDrift) -> Option<&str> {
-    let content = drift.definition.as_ref()?;
-    let text = std::str::from_utf8(&content.data).ok();
-    text.filter(|_| is_whole(content))
 }
 
 /// What was seen, as it was reported.

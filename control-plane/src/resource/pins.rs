@@ -3,48 +3,122 @@
 
 use std::collections::BTreeMap;
 
-use chancery_engine::{canonical::Pin, json::Document, limits::Limits, wire::Invalid};
-use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
+use chancery_engine::{
+    canonical::{DefinitionKind, Pin, Pinned},
+    json::Document,
+    limits::Limits,
+    wire::Invalid,
+};
+use chancery_proto::{
+    admin::v1 as admin,
+    audit::v1::{self as audit, Content},
+    policy::v1 as policy,
+};
 
-use super::invalid;
+use super::{
+    invalid,
+    variables::{self, Checked},
+};
 
 /// Pins of everything that a server's resource says it offers. `None` where that is not asked.
 ///
 /// # Errors
-/// Where a definition has none.
+/// Where a definition has none, or what may vary of it is not there.
 pub fn of(server: &admin::Server) -> Result<Option<policy::Pins>, Invalid> {
     if server.pinning() == policy::Pinning::Unspecified {
-        return Ok(None);
+        if server.variable_fields.is_empty() {
+            return Ok(None);
+        }
+        let found = "fields that may vary where `pinning` is off";
+        let expected = "`pinning: enforce` or `observe`, or no such fields";
+        return Err(invalid("variable_fields", found, expected));
     }
+    let mut fields = Checked::new(server)?;
     let tools = server.tools.iter();
     let tools = tools.map(|tool| (&*tool.name, &*tool.definition));
+    let lists = (
+        capabilities(&mut fields, DefinitionKind::Tool, tools)?,
+        listed(&mut fields, DefinitionKind::Prompt, &server.prompts)?,
+        listed(&mut fields, DefinitionKind::Resource, &server.resources)?,
+        listed(
+            &mut fields,
+            DefinitionKind::Template,
+            &server.resource_templates,
+        )?,
+    );
+    let (tools, prompts, resources, resource_templates) = lists;
+    let quoted: Vec<_> = server.instructions.iter().map(|it| quoted(it)).collect();
     Ok(Some(policy::Pins {
         pinning: server.pinning,
-        tools: capabilities("tools", tools)?,
-        prompts: capabilities("prompts", server.prompts.iter().map(parts))?,
-        resources: capabilities("resources", server.resources.iter().map(parts))?,
-        resource_templates: capabilities(
-            "resource_templates",
-            server.resource_templates.iter().map(parts),
-        )?,
-        instructions: instructions(&server.instructions)?,
-        server_infos: each("server_infos", &server.server_infos)?,
+        tools,
+        prompts,
+        resources,
+        resource_templates,
+        instructions: each(&mut fields, Pinned::Instructions, &quoted)?,
+        server_infos: each(&mut fields, Pinned::ServerInfo, &server.server_infos)?,
+        variables: fields.finish()?,
     }))
 }
 
-fn parts(definition: &admin::Definition) -> (&str, &str) {
-    (&definition.name, &definition.definition)
+/// The pin of a definition in JSON text, as a server pins those of its kind and name by now; `None`
+/// where it has none.
+pub(crate) fn pin_of(
+    server: &admin::Server,
+    (kind, name): (audit::DefinitionKind, &str),
+    json: &str,
+) -> Option<Pin> {
+    let capability = |kind| Pinned::Capability { kind, name };
+    let what = match kind {
+        audit::DefinitionKind::Tool => capability(DefinitionKind::Tool),
+        audit::DefinitionKind::Prompt => capability(DefinitionKind::Prompt),
+        audit::DefinitionKind::Resource => capability(DefinitionKind::Resource),
+        audit::DefinitionKind::ResourceTemplate => capability(DefinitionKind::Template),
+        audit::DefinitionKind::Instructions => Pinned::Instructions,
+        audit::DefinitionKind::ServerInfo => Pinned::ServerInfo,
+        audit::DefinitionKind::Unspecified => return None,
+    };
+    let document = Document::parse(json.as_bytes(), json.len(), &Limits::DEFAULT).ok()?;
+    let variables = variables::of(server).ok()?;
+    variables.pin(what, document.root()).ok()
+}
+
+/// The text of a definition in the record; `None` where that keeps only a part.
+pub(crate) fn whole(definition: &Content) -> Option<&str> {
+    let is_whole = u64::try_from(definition.data.len()).ok() == Some(definition.size_bytes);
+    let text = std::str::from_utf8(&definition.data).ok();
+    text.filter(|_| is_whole)
+}
+
+fn listed(
+    fields: &mut Checked<'_>,
+    kind: DefinitionKind,
+    definitions: &[admin::Definition],
+) -> Result<Vec<policy::PinnedCapability>, Invalid> {
+    let definitions = definitions.iter();
+    let parts = definitions.map(|it| (&*it.name, &*it.definition));
+    capabilities(fields, kind, parts)
 }
 
 /// The pins of the definitions of one kind, by name.
 fn capabilities<'s>(
-    field: &str,
+    fields: &mut Checked<'_>,
+    kind: DefinitionKind,
     definitions: impl Iterator<Item = (&'s str, &'s str)>,
 ) -> Result<Vec<policy::PinnedCapability>, Invalid> {
+    let field = match kind {
+        DefinitionKind::Tool => "tools",
+        DefinitionKind::Prompt => "prompts",
+        DefinitionKind::Resource => "resources",
+        DefinitionKind::Template => "resource_templates",
+    };
     let mut by_name: BTreeMap<&str, Vec<Vec<u8>>> = BTreeMap::new();
     for (position, (name, definition)) in definitions.enumerate() {
-        let pin = pin(definition)
-            .map_err(|(found, expected)| invalid(at(field, position), found, expected))?;
+        let place = format!("{field}[{position}].definition");
+        let pin = pin(
+            fields,
+            Pinned::Capability { kind, name },
+            (place, definition),
+        )?;
         let pins = by_name.entry(name).or_default();
         if !pins.contains(&pin) {
             pins.push(pin);
@@ -59,12 +133,18 @@ fn capabilities<'s>(
         .collect())
 }
 
-fn each<T: AsRef<str>>(field: &str, texts: &[T]) -> Result<Vec<Vec<u8>>, Invalid> {
+fn each(
+    fields: &mut Checked<'_>,
+    what: Pinned<'_>,
+    texts: &[String],
+) -> Result<Vec<Vec<u8>>, Invalid> {
+    let field = match what {
+        Pinned::Instructions => "instructions",
+        Pinned::ServerInfo | Pinned::Capability { .. } => "server_infos",
+    };
     let mut pins = Vec::with_capacity(texts.len());
     for (position, json) in texts.iter().enumerate() {
-        let pin = pin(json.as_ref()).map_err(|(found, expected)| {
-            invalid(format!("{field}[{position}]"), found, expected)
-        })?;
+        let pin = pin(fields, what, (format!("{field}[{position}]"), json))?;
         if !pins.contains(&pin) {
             pins.push(pin);
         }
@@ -72,26 +152,25 @@ fn each<T: AsRef<str>>(field: &str, texts: &[T]) -> Result<Vec<Vec<u8>>, Invalid
     Ok(pins)
 }
 
-/// They are texts, and pinned as the JSON strings that they are sent as.
-fn instructions(texts: &[String]) -> Result<Vec<Vec<u8>>, Invalid> {
-    let quoted: Vec<_> = texts
-        .iter()
-        .map(|text| serde_json::Value::from(&**text).to_string())
-        .collect();
-    each("instructions", &quoted)
+/// Instructions are texts, and pinned as the JSON strings that they are sent as.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
-fn at(field: &str, position: usize) -> String {
-    format!("{field}[{position}].definition")
-}
-
-fn pin(json: &str) -> Result<Vec<u8>, (String, String)> {
+/// Pins the definition in the JSON text that stands at `place`.
+fn pin(
+    fields: &mut Checked<'_>,
+    what: Pinned<'_>,
+    (place, json): (String, &str),
+) -> Result<Vec<u8>, Invalid> {
     let trouble = |error: &dyn std::fmt::Display| {
         let expected = "JSON that every reader reads alike, so that it can be pinned";
-        (error.to_string(), expected.to_owned())
+        invalid(place.clone(), error.to_string(), expected)
     };
     let document = Document::parse(json.as_bytes(), json.len(), &Limits::DEFAULT);
     let document = document.map_err(|error| trouble(&error))?;
-    let pin = Pin::of(document.root()).map_err(|error| trouble(&error))?;
+    fields.look_at((what, document.root()), &place)?;
+    let pin = fields.variables.pin(what, document.root());
+    let pin = pin.map_err(|error| trouble(&error))?;
     Ok(pin.as_bytes().to_vec())
 }

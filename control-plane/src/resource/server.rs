@@ -68,6 +68,7 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         // Filters have nothing to do with scans.
         scan,
         argument_schemas: _,
+        variable_fields: _,
     } = server;
     for (position, tool) in tools.iter().enumerate() {
         check_definition("name", &tool.name, &tool.definition).map_err(|(found, expected)| {

@@ -2,9 +2,11 @@
 
 use chancery_proto::{
     admin::v1::{Definition, DriftId, SeenDrift, Server, ToolDefinition},
-    audit::v1::{Content, DefinitionKind, Drift},
+    audit::v1::{DefinitionKind, Drift},
 };
 use serde_json::{Map, Value, json};
+
+use crate::resource::whole;
 
 /// The approved definitions of one kind, each with its name and as JSON text.
 pub fn definitions(server: &Server, kind: DefinitionKind) -> Vec<(&str, String)> {
@@ -141,17 +143,12 @@ pub fn compared(server: &Server, drift: &SeenDrift) -> Result<(Value, Value), se
     let before = before.map(|(_, json)| serde_json::from_str(&json));
     let content = drift.definition.as_ref();
     let is_gone = drift.drift() == Drift::Removed;
-    let seen = content.filter(|it| !is_gone && is_whole(it));
-    let seen = seen.map(|it| serde_json::from_slice(&it.data));
+    let seen = content.filter(|_| !is_gone).and_then(whole);
+    let seen = seen.map(serde_json::from_str);
     Ok((
         listed(kind, before.transpose()?),
         listed(kind, seen.transpose()?),
     ))
-}
-
-/// Whether all of something is there.
-pub(crate) fn is_whole(content: &Content) -> bool {
-    u64::try_from(content.data.len()) == Ok(content.size_bytes)
 }
 
 /// What a definition is called by: `tool/search`, `instructions`.

@@ -39,6 +39,8 @@ fn assuming(resources: &[Resource], effect: Effect) -> Vec<Resource> {
         let mut resource = resource.clone();
         if let Resource::Server(server) = &mut resource {
             server.argument_schemas.clear();
+            // They are fields of definitions that are replaced.
+            server.variable_fields.clear();
             for tool in &mut server.tools {
                 let fits = effect == Effect::Allow;
                 let definition = json!({"name": tool.name, "inputSchema": fits});

@@ -114,6 +114,33 @@ fn a_filter_without_profiles_gets_a_deny() {
 }
 
 #[test]
+fn a_server_with_variable_fields_is_unknown_to_a_filter_that_pins_them_as_they_are() {
+    let server = Resource::Server(admin::Server {
+        name: "organizations/o/workspaces/w/servers/s".to_owned(),
+        endpoints: vec![policy::Endpoint {
+            cluster: "c".to_owned(),
+            path: "/mcp".to_owned(),
+            ..policy::Endpoint::default()
+        }],
+        pinning: policy::Pinning::Enforce.into(),
+        instructions: vec!["Today is Monday".to_owned()],
+        variable_fields: vec![policy::VariableField {
+            kind: policy::PinnedKind::Instructions.into(),
+            pattern: "Today is [A-Z][a-z]+".to_owned(),
+            ..policy::VariableField::default()
+        }],
+        ..admin::Server::default()
+    });
+    let (known, _) = sections_of(std::slice::from_ref(&server), None);
+    let needed = [PINS_FEATURE, VARIABLE_PINS_FEATURE];
+    assert_eq!(known[0].required_features, needed);
+    let features = FEATURES.iter().map(|&feature| feature.to_owned());
+    let older = features.filter(|feature| feature != VARIABLE_PINS_FEATURE);
+    let (sections, warnings) = sections_of(&[server], Some(&older.collect()));
+    assert_eq!((sections.len(), warnings.len()), (0, 1));
+}
+
+#[test]
 fn a_server_with_schemas_is_unknown_to_a_filter_that_cannot_ask_them() {
     let pinned = |definition: &str| {
         Resource::Server(admin::Server {

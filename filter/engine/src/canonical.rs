@@ -8,12 +8,14 @@ mod members;
 mod number;
 mod pin;
 mod pins;
+mod variables;
 
 use std::fmt;
 
 pub use list_memory::{ListId, ListMemory};
 pub use pin::{Pin, PinError};
 pub use pins::{DefinitionKind, DefinitionPlace, Pinned, Pins, PinsError, Sighting};
+pub use variables::{MAX_VARIABLE_FIELDS, VariableField, Variables, VariablesError};
 
 use self::members::Member;
 use crate::json::{Kind, Value};
@@ -23,6 +25,10 @@ const PIECE_BYTES: usize = 4 << 10;
 
 /// Members of objects inside one another for which there is room at first.
 const SCRATCH_MEMBERS: usize = 32;
+
+/// What is written in the place of a string that is left out: no canonical JSON has a control
+/// character in it.
+const LEFT_OUT: &str = "\0";
 
 /// Most bytes of a number that an error shows.
 const MAX_SHOWN_BYTES: usize = 64;
@@ -62,8 +68,18 @@ impl fmt::Display for Nearest<'_> {
 /// # Errors
 /// A number that a double does not hold; what was written before it is worth nothing then.
 pub fn write(value: Value<'_>, out: &mut dyn FnMut(&str)) -> Result<(), Unpinnable> {
+    write_without(&[], value, out)
+}
+
+/// Writes a value in its canonical spelling but for strings in it that are left out.
+fn write_without<'d>(
+    left_out: &[Value<'d>],
+    value: Value<'d>,
+    out: &mut dyn FnMut(&str),
+) -> Result<(), Unpinnable> {
     let mut writer = Writer {
         out,
+        left_out,
         piece: String::with_capacity(PIECE_BYTES),
         members: Vec::with_capacity(SCRATCH_MEMBERS),
     };
@@ -90,6 +106,8 @@ struct Inexact<'d> {
 /// Calls itself no deeper than the parser lets values nest.
 struct Writer<'d, 'w> {
     out: &'w mut dyn FnMut(&str),
+    /// Strings that are not written.
+    left_out: &'w [Value<'d>],
     /// What was not given out yet: a hash of many small pieces takes far longer than one of a large.
     piece: String,
     /// The members of the objects that are being written, the innermost's last.
@@ -121,11 +139,17 @@ impl<'d> Writer<'d, '_> {
                     });
                 }
             },
+            Kind::String if self.leaves_out(value) => self.push(LEFT_OUT),
             Kind::String => self.string(value),
             Kind::Array => self.array(value)?,
             Kind::Object => self.object(value)?,
         }
         Ok(())
+    }
+
+    fn leaves_out(&self, value: Value<'d>) -> bool {
+        let mut left_out = self.left_out.iter();
+        left_out.any(|other| other.span() == value.span())
     }
 
     fn array(&mut self, array: Value<'d>) -> Result<(), Inexact<'d>> {

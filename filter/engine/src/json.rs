@@ -8,6 +8,7 @@ mod edit;
 mod kept;
 mod keys;
 mod parse;
+mod pointer;
 mod scan;
 mod text;
 
@@ -15,6 +16,7 @@ use std::{borrow::Cow, ops::Range};
 
 pub use edit::{EditError, Edits};
 pub use kept::Kept;
+pub use pointer::{Pointer, PointerError, push_token};
 use text::place_raw;
 pub use text::{escape_into, escaped};
 
@@ -380,19 +382,6 @@ impl<'d> Value<'d> {
         }
         let (key, value) = self.members().find(|(_, value)| holds(*value))?;
         Some((key.as_str()?, value))
-    }
-}
-
-/// Takes a JSON pointer (RFC 6901) one step further: into the member of this name, or to the item
-/// of this number.
-pub fn push_token(pointer: &mut String, token: &str) {
-    pointer.push('/');
-    for part in token.split_inclusive(['~', '/']) {
-        match (part.strip_suffix('~'), part.strip_suffix('/')) {
-            (Some(plain), _) => pointer.extend([plain, "~0"]),
-            (None, Some(plain)) => pointer.extend([plain, "~1"]),
-            (None, None) => pointer.push_str(part),
-        }
     }
 }
 

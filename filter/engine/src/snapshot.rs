@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 17] = [
+pub const FEATURES: [&str; 18] = [
     "blocks.v1",
     "conditions.v1",
     "credentials.v1",
@@ -36,6 +36,7 @@ pub const FEATURES: [&str; 17] = [
     "rules.v1",
     "schemas.v1",
     "server_states.v1",
+    "variable_pins.v1",
 ];
 
 /// Why a snapshot is refused.

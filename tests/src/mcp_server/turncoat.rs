@@ -13,18 +13,36 @@ use rmcp::{
 use tokio::sync::watch;
 
 /// What it offers at the moment: one page of tools after the other.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Turncoat {
     pages: Arc<Mutex<Vec<Vec<Tool>>>>,
+    release: Arc<Mutex<String>>,
     instructions: Arc<Mutex<Option<String>>>,
     /// Who is told that it offers something else, and how many they are.
     clients: Arc<Mutex<Vec<Peer<RoleServer>>>>,
     count: watch::Sender<usize>,
 }
 
+impl Default for Turncoat {
+    fn default() -> Self {
+        Self {
+            pages: Arc::default(),
+            release: Arc::new(Mutex::new("1.0.0".to_owned())),
+            instructions: Arc::default(),
+            clients: Arc::default(),
+            count: watch::Sender::default(),
+        }
+    }
+}
+
 impl Turncoat {
     pub(super) fn offer(&self, pages: Vec<Vec<Tool>>) {
         *self.pages.lock().unwrap_or_else(PoisonError::into_inner) = pages;
+    }
+
+    pub(super) fn introduce_as(&self, release: &str) {
+        let mut known = self.release.lock().unwrap_or_else(PoisonError::into_inner);
+        release.clone_into(&mut known);
     }
 
     pub(super) fn instruct(&self, instructions: Option<&str>) {
@@ -62,7 +80,8 @@ impl ServerHandler for Turncoat {
             .enable_tools()
             .enable_tool_list_changed()
             .build();
-        let info = Implementation::new("turncoat", "1.0.0");
+        let release = self.release.lock().unwrap_or_else(PoisonError::into_inner);
+        let info = Implementation::new("turncoat", &**release);
         let mut config = ServerConfig::new(capabilities).with_server_info(info);
         let given = self.instructions.lock();
         config

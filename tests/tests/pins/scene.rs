@@ -42,6 +42,22 @@ pub(crate) fn tools(definitions: &[Value]) -> Vec<Tool> {
         .collect()
 }
 
+pub(crate) fn document(kind: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "chancery.dev/v1", "kind": kind,
+        "metadata": {"name": "notes"}, "spec": spec,
+    })
+}
+
+/// A pinned server of which two tools are approved.
+pub(crate) fn pinned() -> Value {
+    json!({
+        "owner": "tests", "endpoints": [{"cluster": "upstream", "path": "/mcp"}],
+        "pinning": "enforce",
+        "tools": [search(), read()],
+    })
+}
+
 impl Scene {
     /// Two tools are approved, and the server offers them.
     pub(crate) async fn start() -> Self {
@@ -49,25 +65,12 @@ impl Scene {
         let server = TurncoatServer::start(PATH).await.unwrap();
         server.offer(vec![tools(&[search(), read()])]);
         let control_plane = ControlPlane::start().await.unwrap();
-        let document = |kind: &str, spec: Value| {
-            json!({
-                "apiVersion": "chancery.dev/v1", "kind": kind,
-                "metadata": {"name": "notes"}, "spec": spec,
-            })
-        };
         let documents = [
             provider.resource("tests"),
-            document(
-                "Server",
-                json!({
-                    "owner": "tests", "endpoints": [{"cluster": "upstream", "path": "/mcp"}],
-                    "pinning": "enforce",
-                    "tools": [search(), read()],
-                }),
-            ),
+            document("Server", &pinned()),
             document(
                 "Rule",
-                json!({
+                &json!({
                     "effect": "allow", "subjects": {"authenticated": true},
                     "servers": ["notes"], "tools": ["*"],
                 }),

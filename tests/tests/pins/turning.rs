@@ -13,7 +13,7 @@ use rmcp::{
 };
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, read, search, tools};
+use crate::scene::{Scene, document, pinned, read, search, tools};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_turns_is_hidden_until_it_is_approved() {
@@ -235,4 +235,40 @@ async fn what_two_have_seen_turn_is_blocked_for_all_until_it_is_approved() {
     let both = vec!["search".to_owned(), "read".to_owned()];
     let seen = scene.sees_as("cid@example.test", Era::Auto, "search").await;
     assert_eq!(seen, (both, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_goes_unnoticed_where_its_pattern_allows_it() {
+    let scene = Scene::start().await;
+    let mut server = pinned();
+    server["serverInfos"] = json!([{"name": "turncoat", "version": "1.4.1"}]);
+    server["variableFields"] =
+        json!([{"kind": "server_info", "pointer": "/version", "pattern": "1\\.4\\.[0-9]+"}]);
+    let documents = [document("Server", &server)];
+    scene.control_plane.apply(&documents).await.unwrap();
+    let converged = scene.control_plane.converged(scene.instances).await;
+    converged.unwrap();
+    let both = vec!["search".to_owned(), "read".to_owned()];
+    for release in ["1.4.1", "1.4.2", "1.4.10"] {
+        scene.server.introduce_as(release);
+        for era in [Era::Legacy, Era::Auto] {
+            let seen = scene.sees(era, "search").await;
+            assert_eq!(seen, (both.clone(), true), "{release}");
+        }
+    }
+
+    scene.server.introduce_as("1.5.0");
+    let url = scene.url();
+    let token = scene.provider.token("alice@example.test", &[]).unwrap();
+    let refused = client::connect(&url, Era::Legacy, Some(&token)).await;
+    assert!(refused.is_err());
+    // Nothing that came before is on record.
+    let drift = scene.drift(1).await;
+    let seen: Vec<_> = drift
+        .iter()
+        .map(|it| (it.drift(), it.definition.as_ref().unwrap().data.as_slice()))
+        .map(|(drift, json)| (drift, serde_json::from_slice::<Value>(json).unwrap()))
+        .collect();
+    let expected = json!({"name": "turncoat", "version": "1.5.0"});
+    assert_eq!(seen, [(Drift::Changed, expected)]);
 }

@@ -7,6 +7,7 @@ mod endpoint;
 mod entry;
 mod scan;
 mod tool;
+mod variable;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use self::{
     entry::{DataClass, Package, Quarantine, Risk, State},
     scan::Scan,
     tool::Tool,
+    variable::VariableField,
 };
 use super::{
     ApiVersion, Id, Unreadable, document, given_or, parse_name, unless_default, unless_empty,
@@ -141,6 +143,9 @@ struct ServerSpec {
     /// What the arguments of its tools must fit beyond what their definitions say, where it is pinned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     argument_schemas: Vec<ArgumentSchema>,
+    /// Fields of approved definitions that may be any text of a pattern, where it is pinned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    variable_fields: Vec<VariableField>,
 }
 
 impl ServerMetadata {
@@ -190,6 +195,7 @@ impl ServerDocument {
             server_infos,
             scan,
             argument_schemas,
+            variable_fields,
         } = self.spec.clone();
         let all = |definitions: Vec<Definition>, key: &str| {
             let definitions = definitions.into_iter();
@@ -240,6 +246,10 @@ impl ServerDocument {
             argument_schemas: argument_schemas
                 .into_iter()
                 .map(ArgumentSchema::into_message)
+                .collect(),
+            variable_fields: variable_fields
+                .into_iter()
+                .map(VariableField::into_message)
                 .collect(),
         }
     }
@@ -295,6 +305,7 @@ impl TryFrom<admin::Server> for ServerDocument {
             server_json,
             scan,
             argument_schemas,
+            variable_fields,
         } = message;
         let tools = tools
             .into_iter()
@@ -350,6 +361,10 @@ impl TryFrom<admin::Server> for ServerDocument {
                 argument_schemas: argument_schemas
                     .into_iter()
                     .map(|asked| ArgumentSchema::parse(&name, asked))
+                    .collect::<Result<_, _>>()?,
+                variable_fields: variable_fields
+                    .into_iter()
+                    .map(|field| VariableField::parse(&name, field))
                     .collect::<Result<_, _>>()?,
             },
         })

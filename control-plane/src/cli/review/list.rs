@@ -16,7 +16,7 @@ use crate::{
         table::{self, Cell},
         time,
     },
-    review::definitions::is_whole,
+    resource::whole,
 };
 
 /// How much of a pin is shown, in hexadecimal digits: enough to tell two apart.
@@ -100,7 +100,6 @@ pub(super) fn write(
 }
 
 fn row(drift: &SeenDrift) -> Row<'_> {
-    let definition = drift.definition.as_ref().filter(|it| is_whole(it));
     let rejection = drift.rejection.as_ref();
     Row {
         server: &drift.server,
@@ -117,7 +116,7 @@ fn row(drift: &SeenDrift) -> Row<'_> {
             by: &rejection.author,
             reason: &rejection.reason,
         }),
-        definition: definition.and_then(|it| std::str::from_utf8(&it.data).ok()),
+        definition: drift.definition.as_ref().and_then(whole),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 
-use chancery_engine::{canonical::Pin, json::Document, limits::Limits};
 use chancery_proto::{
     admin::v1::{self as admin, DriftId, SeenDrift},
     audit::v1::{Content, DefinitionKind, Drift},
@@ -18,6 +17,7 @@ use crate::{
         registry::found::{self, ShownToken},
         visible::visible,
     },
+    resource::pin_of,
     review::definitions::definitions,
 };
 
@@ -47,6 +47,7 @@ pub(super) async fn pending(
             continue;
         }
         for (name, json) in definitions(&next, kind) {
+            let pin = |json: &str| pin_of(server, (kind, name), json);
             let seen = pin(&json);
             let mut of_this_name = approved.iter().filter(|(known, _)| *known == name);
             let is_known = of_this_name.clone().next().is_some();
@@ -105,10 +106,4 @@ pub(super) fn confirm(
     let read = io::stdin().lock().read_line(&mut answer);
     read.map_err(|error| Failure::Usage(format!("cannot read an answer: {error}")))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-/// The pin of a definition in JSON text; `None` where it has none.
-fn pin(json: &str) -> Option<Pin> {
-    let document = Document::parse(json.as_bytes(), json.len(), &Limits::DEFAULT).ok()?;
-    Pin::of(document.root()).ok()
 }

@@ -1,6 +1,7 @@
 use chancery_proto::{
     admin::v1::{Server, ToolDefinition},
     audit::v1::{Attribute, Content},
+    policy::v1::{PinnedKind, VariableField},
 };
 use serde_json::json;
 
@@ -148,4 +149,28 @@ fn a_quarantine_ends_when_every_version_that_was_seen_is_approved() {
     // And one that was lifted by hand comes back with the next sighting.
     registry.sighted(&seen_by("ann", "a fourth"), "n").unwrap();
     assert!(is_blocked(&registry));
+}
+
+/// What may vary was decided after it was seen, and before that came to the control plane.
+#[test]
+fn what_may_vary_by_now_is_not_blocked() {
+    let (registry, _folder) = tests::start();
+    let first = QuarantineAfter::FirstSighting;
+    let Resource::Server(mut varying) = server(Pinning::Enforce, first, &["reads 1"]) else {
+        panic!("no server")
+    };
+    varying.variable_fields.push(VariableField {
+        kind: PinnedKind::Tool.into(),
+        capability: "read".to_owned(),
+        pointer: "/description".to_owned(),
+        pattern: "reads [0-9]+".to_owned(),
+    });
+    apply(&registry, Resource::Server(varying));
+    for (description, is_blocked) in [("reads 2", false), ("reads all", true)] {
+        let mut sighting = seen_by("ann", description);
+        let definition = sighting.definition.as_mut().unwrap();
+        definition.size_bytes = u64::try_from(definition.data.len()).unwrap();
+        let blocked = registry.sighted(&sighting, "n").unwrap();
+        assert_eq!(blocked.is_some(), is_blocked, "{description}");
+    }
 }

@@ -1,7 +1,7 @@
 use chancery_proto::{
     admin::v1::Rule,
     audit::v1::{Content, Entry},
-    policy::v1::{Condition, Effect, Subjects, condition::Test},
+    policy::v1::{Condition, Effect, Pinning, Subjects, condition::Test},
 };
 use prost::Message as _;
 use serde_json::{Value, json};

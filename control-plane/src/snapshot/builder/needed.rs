@@ -7,7 +7,7 @@ use chancery_proto::policy::v1 as policy;
 use crate::snapshot::{
     CONDITIONS_FEATURE, CREDENTIALS_FEATURE, DISPATCHERS_FEATURE, ENDPOINTS_FEATURE,
     IDENTITY_FEATURE, KEY_SETS_FEATURE, METHODS_FEATURE, PINS_FEATURE, REDACTION_PROFILES_FEATURE,
-    ROLES_FEATURE, SCHEMAS_FEATURE, SERVER_STATES_FEATURE,
+    ROLES_FEATURE, SCHEMAS_FEATURE, SERVER_STATES_FEATURE, VARIABLE_PINS_FEATURE,
 };
 
 /// The features that a rule needs beside [`RULES_FEATURE`].
@@ -101,6 +101,7 @@ pub(super) fn needed_by_server(server: &policy::Server) -> BTreeSet<&'static str
     ]
     .into_iter()
     .any(|approved| *state == i32::from(approved));
+    let has_variables = pins.as_ref().is_some_and(|pins| !pins.variables.is_empty());
     let has_schemas = !(input_schemas.is_empty() && output_schemas.is_empty());
     let has_endpoints = !scopes.is_empty() || endpoints.iter().any(is_bound);
     [
@@ -108,6 +109,7 @@ pub(super) fn needed_by_server(server: &policy::Server) -> BTreeSet<&'static str
         (has_endpoints, ENDPOINTS_FEATURE),
         (upstream.is_some(), CREDENTIALS_FEATURE),
         (pins.is_some(), PINS_FEATURE),
+        (has_variables, VARIABLE_PINS_FEATURE),
         (!is_approved, SERVER_STATES_FEATURE),
         (has_schemas, SCHEMAS_FEATURE),
     ]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Unpinnable, write};
+use super::{Unpinnable, write_without};
 use crate::{id::Hex, json::Value};
 
 /// SHA-256 of a definition's canonical spelling. Equal definitions have one, however they are spelt.
@@ -20,8 +20,16 @@ impl Pin {
     /// # Errors
     /// A number in it that a double does not hold.
     pub fn of(definition: Value<'_>) -> Result<Self, Unpinnable> {
+        Self::without(&[], definition)
+    }
+
+    /// Pins a definition but for strings in it, which are left out, so that they may be any.
+    pub(super) fn without<'d>(
+        left_out: &[Value<'d>],
+        definition: Value<'d>,
+    ) -> Result<Self, Unpinnable> {
         let mut hasher = Sha256::new();
-        write(definition, &mut |text| hasher.update(text))?;
+        write_without(left_out, definition, &mut |text| hasher.update(text))?;
         Ok(Self(hasher.finalize().into()))
     }
 

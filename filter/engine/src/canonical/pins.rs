@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Pin, Unpinnable};
+use super::{Pin, Unpinnable, Variables};
 use crate::{json::Value, order};
 
 /// What a capability is listed as. Resources and their templates are not one kind here: each has a
@@ -109,6 +109,7 @@ impl DefinitionPlace {
 pub struct Pins {
     /// In the order of their keys, those of one key in the order of their pins.
     entries: Box<[Entry]>,
+    variables: Variables,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -186,8 +187,15 @@ impl Pins {
             }),
             None => Ok(Self {
                 entries: entries.into(),
+                variables: Variables::default(),
             }),
         }
+    }
+
+    /// The same, where the approved definitions were pinned without these fields of theirs.
+    #[must_use]
+    pub fn without(self, variables: Variables) -> Self {
+        Self { variables, ..self }
     }
 
     /// Whether some definition of this is approved.
@@ -207,7 +215,7 @@ impl Pins {
 
     /// Compares a definition that the server gave with what is approved.
     pub fn sight(&self, what: Pinned<'_>, definition: Value<'_>) -> Sighting {
-        match Pin::of(definition) {
+        match self.variables.pin(what, definition) {
             Err(unpinnable) => Sighting::Unpinnable(unpinnable),
             Ok(pin) if self.approves(what, pin) => Sighting::Approved,
             Ok(pin) if self.has(what) => Sighting::Changed(pin),

@@ -25,7 +25,7 @@ impl LazyPattern {
     }
 
     /// Whether it matches somewhere in a text; unknown where that is too long to be searched.
-    pub(super) fn find_in(&self, text: &str) -> Truth {
+    pub(crate) fn find_in(&self, text: &str) -> Truth {
         let compile = || Pattern::parse(&self.text).ok();
         let compiled = self.compiled.get_or_init(compile).as_ref();
         compiled.map_or(Truth::Unknown, |pattern| pattern.find_in(text))
