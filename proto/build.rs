@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 24] = [
+const FILES: [&str; 25] = [
     "chancery/admin/v1/allowlist.proto",
     "chancery/admin/v1/apply.proto",
     "chancery/admin/v1/binding.proto",
@@ -26,16 +26,18 @@ const FILES: [&str; 24] = [
     "chancery/admin/v1/server.proto",
     "chancery/admin/v1/snapshot_service.proto",
     "chancery/admin/v1/store_key.proto",
+    "chancery/admin/v1/webhook_service.proto",
     "chancery/audit/v1/audit_service.proto",
     "chancery/node/v1/node.proto",
     "chancery/policy/v1/snapshot.proto",
 ];
 
 /// Messages that hold secrets: `src/redacted.rs` shows them.
-const SECRET: [&str; 8] = [
+const SECRET: [&str; 9] = [
     ".chancery.admin.v1.ClientCredentials",
     ".chancery.admin.v1.TokenExchange",
     ".chancery.admin.v1.StaticHeader",
+    ".chancery.admin.v1.SigningSecret",
     ".chancery.admin.v1.DiscoverServerRequest",
     ".chancery.admin.v1.RotateCredentialRequest",
     ".chancery.node.v1.CredentialRequest",

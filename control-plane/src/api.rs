@@ -19,6 +19,7 @@ mod server_state;
 mod sighting;
 mod snapshot;
 mod store_key;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ use crate::{
     outbox::Outbox,
     registry::Registry,
     secrets::Secrets,
+    webhook::Webhooks,
 };
 
 /// What all services work with.
@@ -64,6 +66,8 @@ pub struct ControlPlane {
     pub issuer_keys: IssuerKeys,
     /// Asks servers what they offer.
     pub scanner: Arc<Scanner>,
+    /// Tells people what happened.
+    pub webhooks: Arc<Webhooks>,
     /// Becomes true when streams are to end.
     pub draining: watch::Receiver<bool>,
 }

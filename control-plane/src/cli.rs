@@ -50,6 +50,7 @@ mod test;
 mod time;
 mod violation;
 mod warning;
+mod webhooks;
 mod which;
 mod who_can;
 mod yaml;
@@ -176,6 +177,8 @@ enum Command {
     Credentials(credentials::CredentialsCommand),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
     /// Print the JSON Schema of the resource documents
     #[command(after_help = "\
 Examples:
@@ -328,6 +331,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::Snapshot(command) => snapshot::run(&command, &context, console).await,
         Command::Keys(command) => keys::run(&command, &context, console).await,
         Command::Audit(command) => audit::run(&command, &context, console).await,
+        Command::Webhooks(command) => webhooks::run(&command, &context, console).await,
         Command::Schema { kind } => schema::run(kind, console),
         Command::Completion { shell } => completion(shell, console),
     };

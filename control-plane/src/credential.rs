@@ -139,6 +139,8 @@ impl Broker {
         let kind = credential.kind.as_ref().ok_or(Lack::NoCredential)?;
         let key = match kind {
             Kind::StaticHeader(header) => return self.exception(&credential, header).await,
+            // It is for no server.
+            Kind::SigningSecret(_) => return Err(Lack::NoCredential),
             Kind::ClientCredentials(_) => key(&credential, &[]),
             Kind::TokenExchange(_) if subject.expose().is_empty() => return Err(Lack::NoSubject),
             Kind::TokenExchange(_) => key(&credential, &[subject.expose()]),
@@ -179,7 +181,7 @@ impl Broker {
                 };
                 assertion::sign(&keys, kind, &subject)
             }
-            Kind::StaticHeader(_) => Err(Lack::NoCredential),
+            Kind::StaticHeader(_) | Kind::SigningSecret(_) => Err(Lack::NoCredential),
         }
     }
 

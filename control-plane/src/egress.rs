@@ -7,6 +7,7 @@
 
 mod exchange;
 mod form;
+mod post;
 
 use std::{
     error::Error as StdError,
@@ -156,29 +157,9 @@ impl Egress {
 
     /// Reads a URL that may be asked, without encryption too where somebody else sees to that.
     fn place(&self, text: &str, may_be_plain: bool) -> Result<Url, EgressError> {
-        let refused = |why| EgressError::Url {
-            url: text.to_owned(),
-            why,
-        };
-        let url = Url::parse(text).map_err(|_not_a_url| refused("is no URL"))?;
-        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-            return Err(refused("has a user or a fragment in it"));
-        }
-        let literal = match url.host() {
-            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-            Some(Host::Domain(_)) => None,
-            None => return Err(refused("names no host")),
-        };
-        let is_here = literal.map_or_else(
-            || url.domain() == Some("localhost"),
-            |address| address.is_loopback(),
-        );
-        match url.scheme() {
-            "https" => {}
-            "http" if may_be_plain || (self.is_development && is_here) => {}
-            _ => return Err(refused("is not `https`")),
-        }
+        let (url, literal) = read(text, |is_here| {
+            may_be_plain || (self.is_development && is_here)
+        })?;
         // Names are judged when they are resolved; these are not resolved.
         match literal {
             Some(address) if !self.allowed.includes(address) => {
@@ -232,6 +213,46 @@ impl Egress {
         })?;
         let sent = self.client.request(request).await;
         sent.map_err(|error| EgressError::Unreachable(root_cause(&error)))
+    }
+}
+
+/// Checks a URL as far as that can be done without knowing where it may lead: `http` is for this machine,
+/// in development.
+///
+/// # Errors
+/// Where it can be asked nowhere.
+pub(crate) fn check_url(text: &str) -> Result<(), EgressError> {
+    read(text, |is_here| is_here).map(drop)
+}
+
+/// Reads a URL, and the address in it where it names no host. Without encryption it may be asked where
+/// `may_be_plain` says so, which is told whether it is on this machine.
+fn read(
+    text: &str,
+    may_be_plain: impl FnOnce(bool) -> bool,
+) -> Result<(Url, Option<IpAddr>), EgressError> {
+    let refused = |why| EgressError::Url {
+        url: text.to_owned(),
+        why,
+    };
+    let url = Url::parse(text).map_err(|_not_a_url| refused("is no URL"))?;
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err(refused("has a user or a fragment in it"));
+    }
+    let literal = match url.host() {
+        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+        Some(Host::Domain(_)) => None,
+        None => return Err(refused("names no host")),
+    };
+    let is_here = literal.map_or_else(
+        || url.domain() == Some("localhost"),
+        |address| address.is_loopback(),
+    );
+    match url.scheme() {
+        "https" => Ok((url, literal)),
+        "http" if may_be_plain(is_here) => Ok((url, literal)),
+        _ => Err(refused("is not `https`")),
     }
 }
 

@@ -5,6 +5,7 @@
 //! once however often it is sent.
 
 pub mod decision;
+mod follow;
 mod read;
 mod segment;
 
@@ -20,6 +21,7 @@ use chancery_proto::audit::v1::{Entry, Gap, Record, entry};
 use prost::Message as _;
 use tokio::sync::{oneshot, watch};
 
+pub use follow::Follower;
 pub use read::{Filter, Page, Positioned};
 use segment::{Segment, Writer};
 

@@ -33,3 +33,4 @@ pub mod snapshot;
 pub mod store;
 pub mod tls;
 mod visible;
+pub mod webhook;

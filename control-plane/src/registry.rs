@@ -30,6 +30,7 @@ use chancery_proto::{
 };
 use tokio::sync::{broadcast, watch};
 
+pub(crate) use self::state::word as state_word;
 pub use self::{
     by::By,
     credential::Expiry,

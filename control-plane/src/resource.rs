@@ -341,7 +341,9 @@ impl Resource {
                 return Ok(None);
             }
             Self::Credential(credential) => {
-                let (servers, upstream) = credential::to_policy(credential)?;
+                let Some((servers, upstream)) = credential::to_policy(credential)? else {
+                    return Ok(None);
+                };
                 PolicyPart::Credential(servers, upstream)
             }
             Self::Detector(detector) => {

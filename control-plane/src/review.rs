@@ -3,5 +3,6 @@
 //! Pure: JSON values in, typed answers out. Where the values come from, who asks and how an answer
 //! is shown is not known here.
 
+pub mod called;
 pub mod definitions;
 pub mod diff;

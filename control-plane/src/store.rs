@@ -6,6 +6,7 @@ mod key_sets;
 mod node_policy;
 mod outbox;
 mod proposal;
+mod webhooks;
 
 use std::{
     path::Path,
@@ -18,6 +19,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 pub use self::{
     history::{Publication, Published},
     key_sets::{ADMINISTRATORS, IssuerKeySet, KeySource},
+    webhooks::{Told, WebhookState},
 };
 use crate::{
     resource::{Kind, Resource},
@@ -27,7 +29,7 @@ use crate::{
 
 /// What makes each version of the schema of the one before. The version, kept in `user_version`, is
 /// how many of them were run.
-const SCHEMA: [&str; 11] = [
+const SCHEMA: [&str; 12] = [
     "
 CREATE TABLE store (epoch INTEGER NOT NULL) STRICT;
 CREATE TABLE resources (
@@ -88,6 +90,7 @@ CREATE TABLE sightings (
 ",
     history::SECTIONS_OF_NEWEST,
     drifts::TABLES,
+    webhooks::TABLES,
 ];
 
 /// Why the store did not do what it was asked.

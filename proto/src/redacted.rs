@@ -33,6 +33,7 @@ redacted! {
     admin::ClientCredentials { token_uri, client_id, scopes, resource; client_secret }
     admin::TokenExchange { token_uri, client_id, audience, resource, scopes; client_secret }
     admin::StaticHeader { header, expire_time, approver, reason; value }
+    admin::SigningSecret { ; secret }
     admin::DiscoverServerRequest { parent, server_id, url; bearer_token }
     admin::RotateCredentialRequest { name, overlap, etag; secret }
     node::CredentialRequest { request_id, server, principal, refused_digest; subject_token }

@@ -148,6 +148,7 @@ fn name(kind: &str, organization: &str) -> Option<String> {
         "Role" => "roles",
         "Rule" => "rules",
         "Organization" => return Some(format!("organizations/{organization}")),
+        "Webhook" => "webhooks",
         "Server" => {
             return Some(format!(
                 "organizations/{organization}/workspaces/w/servers/sample"

@@ -84,6 +84,17 @@ impl NodePolicy {
 }
 
 impl NodePolicy {
+    /// Whether a node with this id may have to do with the named resource, as far as its id says, which was
+    /// proven when it connected.
+    pub fn could_serve(&self, node_id: &str, name: &str) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Nodes(rules) => rules
+                .iter()
+                .any(|rule| rule.could_be(node_id) && rule.scope.covers(name)),
+        }
+    }
+
     /// The same for policies that give every node the same, whatever the order of their rules, as far
     /// as can be seen from how they are written.
     pub fn fingerprint(&self) -> String {
@@ -102,6 +113,16 @@ impl NodeRule {
         let mut ids: Vec<_> = self.node_ids.iter().map(Glob::as_str).collect();
         ids.sort_unstable();
         serde_json::json!([self.certificate.as_str(), ids, self.scope.line()]).to_string()
+    }
+
+    /// Whether some certificate that it is about stands for this node.
+    fn could_be(&self, node_id: &str) -> bool {
+        if self.node_ids.is_empty() {
+            let last = self.certificate.as_str().rsplit('/').next();
+            last.is_some_and(|last| last.contains(['*', '?']) || last == node_id)
+        } else {
+            self.node_ids.iter().any(|glob| glob.matches(node_id))
+        }
     }
 
     fn allows(&self, name: &str, node_id: &str) -> bool {
@@ -171,6 +192,16 @@ mod tests {
             policy.scope(&[], "envoy-1"),
             Err(NodeRefusal::NoCertificate)
         );
+        for (id, organization, expected) in [
+            ("envoy-2", "organizations/a", true),
+            ("envoy-2", "organizations/b", false),
+            ("envoy-1", "organizations/b/rules/r", true),
+            ("pod-7", "organizations/b", true),
+            ("pod", "organizations/b", false),
+        ] {
+            assert_eq!(policy.could_serve(id, organization), expected, "{id}");
+        }
+        assert!(NodePolicy::Anything.could_serve("pod", "organizations/b"));
 
         let one = of(&["a"]);
         assert!(one.covers("organizations/a/rules/r") && one.covers("organizations/a"));

@@ -256,6 +256,11 @@ rpcs! {
         ListStoreKeys(admin::ListStoreKeysRequest) _r => Everywhere(Operator);
         RotateStoreKey(admin::RotateStoreKeyRequest) _r => Everywhere(Operator);
     }
+    "chancery.admin.v1.WebhookService" {
+        ListWebhooks(admin::ListWebhooksRequest) r => At(Viewer, &r.parent);
+        // What is sent leaves the control plane.
+        TestWebhook(admin::TestWebhookRequest) r => At(Operator, &r.name);
+    }
     "chancery.audit.v1.AuditService" {
         SearchRecords(audit::SearchRecordsRequest) _r => Somewhere(Auditor);
         TailRecords(audit::TailRecordsRequest) _r => Somewhere(Auditor);

@@ -100,6 +100,9 @@ impl ControlPlane {
         if let Err(error) = self.outbox.drain().await {
             tracing::error!(%error, "changes wait in the store to be recorded");
         }
+        if let Err(error) = self.webhooks.keep().await {
+            tracing::error!(%error, "a new webhook is told only what comes later");
+        }
     }
 
     /// Records something done that is no change of resources.

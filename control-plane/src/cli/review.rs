@@ -14,7 +14,6 @@ use std::{path::PathBuf, time::SystemTime};
 
 use chancery_proto::admin::v1::{self as admin, SeenDrift};
 
-pub(crate) use self::list::word;
 use self::{approve::Approval, choice::Choice, waiting::Wanted};
 use super::{
     Context,

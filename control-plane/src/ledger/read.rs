@@ -170,7 +170,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 impl Ledger {
-    fn segments_now(&self) -> Vec<Segment> {
+    pub(super) fn segments_now(&self) -> Vec<Segment> {
         self.segments
             .read()
             .unwrap_or_else(PoisonError::into_inner)

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
@@ -20,6 +20,9 @@ const HEADER_BYTES: usize = 8;
 
 /// Longest record, well above what a node may send in one message.
 const MAX_RECORD_BYTES: usize = 8 << 20;
+
+/// Most bytes of a segment that are read at once by who follows it: the longest record fits.
+const PART_BYTES: usize = MAX_RECORD_BYTES + HEADER_BYTES;
 
 /// What is known of a segment.
 #[derive(Clone, Debug)]
@@ -74,6 +77,20 @@ impl Segment {
         Ok(frames(&bytes).map(|(_, record)| record).try_for_each(each))
     }
 
+    /// Some of its durable bytes, from a frame's beginning on.
+    pub(super) fn part(&self, from_bytes: u64) -> Result<Vec<u8>, LedgerError> {
+        let left_bytes = self.bytes.saturating_sub(from_bytes);
+        let mut part = Vec::new();
+        let mut read = || {
+            let mut file = File::open(&self.path)?;
+            file.seek(SeekFrom::Start(from_bytes))?;
+            file.take(left_bytes.min(length(PART_BYTES)))
+                .read_to_end(&mut part)
+        };
+        read().map_err(io_error(&self.path))?;
+        Ok(part)
+    }
+
     fn durable(&self) -> Result<Vec<u8>, LedgerError> {
         let mut bytes = fs::read(&self.path).map_err(io_error(&self.path))?;
         // What is being written behind them is not theirs yet.
@@ -83,7 +100,7 @@ impl Segment {
 }
 
 /// The whole frames at the start of a segment's bytes: where each ends, and its record.
-fn frames(bytes: &[u8]) -> impl Iterator<Item = (usize, Record)> {
+pub(super) fn frames(bytes: &[u8]) -> impl Iterator<Item = (usize, Record)> {
     let mut at = 0_usize;
     std::iter::from_fn(move || {
         let header = bytes.get(at..at.checked_add(HEADER_BYTES)?)?;
@@ -269,6 +286,6 @@ fn sync_folder(folder: &Path) -> Result<(), LedgerError> {
         .map_err(io_error(folder))
 }
 
-fn length(bytes: usize) -> u64 {
+pub(super) fn length(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }

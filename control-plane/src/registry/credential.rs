@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 use super::{By, Done, Registry, RegistryError, Resources, check, check_etag, now};
 use crate::{
     credential::assertion,
-    resource::{Kind, Resource, Stored, invalid},
+    resource::{Kind, Resource, Stored, credential::check_secret, invalid},
     secrets::{Place, Purpose, Sealed, Secrets, SecretsError},
     store::Transaction,
 };
@@ -94,7 +94,11 @@ impl Registry {
                 let problem = invalid("secret", "a secret", expected);
                 return Err(RegistryError::Invalid(vec![(0, problem)]));
             }
-            (_, Some(secret)) => vec![seal(&self.secrets, name, now_seconds, &secret)?],
+            (_, Some(secret)) => {
+                let checked = check_secret(&credential, "secret", &secret);
+                checked.map_err(|problem| RegistryError::Invalid(vec![(0, problem)]))?;
+                vec![seal(&self.secrets, name, now_seconds, &secret)?]
+            }
             (_, None) => {
                 let problem = invalid("secret", "nothing", "the new secret");
                 return Err(RegistryError::Invalid(vec![(0, problem)]));

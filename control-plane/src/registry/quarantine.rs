@@ -93,6 +93,16 @@ impl Registry {
         }
     }
 
+    /// A block as it is or, where it is gone, as it was last. Blocks on the store.
+    pub fn last_block(&self, name: &str) -> Option<Block> {
+        let found = self.find(Kind::Block, name).ok();
+        let found = found.or_else(|| self.store.last_version_of(Kind::Block, name).ok().flatten());
+        match found {
+            Some(Resource::Block(block)) => Some(block),
+            Some(_) | None => None,
+        }
+    }
+
     fn block(
         &self,
         server: &Server,

@@ -9,7 +9,7 @@ use chancery_engine::wire::Invalid;
 use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 
 pub(super) use self::index::Index;
-use crate::resource::{Resource, invalid, server_of_block};
+use crate::resource::{Kind, Resource, invalid, server_of_block};
 
 /// Most of what there is that an error lists.
 const MAX_LISTED: usize = 20;
@@ -40,6 +40,7 @@ pub(super) fn check(all: &Index<'_>, resource: &Resource) -> Vec<Invalid> {
             check.one_server(credential);
             check.one_credential(credential);
             check.assertion(credential);
+            check.signs(credential);
         }
         Resource::Server(server) => {
             check.places(server);
@@ -53,7 +54,8 @@ pub(super) fn check(all: &Index<'_>, resource: &Resource) -> Vec<Invalid> {
             }
         }
         Resource::Block(block) => check.block(block),
-        Resource::Binding(_) | Resource::Detector(_) | Resource::Organization(_) => {}
+        Resource::Organization(organization) => check.webhooks(organization),
+        Resource::Binding(_) | Resource::Detector(_) => {}
     }
     check.problems
 }
@@ -212,6 +214,32 @@ impl Check<'_> {
         };
         let owners = self.all.assertions.get(&*assertion.audience);
         self.own_audience("assertion.audience", &assertion.audience, owners);
+    }
+
+    /// A webhook names a credential that signs.
+    fn webhooks(&mut self, organization: &admin::Organization) {
+        let all = self.all;
+        let known = all.signing.get(self.resource.organization());
+        for (index, webhook) in organization.webhooks.iter().enumerate() {
+            let id = &*webhook.credential;
+            if !known.is_some_and(|known| known.contains(id)) {
+                let ids = known.into_iter().flat_map(|known| known.iter().copied());
+                let ids: Vec<_> = ids.take(MAX_LISTED).collect();
+                let what = "credential with a signing secret";
+                let expected = one_of(what, &ids, known.map_or(0, BTreeSet::len));
+                let field = format!("webhooks[{index}].credential");
+                self.say(field, format!("`{id}`"), expected);
+            }
+        }
+    }
+
+    /// A credential that a webhook names goes on to sign.
+    fn signs(&mut self, credential: &admin::Credential) {
+        let by = self.all.named_by(Kind::Credential, &credential.name);
+        if let Some(by) = by {
+            let expected = format!("`signing_secret`, as a webhook of `{by}` is signed with it");
+            self.say("kind".to_owned(), "another kind".to_owned(), expected);
+        }
     }
 
     fn places(&mut self, server: &admin::Server) {

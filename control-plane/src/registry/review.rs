@@ -20,7 +20,10 @@ use crate::{
     ledger,
     lint::rules_about,
     resource::{Kind, Resource, invalid, pin_of, pins_of, whole},
-    review::definitions::{add, named, names, remove},
+    review::{
+        called::named,
+        definitions::{add, names, remove},
+    },
     store::Transaction,
 };
 

@@ -16,7 +16,7 @@ const MAX_CHANGES: usize = 32;
 pub(super) const MAX_REASON_BYTES: usize = 1_024;
 
 /// What a state is called.
-fn word(state: ServerState) -> &'static str {
+pub(crate) fn word(state: ServerState) -> &'static str {
     match state {
         ServerState::Unspecified | ServerState::Approved => "approved",
         ServerState::Proposed => "proposed",

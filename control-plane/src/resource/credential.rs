@@ -8,6 +8,7 @@ use chancery_proto::{
 use prost_types::{Duration, Timestamp};
 
 use super::{invalid, name};
+use crate::webhook::signature::SigningKey;
 
 /// The header where none is named.
 const DEFAULT_HEADER: &str = "authorization";
@@ -28,6 +29,7 @@ fn secret_field(credential: &mut admin::Credential) -> Option<(&'static str, &mu
             Some(("token_exchange.client_secret", &mut kind.client_secret))
         }
         Kind::StaticHeader(kind) => Some(("static_header.value", &mut kind.value)),
+        Kind::SigningSecret(kind) => Some(("signing_secret.secret", &mut kind.secret)),
         Kind::Assertion(_) => None,
     }
 }
@@ -64,11 +66,13 @@ fn sent_elsewhere(before: &admin::Credential, after: &admin::Credential) -> Opti
         (Kind::StaticHeader(a), Kind::StaticHeader(b)) => {
             differing(&[("header", &a.header, &b.header)])
         }
-        // Of different kinds none is kept, and an assertion has no secret that was given.
+        // Of different kinds none is kept, an assertion has no secret that was given, and one that signs is
+        // sent to nobody.
         (
             Kind::ClientCredentials(_)
             | Kind::TokenExchange(_)
             | Kind::StaticHeader(_)
+            | Kind::SigningSecret(_)
             | Kind::Assertion(_),
             _,
         ) => None,
@@ -107,14 +111,33 @@ pub fn take_secret(
         credential.rotate_time = kept_time;
         return Ok(None);
     }
+    let secret = Secret::new(secret);
+    check_secret(credential, field, &secret)?;
     credential.rotate_time = Some(now);
-    Ok(Some(Secret::new(secret)))
+    Ok(Some(secret))
 }
 
-/// As whom the servers of a credential are called: their ids, and what filters are told.
+/// Checks a secret that somebody gives for a credential.
+///
+/// # Errors
+/// Where it is not one that this kind of credential can have. What was found is not shown.
+pub fn check_secret(
+    credential: &admin::Credential,
+    field: &str,
+    secret: &Secret,
+) -> Result<(), Invalid> {
+    let signs = matches!(credential.kind, Some(Kind::SigningSecret(_)));
+    match signs.then(|| SigningKey::read(secret)) {
+        None | Some(Ok(_)) => Ok(()),
+        Some(Err(unfit)) => Err(invalid(field, unfit.to_string(), SigningKey::EXPECTED)),
+    }
+}
+
+/// As whom the servers of a credential are called: their ids, and what filters are told. `None`: it is for
+/// no server.
 pub(super) fn to_policy(
     credential: &admin::Credential,
-) -> Result<(Vec<String>, policy::Upstream), Invalid> {
+) -> Result<Option<(Vec<String>, policy::Upstream)>, Invalid> {
     let admin::Credential {
         name,
         etag: _,
@@ -126,16 +149,15 @@ pub(super) fn to_policy(
         rotate_time: _,
     } = credential;
     name::check(name, &["organizations", "credentials"])?;
-    if servers.is_empty() {
-        return Err(invalid("servers", "none", "the id of at least one server"));
-    }
+    let Some(kind) = kind else {
+        let expected = "`client_credentials`, `token_exchange`, `assertion`, `static_header` or \
+                        `signing_secret`";
+        return Err(invalid("kind", "nothing", expected));
+    };
+    check_servers(kind, servers)?;
     for (position, server) in servers.iter().enumerate() {
         name::check_id(&format!("servers[{position}]"), server)?;
     }
-    let Some(kind) = kind else {
-        let expected = "`client_credentials`, `token_exchange`, `assertion` or `static_header`";
-        return Err(invalid("kind", "nothing", expected));
-    };
     let (identity, header) = match kind {
         Kind::ClientCredentials(kind) => {
             check_client("client_credentials", &kind.token_uri, &kind.client_id)?;
@@ -157,13 +179,26 @@ pub(super) fn to_policy(
                 header.unwrap_or(DEFAULT_HEADER),
             )
         }
+        Kind::SigningSecret(_) => return Ok(None),
     };
     let upstream = policy::Upstream {
         credential: name.clone(),
         identity: identity.into(),
         header: header.to_owned(),
     };
-    Ok((servers.clone(), upstream))
+    Ok(Some((servers.clone(), upstream)))
+}
+
+fn check_servers(kind: &Kind, servers: &[String]) -> Result<(), Invalid> {
+    let signs = matches!(kind, Kind::SigningSecret(_));
+    match servers.first() {
+        Some(server) if signs => {
+            let expected = "none, as a signing secret is for webhooks";
+            Err(invalid("servers[0]", format!("`{server}`"), expected))
+        }
+        None if !signs => Err(invalid("servers", "none", "the id of at least one server")),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn check_client(kind: &str, token_uri: &str, client_id: &str) -> Result<(), Invalid> {
@@ -246,113 +281,4 @@ fn check_static_header(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn credential(secret: &str, kind: fn(String) -> Kind) -> admin::Credential {
-        admin::Credential {
-            name: "organizations/o/credentials/c".to_owned(),
-            servers: vec!["a".to_owned(), "b".to_owned()],
-            kind: Some(kind(secret.to_owned())),
-            ..admin::Credential::default()
-        }
-    }
-
-    fn client(client_secret: String) -> Kind {
-        Kind::ClientCredentials(admin::ClientCredentials {
-            token_uri: "https://idp.test/token".to_owned(),
-            client_id: "gateway".to_owned(),
-            client_secret,
-            ..admin::ClientCredentials::default()
-        })
-    }
-
-    fn exchange(client_secret: String) -> Kind {
-        Kind::TokenExchange(admin::TokenExchange {
-            token_uri: "https://idp.test/token".to_owned(),
-            client_id: "gateway".to_owned(),
-            client_secret,
-            audience: "a".to_owned(),
-            ..admin::TokenExchange::default()
-        })
-    }
-
-    fn header(value: String) -> Kind {
-        Kind::StaticHeader(admin::StaticHeader {
-            header: "x-api-key".to_owned(),
-            value,
-            ..admin::StaticHeader::default()
-        })
-    }
-
-    type Making = fn(String) -> Kind;
-    type Change = fn(&mut admin::Credential);
-
-    fn of_client(credential: &mut admin::Credential) -> &mut admin::ClientCredentials {
-        match credential.kind.as_mut() {
-            Some(Kind::ClientCredentials(client)) => client,
-            _ => panic!(),
-        }
-    }
-
-    fn of_exchange(credential: &mut admin::Credential) -> &mut admin::TokenExchange {
-        match credential.kind.as_mut() {
-            Some(Kind::TokenExchange(exchange)) => exchange,
-            _ => panic!(),
-        }
-    }
-
-    #[test]
-    fn a_kept_secret_is_sent_nowhere_else() {
-        let cases: [(Making, &str, Change); 7] = [
-            (client, "servers", |it| it.servers.push("c".to_owned())),
-            (client, "token_uri", |it| {
-                of_client(it).token_uri = "https://evil.test".to_owned();
-            }),
-            (client, "client_id", |it| of_client(it).client_id.push('x')),
-            (exchange, "token_uri", |it| {
-                of_exchange(it).token_uri.push('x');
-            }),
-            (exchange, "audience", |it| {
-                of_exchange(it).audience.push('x');
-            }),
-            (header, "servers", |it| {
-                it.servers = vec!["a".to_owned(), "c".to_owned()];
-            }),
-            (header, "header", |it| {
-                if let Some(Kind::StaticHeader(header)) = it.kind.as_mut() {
-                    header.header.push('x');
-                }
-            }),
-        ];
-        for (kind, field, change) in cases {
-            let stored = credential("", kind);
-            let mut changed = credential("", kind);
-            change(&mut changed);
-            let refused = take_secret(&mut changed, Some(&stored), Timestamp::default());
-            let refused = refused.unwrap_err();
-            let found = format!("nothing, while `{field}` changes");
-            assert_eq!(refused.found, found, "{refused}");
-            let mut known = credential("known", kind);
-            change(&mut known);
-            let taken = take_secret(&mut known, Some(&stored), Timestamp::default());
-            assert!(taken.unwrap().is_some(), "{field}");
-        }
-    }
-
-    #[test]
-    fn what_sends_it_to_nobody_new_keeps_it() {
-        let cases: [(Making, Change); 3] = [
-            (client, |it| it.servers.truncate(1)),
-            (client, |it| of_client(it).scopes.push("notes".to_owned())),
-            (header, |it| it.description.push('x')),
-        ];
-        for (kind, change) in cases {
-            let stored = credential("", kind);
-            let mut changed = credential("", kind);
-            change(&mut changed);
-            let taken = take_secret(&mut changed, Some(&stored), Timestamp::default());
-            assert!(taken.unwrap().is_none());
-        }
-    }
-}
+mod tests;

@@ -150,16 +150,3 @@ pub fn compared(server: &Server, drift: &SeenDrift) -> Result<(Value, Value), se
         listed(kind, seen.transpose()?),
     ))
 }
-
-/// What a definition is called by: `tool/search`, `instructions`.
-pub fn named(kind: DefinitionKind, name: &str) -> String {
-    match kind {
-        DefinitionKind::Tool => format!("tool/{name}"),
-        DefinitionKind::Prompt => format!("prompt/{name}"),
-        DefinitionKind::Resource => format!("resource/{name}"),
-        DefinitionKind::ResourceTemplate => format!("template/{name}"),
-        DefinitionKind::Instructions => "instructions".to_owned(),
-        DefinitionKind::ServerInfo => "serverInfo".to_owned(),
-        DefinitionKind::Unspecified => name.to_owned(),
-    }
-}

@@ -23,6 +23,7 @@ use crate::{
     secrets::{Secrets, key_file::KeyFile, key_service::KeyService},
     signing::{Signer, SigningKey},
     store::Store,
+    webhook::Webhooks,
 };
 
 /// Makes sure of being the only one; the lock ends with the process, however it ends.
@@ -100,8 +101,13 @@ pub(super) fn open(
     let secrets = Secrets::open(Arc::clone(&store), keys)?;
     let ledger = Arc::new(Ledger::open(&data_dir.join("ledger"))?);
     let outbox = Arc::new(Outbox::open(Arc::clone(&store), Arc::clone(&ledger))?);
-    let registry = Arc::new(Registry::open(store, secrets.clone(), signer)?);
+    let registry = Arc::new(Registry::open(Arc::clone(&store), secrets.clone(), signer)?);
     registry.renew_for(&house.nodes)?;
+    let nodes = Arc::new(house.nodes.clone());
+    let followed = (Arc::clone(&registry), Arc::clone(&nodes));
+    let webhooks = Webhooks::new(followed, (Arc::clone(&ledger), store), egress.clone());
+    let webhooks = Arc::new(webhooks);
+    tokio::spawn(Arc::clone(&webhooks).run(draining.clone()));
     let broker = Broker::new(Arc::clone(&registry), egress.clone(), assertion_issuer);
     let published = registry.published();
     let (asked, recorded) = (Arc::clone(&registry), Arc::clone(&ledger));
@@ -119,7 +125,8 @@ pub(super) fn open(
         ledger,
         instances: Arc::new(Instances::default()),
         administrators: house.administrators.as_slice().into(),
-        nodes: Arc::new(house.nodes.clone()),
+        nodes,
+        webhooks,
         draining,
     })
 }

@@ -24,6 +24,7 @@ use chancery_proto::{
         role_service_server::RoleServiceServer, rule_service_server::RuleServiceServer,
         server_service_server::ServerServiceServer, snapshot_service_server::SnapshotServiceServer,
         store_key_service_server::StoreKeyServiceServer,
+        webhook_service_server::WebhookServiceServer,
     },
     audit::v1::audit_service_server::AuditServiceServer,
     node::v1::node_service_server::NodeServiceServer,
@@ -253,6 +254,7 @@ impl Door {
                 .add_service(ReviewServiceServer::new(here()))
                 .add_service(SnapshotServiceServer::new(here()))
                 .add_service(StoreKeyServiceServer::new(here()))
+                .add_service(WebhookServiceServer::new(here()))
                 .add_service(AuditServiceServer::new(here()));
         }
         if for_nodes {

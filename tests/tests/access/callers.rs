@@ -35,9 +35,14 @@ fn allowed(rpc: &Rpc) -> &'static str {
             "viewer"
         }
         ("BlockService", _) => "reviewer",
-        ("OrganizationService" | "BindingService" | "OfferService" | "CredentialService", _) => {
-            "operator"
-        }
+        (
+            "OrganizationService"
+            | "BindingService"
+            | "OfferService"
+            | "CredentialService"
+            | "WebhookService",
+            _,
+        ) => "operator",
         _ => "author",
     }
 }

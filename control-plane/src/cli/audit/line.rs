@@ -13,11 +13,10 @@ use crate::{
         exit::Failure,
         name::{Name, id_of},
         nodes::short_id,
-        review,
         table::{Cell, Columns, heading},
         time,
     },
-    review::definitions::named,
+    review::called::{named, word},
 };
 
 /// No name takes more columns than this.
@@ -197,7 +196,7 @@ fn ended(outcome: &Outcome) -> Said {
 }
 
 fn drifted(drift: &DriftSighting) -> Said {
-    let mut why = review::word(drift.drift()).to_owned();
+    let mut why = word(drift.drift()).to_owned();
     if drift.hidden {
         why.push_str(", hidden");
     }

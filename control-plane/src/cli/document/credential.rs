@@ -26,8 +26,8 @@ document! {
     CredentialDocument of Credential: CredentialKind, Metadata, CredentialSpec
 }
 
-/// As whom servers are called: exactly one of `clientCredentials`, `tokenExchange`, `assertion` and
-/// `staticHeader`.
+/// As whom servers are called, or what signs: exactly one of `clientCredentials`, `tokenExchange`,
+/// `assertion`, `staticHeader` and `signingSecret`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schemars(transform = one_kind)]
@@ -35,7 +35,8 @@ struct CredentialSpec {
     /// For people: why it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
-    /// Ids of the servers that are called with it. A server has one at most.
+    /// Ids of the servers that are called with it; none for a signing secret. A server has one at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1))]
     servers: Vec<String>,
     /// OAuth client credentials (RFC 6749 section 4.4): the gateway's own identity.
@@ -50,6 +51,9 @@ struct CredentialSpec {
     /// One static secret for all, as an approved exception.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     static_header: Option<StaticHeader>,
+    /// What signs notifications to webhooks (Standard Webhooks).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signing_secret: Option<SigningSecret>,
 }
 
 fn one_kind(schema: &mut schemars::Schema) {
@@ -58,6 +62,7 @@ fn one_kind(schema: &mut schemars::Schema) {
         "tokenExchange",
         "assertion",
         "staticHeader",
+        "signingSecret",
     ];
     let kinds = kinds.map(|kind| serde_json::json!({"required": [kind]}));
     schema.insert("oneOf".to_owned(), kinds.to_vec().into());
@@ -117,6 +122,15 @@ struct StaticHeader {
     reason: String,
 }
 
+/// A secret that signs.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SigningSecret {
+    /// Where it is: `whsec_` and base64, or the secret as it is; the stored one stays where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret: Option<SecretSource>,
+}
+
 impl CredentialDocument {
     /// Where its secret is, and the path of the field that says so.
     pub(super) fn secret(&self) -> Option<(Path, &SecretSource)> {
@@ -127,6 +141,7 @@ impl CredentialDocument {
             token_exchange,
             assertion: _,
             static_header,
+            signing_secret,
         } = &self.spec;
         let client = client_credentials.as_ref().and_then(|kind| {
             Some((
@@ -145,7 +160,10 @@ impl CredentialDocument {
         let header = static_header
             .as_ref()
             .and_then(|kind| Some(("staticHeader", "value", kind.value.as_ref()?)));
-        let (kind, field, source) = client.or(exchange).or(header)?;
+        let signing = signing_secret
+            .as_ref()
+            .and_then(|kind| Some(("signingSecret", "secret", kind.secret.as_ref()?)));
+        let (kind, field, source) = client.or(exchange).or(header).or(signing)?;
         Some((
             Path::default().field("spec").field(kind).field(field),
             source,
@@ -160,6 +178,7 @@ impl CredentialDocument {
             token_exchange,
             assertion,
             static_header,
+            signing_secret,
         } = self.spec.clone();
         // The schema has made sure that there is one.
         let kinds = [
@@ -167,6 +186,7 @@ impl CredentialDocument {
             token_exchange.map(TokenExchange::into_message),
             assertion.map(Assertion::into_message),
             static_header.map(StaticHeader::into_message),
+            signing_secret.map(|_| Message::SigningSecret(admin::SigningSecret::default())),
         ];
         admin::Credential {
             name: self.metadata.name(Kind::Credential, scope).to_string(),
@@ -184,6 +204,7 @@ pub(super) fn set_secret(message: &mut admin::Credential, secret: String) {
         Some(Message::ClientCredentials(kind)) => kind.client_secret = secret,
         Some(Message::TokenExchange(kind)) => kind.client_secret = secret,
         Some(Message::StaticHeader(kind)) => kind.value = secret,
+        Some(Message::SigningSecret(kind)) => kind.secret = secret,
         Some(Message::Assertion(_)) | None => {}
     }
 }
@@ -263,6 +284,10 @@ impl TryFrom<admin::Credential> for CredentialDocument {
                 },
                 Message::StaticHeader(kind) => CredentialSpec {
                     static_header: Some(kind.into()),
+                    ..bare
+                },
+                Message::SigningSecret(_) => CredentialSpec {
+                    signing_secret: Some(SigningSecret { secret: None }),
                     ..bare
                 },
             },

@@ -38,6 +38,59 @@ struct OrganizationSpec {
     /// so.
     #[serde(default, skip_serializing_if = "is_false")]
     second_person: bool,
+    /// Who is told of what happens, such as drift; 8 at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    webhooks: Vec<Webhook>,
+}
+
+/// A place that is told what happened (Standard Webhooks).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Webhook {
+    /// Its id.
+    id: Id,
+    /// Where notifications are posted to.
+    #[schemars(title = "a URL", extend("pattern" = "^https?://"))]
+    url: String,
+    /// Which events it is told of; all where left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    events: Vec<String>,
+    /// The id of the Credential with the `signingSecret` that signs.
+    credential: Id,
+}
+
+impl Webhook {
+    fn into_message(self) -> admin::Webhook {
+        let Self {
+            id,
+            url,
+            events,
+            credential,
+        } = self;
+        admin::Webhook {
+            id: id.0,
+            url,
+            events,
+            credential: credential.0,
+        }
+    }
+}
+
+impl From<admin::Webhook> for Webhook {
+    fn from(message: admin::Webhook) -> Self {
+        let admin::Webhook {
+            id,
+            url,
+            events,
+            credential,
+        } = message;
+        Self {
+            id: Id(id),
+            url,
+            events,
+            credential: Id(credential),
+        }
+    }
 }
 
 impl OrganizationDocument {
@@ -45,11 +98,13 @@ impl OrganizationDocument {
         let OrganizationSpec {
             description,
             second_person,
+            webhooks,
         } = self.spec.clone();
         admin::Organization {
             name: self.metadata.name(Kind::Organization, scope).to_string(),
             description: description.unwrap_or_default(),
             second_person,
+            webhooks: webhooks.into_iter().map(Webhook::into_message).collect(),
             ..admin::Organization::default()
         }
     }
@@ -66,6 +121,7 @@ impl TryFrom<admin::Organization> for OrganizationDocument {
             update_time: _,
             description,
             second_person,
+            webhooks,
         } = message;
         Ok(Self {
             api_version: ApiVersion::V1,
@@ -76,6 +132,7 @@ impl TryFrom<admin::Organization> for OrganizationDocument {
             spec: OrganizationSpec {
                 description: unless_empty(description),
                 second_person,
+                webhooks: webhooks.into_iter().map(Webhook::from).collect(),
             },
         })
     }

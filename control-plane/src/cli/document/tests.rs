@@ -474,3 +474,37 @@ fn an_exact_media_type_comes_before_a_glob() {
     let types: Vec<_> = types.iter().map(|one| &*one.r#type).collect();
     assert_eq!(types, ["image/gif", "image/*", "*/*"]);
 }
+
+#[test]
+fn webhooks_and_what_signs_them_in_full() {
+    check(
+        "apiVersion: chancery.dev/v1\nkind: Organization\nmetadata: {name: acme}\nspec:\n  webhooks:\n    \
+         - {credential: signs, url: 'https://chat.test/hook', id: chat, events: [drift.sighted]}\n",
+        "\
+apiVersion: chancery.dev/v1
+kind: Organization
+metadata:
+  name: acme
+spec:
+  webhooks:
+  - id: chat
+    url: https://chat.test/hook
+    events:
+    - drift.sighted
+    credential: signs
+",
+    );
+    // Where its secret is, the document says and no message does.
+    check(
+        "apiVersion: chancery.dev/v1\nkind: Credential\nmetadata: {name: signs}\nspec:\n  \
+         signingSecret: {secret: {env: SECRET}}\n",
+        "\
+apiVersion: chancery.dev/v1
+kind: Credential
+metadata:
+  name: signs
+spec:
+  signingSecret: {}
+",
+    );
+}

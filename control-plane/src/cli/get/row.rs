@@ -291,6 +291,7 @@ fn credential_row(credential: &Credential) -> Vec<Cell> {
         Some(credential::Kind::TokenExchange(_)) => "token exchange",
         Some(credential::Kind::Assertion(_)) => "assertion",
         Some(credential::Kind::StaticHeader(_)) => "static header",
+        Some(credential::Kind::SigningSecret(_)) => "signing secret",
         None => "?",
     };
     let end = match &credential.kind {
@@ -298,6 +299,7 @@ fn credential_row(credential: &Credential) -> Vec<Cell> {
         Some(
             credential::Kind::ClientCredentials(_)
             | credential::Kind::TokenExchange(_)
+            | credential::Kind::SigningSecret(_)
             | credential::Kind::Assertion(_),
         )
         | None => None,

@@ -16,12 +16,11 @@ use crate::{
         exit::{Exit, Failure},
         name::{Kind, id_of},
         output::Format,
-        review::word,
         stored,
         table::{self, Cell},
         time,
     },
-    review::definitions::named,
+    review::called::{named, word},
 };
 
 /// Most characters of an error that a table shows.

@@ -17,6 +17,7 @@ use crate::{
         time,
     },
     resource::whole,
+    review::called::word,
 };
 
 /// How much of a pin is shown, in hexadecimal digits: enough to tell two apart.
@@ -149,16 +150,5 @@ fn source_word(source: SightingSource) -> &'static str {
     match source {
         SightingSource::Unspecified => "traffic",
         SightingSource::Scan => "scan",
-    }
-}
-
-/// In which way it differs, in one word.
-pub(crate) fn word(drift: Drift) -> &'static str {
-    match drift {
-        Drift::Unspecified => "different",
-        Drift::New => "new",
-        Drift::Changed => "changed",
-        Drift::Unpinnable => "unpinnable",
-        Drift::Removed => "removed",
     }
 }

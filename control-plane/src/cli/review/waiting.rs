@@ -17,7 +17,7 @@ use crate::{
         name::Name,
         stored,
     },
-    review::definitions::named,
+    review::called::named,
 };
 
 /// Which drift to list.

@@ -32,6 +32,8 @@ pub(in crate::registry) struct Index<'r> {
     pub(super) detectors: BTreeMap<&'r str, BTreeSet<&'r str>>,
     /// By organization and id.
     pub(super) allowlists: BTreeMap<&'r str, BTreeMap<&'r str, &'r admin::Allowlist>>,
+    /// Ids of the credentials that sign, by organization.
+    pub(super) signing: BTreeMap<&'r str, BTreeSet<&'r str>>,
     /// By organization and the id of a server.
     pub(super) credentials: BTreeMap<(&'r str, &'r str), Named<'r>>,
     /// By host and path.
@@ -61,6 +63,10 @@ impl<'r> Index<'r> {
                     index.add_own(resource);
                 }
             }
+            // It is not within itself.
+            if let Some(resource) = resources.stored(Kind::Organization, organization) {
+                index.add_own(resource);
+            }
         }
         for kind in Kind::ALL {
             if claims.concern(*kind) {
@@ -87,6 +93,10 @@ impl<'r> Index<'r> {
             let key = (kind, organization, id);
             self.namers.entry(key).or_insert_with(|| resource.name());
         }
+        for credential in signing_of(resource) {
+            let key = (Kind::Credential, organization, credential);
+            self.namers.entry(key).or_insert_with(|| resource.name());
+        }
         match resource {
             Resource::Server(_) => {
                 let of_organization = self.servers.entry(organization).or_default();
@@ -109,6 +119,9 @@ impl<'r> Index<'r> {
             Resource::Credential(credential) => {
                 for server in &credential.servers {
                     insert(&mut self.credentials, (organization, server), resource);
+                }
+                if let Some(CredentialKind::SigningSecret(_)) = credential.kind {
+                    self.signing.entry(organization).or_default().insert(id);
                 }
             }
             Resource::Binding(_)
@@ -189,9 +202,12 @@ impl<'r> Index<'r> {
                 let allowlists = self.allowlists.get(organization);
                 allowlists.is_some_and(|allowlists| allowlists.contains_key(id))
             }
+            Kind::Credential => {
+                let signing = self.signing.get(organization);
+                signing.is_some_and(|ids| ids.contains(id))
+            }
             Kind::Binding
             | Kind::Block
-            | Kind::Credential
             | Kind::IdentityProvider
             | Kind::Offer
             | Kind::Organization
@@ -201,6 +217,26 @@ impl<'r> Index<'r> {
         let by = self.namers.get(&(kind, organization, id)).copied();
         by.filter(|_| !is_left)
     }
+}
+
+/// The ids of the credentials that sign for a resource.
+fn signing_of(resource: &Resource) -> impl Iterator<Item = &str> {
+    let webhooks = match resource {
+        Resource::Organization(organization) => &*organization.webhooks,
+        Resource::Allowlist(_)
+        | Resource::Binding(_)
+        | Resource::Block(_)
+        | Resource::Credential(_)
+        | Resource::Detector(_)
+        | Resource::IdentityProvider(_)
+        | Resource::Offer(_)
+        | Resource::Quota(_)
+        | Resource::RedactionProfile(_)
+        | Resource::Role(_)
+        | Resource::Rule(_)
+        | Resource::Server(_) => &[],
+    };
+    webhooks.iter().map(|webhook| &*webhook.credential)
 }
 
 fn insert<'r, K: Ord>(index: &mut BTreeMap<K, Named<'r>>, key: K, resource: &'r Resource) {
