@@ -16,6 +16,7 @@ mod registry;
 mod resource;
 mod review;
 mod server_state;
+mod shadow;
 mod sighting;
 mod snapshot;
 mod store_key;

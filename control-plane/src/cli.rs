@@ -22,6 +22,7 @@ mod document;
 mod exit;
 mod explain;
 mod explanation;
+mod export;
 mod files;
 mod get;
 mod keygen;
@@ -157,6 +158,8 @@ enum Command {
     Delete(delete::DeleteArgs),
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
+    #[command(subcommand)]
+    Export(export::ExportCommand),
     Block(block::BlockArgs),
     Unblock(block::UnblockArgs),
     Simulate(simulate::SimulateArgs),
@@ -315,6 +318,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::Get(args) => get::run(&args, &context, console).await,
         Command::Delete(args) => delete::run(&args, &context, console).await,
         Command::Registry(command) => registry::run(&command, &context, console).await,
+        Command::Export(command) => export::run(&command, &context, console).await,
         Command::Block(args) => block::run(&args, &context, console).await,
         Command::Unblock(args) => block::lift(&args, &context, console).await,
         Command::Simulate(args) => simulate::run(&args, &context, console).await,

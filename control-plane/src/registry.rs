@@ -14,6 +14,7 @@ mod reference;
 mod review;
 mod scan;
 mod secret;
+mod shadow;
 mod state;
 mod tailored;
 mod wish;

@@ -254,7 +254,7 @@ impl Simulator {
             HeadStep::Forward(_) => (None, None),
             HeadStep::AwaitCredential(_) => (go_on(&mut exchange), None),
             // An assumed principal has no signature to check, and nothing unmatched passes.
-            HeadStep::Pass | HeadStep::Verify | HeadStep::AwaitKey(_) => {
+            HeadStep::Pass | HeadStep::Watch(_) | HeadStep::Verify | HeadStep::AwaitKey(_) => {
                 return Err(Unreachable::Undecided);
             }
             HeadStep::AwaitBody => match judge_body(&mut exchange, body) {

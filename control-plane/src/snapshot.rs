@@ -47,6 +47,8 @@ pub const DISPATCHERS_FEATURE: &str = "dispatchers.v1";
 pub const ENDPOINTS_FEATURE: &str = "endpoints.v1";
 /// Things can be blocked, whatever the rules say.
 pub const BLOCKS_FEATURE: &str = "blocks.v1";
+/// Hosts that nobody registered can be blocked.
+pub const HOST_BLOCKS_FEATURE: &str = "host_blocks.v1";
 /// Servers can be proposed, suspended and retired.
 pub const SERVER_STATES_FEATURE: &str = "server_states.v1";
 /// Servers can be called with a credential.

@@ -6,6 +6,7 @@ mod key_sets;
 mod node_policy;
 mod outbox;
 mod proposal;
+mod shadows;
 mod webhooks;
 
 use std::{
@@ -29,7 +30,7 @@ use crate::{
 
 /// What makes each version of the schema of the one before. The version, kept in `user_version`, is
 /// how many of them were run.
-const SCHEMA: [&str; 12] = [
+const SCHEMA: [&str; 13] = [
     "
 CREATE TABLE store (epoch INTEGER NOT NULL) STRICT;
 CREATE TABLE resources (
@@ -91,6 +92,7 @@ CREATE TABLE sightings (
     history::SECTIONS_OF_NEWEST,
     drifts::TABLES,
     webhooks::TABLES,
+    shadows::TABLES,
 ];
 
 /// Why the store did not do what it was asked.

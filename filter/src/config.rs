@@ -32,6 +32,7 @@ enum UnmatchedName {
     #[default]
     Refuse,
     Pass,
+    Observe,
 }
 
 /// Whose snapshots are taken; from nobody in particular where left out.
@@ -107,6 +108,7 @@ impl Config {
         let unmatched = match document.unmatched {
             UnmatchedName::Refuse => Unmatched::Refuse,
             UnmatchedName::Pass => Unmatched::Pass,
+            UnmatchedName::Observe => Unmatched::Observe,
         };
         Ok(Self {
             control_plane_cluster: document.control_plane_cluster,

@@ -6,6 +6,7 @@
 mod opening;
 mod request;
 mod response;
+mod watch;
 
 use std::{
     cell::RefCell,
@@ -19,6 +20,7 @@ use chancery_engine::{
     id::Time,
     reason::Reason,
     refusal::Reply,
+    shadow::Watch,
 };
 use proxy_wasm::{
     traits::{Context, HttpContext},
@@ -48,6 +50,8 @@ pub(crate) struct Request {
     held_bytes: usize,
     /// Whether its answer is, or was, an event stream.
     streams: bool,
+    /// What looks at it while it goes through.
+    watch: Option<Box<Watch>>,
 }
 
 /// How much of a request is there.
@@ -93,6 +97,7 @@ impl Http {
                 may_wait: true,
                 held_bytes: 0,
                 streams: false,
+                watch: None,
             })
         }))
     }
@@ -175,6 +180,7 @@ impl Request {
             streams::closed(self.context_id);
         }
         self.release();
+        self.finish_watch();
         if let Some(exchange) = &mut self.exchange {
             exchange.close(host::now());
         }

@@ -178,6 +178,9 @@ pub struct EnvoyOptions {
     pub before: Vec<Value>,
     /// How every listener's clients connect. `None`: in the clear.
     pub transport_socket: Option<Value>,
+    /// What `chancery export envoy -o json` wrote, in the place of the main listener's routes and
+    /// beside the upstreams.
+    pub exported: Option<Value>,
 }
 
 impl EnvoyOptions {
@@ -196,6 +199,7 @@ impl EnvoyOptions {
             port: 0,
             before: Vec::new(),
             transport_socket: None,
+            exported: None,
         }
     }
 

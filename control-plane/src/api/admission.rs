@@ -222,6 +222,7 @@ rpcs! {
         DiscoverServer(admin::DiscoverServerRequest) r => At(Author, &r.parent);
         ScanServer(admin::ScanServerRequest) r => Within(&[Author, Reviewer], &r.name);
         GetScanReport(admin::GetScanReportRequest) r => At(Viewer, &r.name);
+        ListShadowServers(admin::ListShadowServersRequest) _r => Somewhere(Viewer);
     }
     "chancery.admin.v1.ReviewService" {
         ListDrifts(admin::ListDriftsRequest) r => match &*r.parent {

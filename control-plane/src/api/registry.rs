@@ -1,5 +1,7 @@
 //! What servers offer, asked for by administrators.
 
+use std::sync::Arc;
+
 use chancery_proto::admin::v1::{self as admin, registry_service_server::RegistryService};
 use tonic::{Request, Response, Status};
 
@@ -7,8 +9,12 @@ use super::{
     ControlPlane,
     admission::Guarded as _,
     error::{self, Naming},
+    page,
 };
-use crate::{access::Place, discovery::scanner::ScanError};
+use crate::{
+    access::{Place, Role},
+    discovery::scanner::ScanError,
+};
 
 #[tonic::async_trait]
 impl RegistryService for ControlPlane {
@@ -79,5 +85,30 @@ impl RegistryService for ControlPlane {
         let (_, message) = self.admit(request).await?;
         let report = self.scanner.report(&message.name).await;
         Ok(Response::new(admin::GetScanReportResponse { report }))
+    }
+
+    async fn list_shadow_servers(
+        &self,
+        request: Request<admin::ListShadowServersRequest>,
+    ) -> Result<Response<admin::ListShadowServersResponse>, Status> {
+        let (admitted, message) = self.admit(request).await?;
+        let admin::ListShadowServersRequest {
+            page_size,
+            page_token,
+        } = message;
+        let registry = Arc::clone(&self.registry);
+        let found = tokio::task::spawn_blocking(move || registry.shadows());
+        let found = found.await.map_err(|error| error::task(&error))?;
+        let mut found = found.map_err(|error| error::registry(&error, Naming::Request))?;
+        let all = self.registry.organizations();
+        found.retain(|shadow| match &*shadow.organization {
+            "" => admitted.grants.allow_in_all(Role::Viewer, &all),
+            organization => admitted.grants.allow_at(Role::Viewer, organization),
+        });
+        let (shadow_servers, next_page_token) = page::slice(found, page_size, &page_token)?;
+        Ok(Response::new(admin::ListShadowServersResponse {
+            shadow_servers,
+            next_page_token,
+        }))
     }
 }

@@ -25,7 +25,7 @@ use super::{
 /// Letters of a block's name that say what it is about.
 const MAX_SLUG_BYTES: usize = 48;
 
-/// Stop a server, one thing that it offers, a user or an agent, at once and whatever the rules say
+/// Stop a server, one thing that it offers, a user, an agent or a host, at once and whatever the rules say
 ///
 /// Streams that are open end, too. No second person is waited for; lifting a block is a change as any
 /// other.
@@ -35,6 +35,7 @@ Examples:
   chancery block server notes -m 'leaks customer data, INC-42'
   chancery block tool notes delete_note -m 'called by mistake' --for 2h
   chancery block user ann@example.com -m 'laptop stolen'
+  chancery block host mcp.evil.example -m 'not one of ours'
   chancery get blocks
   chancery unblock server-notes")]
 pub(crate) struct BlockArgs {
@@ -69,6 +70,13 @@ enum What {
     Agent {
         /// The agent's id, as tokens or certificates have it
         id: String,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// A host that nobody registered, at every Envoy that serves the organization
+    Host {
+        /// As requests name it; without a port: at every port
+        host: String,
         #[command(flatten)]
         terms: Terms,
     },
@@ -199,6 +207,11 @@ impl What {
             Self::Agent { id, terms } => {
                 let words = vec!["agent".to_owned(), id.clone()];
                 (Target::Agent(id.clone()), words, terms)
+            }
+            Self::Host { host, terms } => {
+                let host = host.to_ascii_lowercase();
+                let words = vec!["host".to_owned(), host.clone()];
+                (Target::Host(host), words, terms)
             }
         })
     }

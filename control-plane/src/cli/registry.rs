@@ -5,6 +5,7 @@ pub(crate) mod found;
 mod import;
 mod list;
 mod scan;
+mod shadows;
 mod state;
 mod verify;
 
@@ -46,6 +47,15 @@ Examples:
         #[arg(long, value_enum)]
         state: Option<state::StateArg>,
     },
+    /// List MCP that goes to hosts that nobody registered, and what to do about each
+    ///
+    /// Envoys report it where the plugin's `unmatched` is `observe`. What is registered or blocked by now is
+    /// left out.
+    #[command(after_help = "\
+Examples:
+  chancery registry shadows
+  chancery registry shadows -o json")]
+    Shadows,
     /// Show a server's entry, and who changed its state, when and why
     Show {
         /// Which server
@@ -79,6 +89,7 @@ pub(crate) async fn run(
 ) -> Result<Exit, Failure> {
     match command {
         RegistryCommand::List { state } => list::list(*state, context, console).await,
+        RegistryCommand::Shadows => shadows::run(context, console).await,
         RegistryCommand::Show { mcp_server } => list::show(mcp_server, context, console).await,
         RegistryCommand::Approve(args) => {
             state::change(args, ServerState::Approved, context, console).await

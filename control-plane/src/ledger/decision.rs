@@ -41,6 +41,7 @@ impl Ledger {
                 Some(
                     Event::Decision(_)
                     | Event::Drift(_)
+                    | Event::Shadow(_)
                     | Event::AdminChange(_)
                     | Event::Gap(_)
                     | Event::Review(_),

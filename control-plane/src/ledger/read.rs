@@ -93,7 +93,8 @@ impl Filter {
             Some(Event::Drift(drift)) => &drift.server,
             Some(Event::AdminChange(change)) => &change.resource,
             Some(Event::Review(review)) => &review.server,
-            Some(Event::Gap(_)) | None => return false,
+            // These name no resource.
+            Some(Event::Gap(_) | Event::Shadow(_)) | None => return false,
         };
         let mut names = names.split(' ').peekable();
         names.peek().is_some() && names.all(|name| grants.allow_at(Role::Auditor, name))
@@ -145,7 +146,7 @@ impl Filter {
                     && is(capability, &review.capability)
             }
             Some(Event::Outcome(outcome)) => !asks_of_decisions && at(&outcome.server),
-            Some(Event::AdminChange(_) | Event::Gap(_)) | None => {
+            Some(Event::AdminChange(_) | Event::Gap(_) | Event::Shadow(_)) | None => {
                 !asks_of_decisions && server.is_empty()
             }
         }

@@ -217,7 +217,7 @@ fn has(pins: &Pins, target: &Target, pin: &[u8]) -> bool {
             BlockedKind::Resource => (DefinitionKind::Resource, &*it.name),
             BlockedKind::Unspecified => return false,
         },
-        Target::User(_) | Target::Agent(_) => return false,
+        Target::User(_) | Target::Agent(_) | Target::Host(_) => return false,
     };
     approves(
         pins,
@@ -233,7 +233,7 @@ fn has(pins: &Pins, target: &Target, pin: &[u8]) -> bool {
 fn block_name(server: &Server, target: &Target) -> String {
     let (kind, name) = match target {
         Target::Capability(it) => (it.kind, &*it.name),
-        Target::Server(_) | Target::User(_) | Target::Agent(_) => (0, ""),
+        Target::Server(_) | Target::User(_) | Target::Agent(_) | Target::Host(_) => (0, ""),
     };
     let digest = Sha256::digest(format!("{}\n{kind}\n{name}", server.name));
     let short = digest.first_chunk::<6>().map_or(&[][..], |bytes| bytes);
@@ -244,7 +244,9 @@ fn block_name(server: &Server, target: &Target) -> String {
 fn reason(target: &Target, witnesses: &[String]) -> String {
     let what = match target {
         Target::Capability(it) => &*it.name,
-        Target::Server(_) | Target::User(_) | Target::Agent(_) => "the server's release",
+        Target::Server(_) | Target::User(_) | Target::Agent(_) | Target::Host(_) => {
+            "the server's release"
+        }
     };
     let shown: String = what.chars().take(128).collect();
     let witnesses: Vec<_> = witnesses

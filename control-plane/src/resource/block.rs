@@ -45,6 +45,7 @@ pub(super) fn to_policy(block: &admin::Block) -> Result<policy::Block, Invalid> 
         Target::Capability(it) => policy::block::Target::Capability(it),
         Target::User(id) => policy::block::Target::User(id),
         Target::Agent(id) => policy::block::Target::Agent(id),
+        Target::Host(host) => policy::block::Target::Host(host),
     });
     let message = policy::Block {
         name,
@@ -61,6 +62,6 @@ pub fn server_of(block: &admin::Block) -> Option<&str> {
     match &block.target {
         Some(Target::Server(server)) => Some(server),
         Some(Target::Capability(capability)) => Some(&capability.server),
-        Some(Target::User(_) | Target::Agent(_)) | None => None,
+        Some(Target::User(_) | Target::Agent(_) | Target::Host(_)) | None => None,
     }
 }

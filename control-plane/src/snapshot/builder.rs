@@ -17,8 +17,9 @@ use sha2::{Digest as _, Sha256};
 use self::needed::{has_new_subjects, needed_by_provider, needed_by_rule, needed_by_server};
 pub(super) use self::redaction::Redaction;
 use super::{
-    BLOCKS_FEATURE, Features, JWT_FEATURE, KEY_SETS_FEATURE, KeySets, OFFERS_FEATURE,
-    QUOTAS_FEATURE, REDACTION_PROFILES_FEATURE, ROLES_FEATURE, RULES_FEATURE, Sections,
+    BLOCKS_FEATURE, Features, HOST_BLOCKS_FEATURE, JWT_FEATURE, KEY_SETS_FEATURE, KeySets,
+    OFFERS_FEATURE, QUOTAS_FEATURE, REDACTION_PROFILES_FEATURE, ROLES_FEATURE, RULES_FEATURE,
+    Sections,
 };
 use crate::resource::PolicyPart;
 
@@ -162,6 +163,8 @@ impl<'f> Builder<'f> {
             ..
         } = organization;
         let redaction_profiles = std::mem::take(redaction).into_profiles();
+        let (hosts, blocks): (Vec<_>, Vec<_>) =
+            std::mem::take(blocks).into_iter().partition(is_of_host);
         let name = || name.to_owned();
         let sets = [
             (
@@ -193,7 +196,15 @@ impl<'f> Builder<'f> {
                 BLOCKS_FEATURE,
                 Content::BlockSet(policy::BlockSet {
                     name: name(),
-                    blocks: std::mem::take(blocks),
+                    blocks,
+                }),
+            ),
+            (
+                !hosts.is_empty(),
+                HOST_BLOCKS_FEATURE,
+                Content::BlockSet(policy::BlockSet {
+                    name: name(),
+                    blocks: hosts,
                 }),
             ),
             (
@@ -344,6 +355,10 @@ impl Organization {
         self.blocks.sort_by(|a, b| a.name.cmp(&b.name));
         self.providers.sort_by(|a, b| a.name.cmp(&b.name));
     }
+}
+
+fn is_of_host(block: &policy::Block) -> bool {
+    matches!(block.target, Some(policy::block::Target::Host(_)))
 }
 
 fn section(features: impl IntoIterator<Item = &'static str>, content: Content) -> policy::Section {

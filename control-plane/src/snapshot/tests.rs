@@ -176,3 +176,47 @@ fn a_server_with_schemas_is_unknown_to_a_filter_that_cannot_ask_them() {
     let (sections, warnings) = sections_of(&[pinned(r#"{"name": "t"}"#)], Some(&older));
     assert_eq!((sections.len(), warnings.len()), (1, 0));
 }
+
+#[test]
+fn a_filter_that_cannot_block_hosts_denies_and_blocks_the_rest_all_the_same() {
+    use admin::block::Target;
+    let block = |id: &str, target| {
+        Resource::Block(admin::Block {
+            name: format!("organizations/o/blocks/{id}"),
+            reason: "a test".to_owned(),
+            target: Some(target),
+            ..admin::Block::default()
+        })
+    };
+    let mut all = resources();
+    all.push(block("host", Target::Host("evil.test".to_owned())));
+    all.push(block("user", Target::User("ann".to_owned())));
+    let kinds = |sections: &[policy::Section]| {
+        let blocks = sections
+            .iter()
+            .filter_map(|section| match &section.content {
+                Some(Content::BlockSet(set)) => {
+                    Some((section.required_features[0].clone(), set.blocks.len()))
+                }
+                _ => None,
+            });
+        blocks.collect::<BTreeSet<_>>()
+    };
+    let of = |feature: &str| (feature.to_owned(), 1);
+    let (sections, warnings) = sections_of(&all, None);
+    assert_eq!(
+        kinds(&sections),
+        [of(BLOCKS_FEATURE), of(HOST_BLOCKS_FEATURE)].into()
+    );
+    assert_eq!(warnings, [""; 0]);
+    let features = FEATURES.iter().map(|&feature| feature.to_owned());
+    let older: BTreeSet<String> = features
+        .filter(|feature| feature != HOST_BLOCKS_FEATURE)
+        .collect();
+    let (sections, warnings) = sections_of(&all, Some(&older));
+    assert_eq!(kinds(&sections), [of(BLOCKS_FEATURE)].into());
+    assert_eq!(
+        warnings,
+        ["organizations/o/rules/r denies here, because this filter lacks `host_blocks.v1`"]
+    );
+}

@@ -122,7 +122,10 @@ impl Notification {
             Some(Recorded::AdminChange(change)) => about.change(change)?,
             Some(Recorded::Gap(gap)) => about.gap(gap)?,
             Some(Recorded::Review(review)) => about.review(review)?,
-            Some(Recorded::Decision(_) | Recorded::Outcome(_)) | None => return None,
+            // Whose host it is nobody knows: `registry shadows` lists it.
+            Some(Recorded::Decision(_) | Recorded::Outcome(_) | Recorded::Shadow(_)) | None => {
+                return None;
+            }
         };
         organization.clone_into(&mut data.organization);
         data.position = Some(*position);
@@ -232,9 +235,8 @@ impl<K: Known> About<'_, K> {
         let (kind, capability) = match &block.target {
             Some(Target::Capability(it)) => (definition_kind(it.kind()), &*it.name),
             // Another release of it.
-            Some(Target::Server(_) | Target::User(_) | Target::Agent(_)) | None => {
-                (DefinitionKind::ServerInfo, "")
-            }
+            Some(Target::Server(_) | Target::User(_) | Target::Agent(_) | Target::Host(_))
+            | None => (DefinitionKind::ServerInfo, ""),
         };
         let pin = block.sighted_pins.last();
         let pin = pin.map_or(&[][..], Vec::as_slice);

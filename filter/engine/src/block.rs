@@ -41,6 +41,8 @@ pub enum Blocked {
     User(Box<str>),
     /// An agent, at every server of the organization.
     Agent(Box<str>),
+    /// A host that nobody registered, in lower case; without a port: at every port.
+    Host(Box<str>),
 }
 
 /// Why something is blocked.
@@ -57,11 +59,13 @@ impl Block {
         self.expires.is_none_or(|expires| now < expires)
     }
 
-    /// The server that it is about, or the organization whose users or agents.
+    /// The server that it is about, or the organization whose users or agents, or the host, which is
+    /// never spelt as they are.
     fn place(&self) -> &str {
         match &self.target {
             Blocked::Server(server) | Blocked::Capability { server, .. } => server,
             Blocked::User(_) | Blocked::Agent(_) => organization_of(&self.name),
+            Blocked::Host(host) => host,
         }
     }
 
@@ -74,7 +78,7 @@ impl Block {
     }
 }
 
-/// Every block of a policy, in the order of what each is about: a server, or an organization.
+/// Every block of a policy, in the order of what each is about: a server, an organization or a host.
 #[derive(Debug, Default)]
 pub(crate) struct Blocks(Vec<Block>);
 
@@ -93,6 +97,16 @@ impl Blocks {
         rest.get(..count).unwrap_or_default()
     }
 
+    /// The block in the way of an `:authority` that nobody registered.
+    pub(crate) fn on_host(&self, authority: &str, now: Time) -> Option<&Block> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let is_host = |block: &&Block| matches!(block.target, Blocked::Host(_));
+        let mut spellings = spellings(authority).into_iter();
+        spellings.find_map(|host| first(self.at(&host), is_host, now))
+    }
+
     /// The blocks that a principal meets at a server.
     pub(crate) fn for_principal(
         &self,
@@ -108,7 +122,7 @@ impl Blocks {
         let own = |block: &&Block| match &block.target {
             Blocked::User(id) => principal.user.as_ref() == Some(id),
             Blocked::Agent(id) => principal.agent.as_ref() == Some(id),
-            Blocked::Server(_) | Blocked::Capability { .. } => false,
+            Blocked::Server(_) | Blocked::Capability { .. } | Blocked::Host(_) => false,
         };
         let everything = first(of_server, whole, now)
             .or_else(|| first(self.at(server.organization()), own, now));
@@ -142,7 +156,7 @@ impl<'p> BlocksFor<'p> {
                 Target::Prompt(it) => *kind == CapabilityKind::Prompt && **name == *it,
                 Target::Resource(it) => *kind == CapabilityKind::Resource && **name == *it,
             },
-            Blocked::Server(_) | Blocked::User(_) | Blocked::Agent(_) => false,
+            Blocked::Server(_) | Blocked::User(_) | Blocked::Agent(_) | Blocked::Host(_) => false,
         };
         first(self.of_server, is_it, self.now)
     }
@@ -164,6 +178,28 @@ fn first<'p>(
         }
     }
     found
+}
+
+/// Whether a block of a host is in the way of an `:authority`.
+pub fn covers_host(blocked: &str, authority: &str) -> bool {
+    spellings(authority).iter().any(|host| host == blocked)
+}
+
+/// The hosts by which a block may name an `:authority`: with its port and without, the default ones
+/// where it says none. User information and the dot of the root change nothing of where it leads.
+fn spellings(authority: &str) -> Vec<String> {
+    let authority = authority.to_ascii_lowercase();
+    let place = authority.rsplit('@').next().unwrap_or_default();
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        Some(_) | None => (place, None),
+    };
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let at = |port: &str| format!("{host}:{port}");
+    match port {
+        Some(port) => vec![host.to_owned(), at(port)],
+        None => vec![host.to_owned(), at("443"), at("80")],
+    }
 }
 
 #[cfg(test)]
@@ -215,6 +251,41 @@ mod tests {
             assert_eq!(at(server, name), None, "{name} of {server}");
         }
         assert_eq!(blocks.at("organizations/o").len(), 1);
+    }
+
+    #[test]
+    fn a_host_is_found_by_every_spelling_that_leads_there() {
+        let host = |host: &str| block(host, Blocked::Host(host.into()), Cause::Administrator);
+        let blocks = Blocks::new(vec![
+            host("evil.test"),
+            host("some.test:8443"),
+            host("web.test:443"),
+            host("[::1]"),
+            block("o", Blocked::User("ann".into()), Cause::Administrator),
+        ]);
+        let is_blocked = |authority| blocks.on_host(authority, Time::default()).is_some();
+        for authority in [
+            "evil.test",
+            "EVIL.test:8443",
+            "evil.test.:443",
+            "u@evil.test",
+            "some.test:8443",
+            "web.test",
+            "[::1]:3000",
+            "[::1]",
+        ] {
+            assert!(is_blocked(authority), "{authority}");
+        }
+        for authority in [
+            "",
+            "a.evil.test",
+            "some.test",
+            "web.test:8443",
+            "organizations/o",
+            "ann",
+        ] {
+            assert!(!is_blocked(authority), "{authority}");
+        }
     }
 
     #[test]

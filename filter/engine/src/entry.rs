@@ -7,6 +7,7 @@ use crate::{
     canonical::{DefinitionPlace, Pin},
     decide::Verdict,
     id::{DecisionId, Digest, SnapshotVersion, Time},
+    message::Method,
     principal::Principal,
     redact::Finding,
     rule::Target,
@@ -33,6 +34,8 @@ pub enum Event {
     Outcome(Box<OutcomeEvent>),
     /// What a server offers is not what people have approved.
     Drift(Box<DriftEvent>),
+    /// MCP went through to a host that nobody registered.
+    Shadow(Box<ShadowEvent>),
     /// Entries are missing.
     Gap {
         /// Why: a stable word.
@@ -49,7 +52,7 @@ impl Event {
             Self::Decision(decision) => {
                 !decision.principal.is_authenticated() && decision.verdict != Verdict::Allow
             }
-            Self::Outcome(_) | Self::Drift(_) | Self::Gap { .. } => false,
+            Self::Outcome(_) | Self::Drift(_) | Self::Shadow(_) | Self::Gap { .. } => false,
         }
     }
 }
@@ -268,6 +271,38 @@ pub struct DriftEvent {
     pub is_hidden: bool,
     /// Who asked for it.
     pub principal: Arc<Principal>,
+}
+
+/// MCP, or what could be, went through to a host that nobody registered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShadowEvent {
+    /// What was seen.
+    pub kind: ShadowKind,
+    /// The lower-case `:authority`, bounded.
+    pub host: Box<str>,
+    /// The path without its query, bounded; empty of a tunnel.
+    pub path: Box<str>,
+    /// The method. `None`: the head alone shows that it is MCP.
+    pub method: Option<Method>,
+    /// Who asked, as far as the proxy has verified it.
+    pub principal: Arc<Principal>,
+    /// The URI in the peer's certificate, which the proxy has verified.
+    pub workload: Option<Box<str>>,
+    /// The peer's address.
+    pub source: Option<Box<str>>,
+    /// The cluster that the route leads to.
+    pub cluster: Box<str>,
+    /// How many requests alike it stands for.
+    pub count: u64,
+}
+
+/// What was seen going to a host that nobody registered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ShadowKind {
+    /// A request that is MCP.
+    Mcp,
+    /// A tunnel, in which nothing can be seen.
+    Tunnel,
 }
 
 /// How an exchange ended.

@@ -2,7 +2,7 @@
 //! alike.
 //!
 //! ```text
-//! open ─┬─ Pass                                   not governed, and that is allowed
+//! open ─┬─ Pass, Watch                            not governed, and that is allowed
 //!       ├─ Reply                                  refused
 //!       ├─ AwaitKey                               a key is to be asked for; then opened again
 //!       ├─ Verify ── verified ─┐                  a signature is to be checked
@@ -34,6 +34,7 @@ mod headers;
 mod identity;
 mod list;
 mod malformed;
+mod pass;
 mod record;
 mod renew;
 mod response;
@@ -54,6 +55,7 @@ use claims::HeaderClaims;
 pub use credential::CredentialStep;
 use credential::Pending;
 pub use head::{HeadStep, RequestHead};
+pub(crate) use headers::is_json;
 pub use headers::{HeaderEdit, Headers};
 pub use identity::Vouched;
 use malformed::Malformed;
@@ -113,6 +115,8 @@ pub enum Unmatched {
     /// They go through untouched, the listener carries other traffic too; but not where the route
     /// names a server or leads to the cluster of one.
     Pass,
+    /// As [`Unmatched::Pass`], and what of it is MCP is recorded.
+    Observe,
 }
 
 /// An exchange in progress.

@@ -40,6 +40,7 @@ pub mod scope;
 pub mod seal;
 pub mod secret;
 pub mod server;
+pub mod shadow;
 mod sightings;
 pub mod spiffe;
 pub mod sse;

@@ -18,6 +18,7 @@ use crate::{
     ring::{Lane, Ring},
     seal::{Keyring, SealingKey},
     secret::Secret,
+    shadow::Noticed,
     sightings::Sightings,
     snapshot::{FEATURES, InvalidSnapshot, Loader, Progress},
     token::{Ask, WantedKey, WantedKeys},
@@ -74,6 +75,7 @@ pub struct Link {
     early_answers: Vec<(WantedKey, bool)>,
     ring: Ring,
     sightings: Sightings,
+    noticed: Noticed,
     state: State,
     /// Failed attempts since the other side last answered.
     failures: u32,
@@ -112,6 +114,7 @@ impl Link {
             early_answers: Vec::new(),
             ring: Ring::new(limits),
             sightings: Sightings::default(),
+            noticed: Noticed::default(),
             state: State::Down {
                 retry_at: Time::default(),
             },
@@ -137,19 +140,27 @@ impl Link {
     }
 
     /// Keeps an entry until it is durable.
-    pub fn record(&mut self, entry: Entry) {
-        let lane = if entry.event.is_anonymous_refusal() {
+    pub fn record(&mut self, mut entry: Entry) {
+        let is_anonymous = entry.event.is_anonymous_refusal();
+        if is_anonymous && !self.ring.admit_anonymous(entry.time) {
+            return;
+        }
+        // What strangers make must not displace what calls say.
+        let mut lane = if is_anonymous {
             Lane::Anonymous
         } else {
             Lane::Calls
         };
-        if lane == Lane::Anonymous && !self.ring.admit_anonymous(entry.time) {
-            return;
-        }
-        if let Event::Drift(drift) = &entry.event
-            && !self.sightings.is_new(drift)
-        {
-            return;
+        match &mut entry.event {
+            Event::Drift(drift) if !self.sightings.is_new(drift) => return,
+            Event::Shadow(shadow) => {
+                let Some(count) = self.noticed.note(shadow, entry.time) else {
+                    return;
+                };
+                shadow.count = count;
+                lane = Lane::Anonymous;
+            }
+            Event::Decision(_) | Event::Outcome(_) | Event::Drift(_) | Event::Gap { .. } => {}
         }
         let bytes = chancery_proto::audit::v1::Entry::from(entry).encode_to_vec();
         self.ring.push(lane, bytes);
@@ -494,6 +505,10 @@ impl Link {
         match self.sightings.take_coalesced() {
             0 => {}
             count => self.record(gap(now, "drift_flood", count)),
+        }
+        match self.noticed.take_coalesced(now) {
+            0 => {}
+            count => self.record(gap(now, "shadow_flood", count)),
         }
     }
 

@@ -21,10 +21,10 @@ pub use providers::Vouchers;
 use redaction::Redaction;
 
 use crate::{
-    block::{Blocks, BlocksFor},
+    block::{Block, Blocks, BlocksFor},
     circumstances::Circumstances,
     glob::Glob,
-    id::SnapshotVersion,
+    id::{SnapshotVersion, Time},
     index::Bits,
     name::organization_of,
     offer::Offer,
@@ -197,6 +197,11 @@ impl Policy {
             self.blocks
                 .for_principal(server, principal, circumstances.now)
         })
+    }
+
+    /// The block in the way of an `:authority` that nobody registered.
+    pub(crate) fn block_on_host(&self, authority: &str, now: Time) -> Option<&Block> {
+        self.blocks.on_host(authority, now)
     }
 
     /// The redaction profiles of an organization, `organizations/{o}`, that have these ids.

@@ -18,12 +18,13 @@ use crate::{
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 18] = [
+pub const FEATURES: [&str; 19] = [
     "blocks.v1",
     "conditions.v1",
     "credentials.v1",
     "dispatchers.v1",
     "endpoints.v1",
+    "host_blocks.v1",
     "identity.v1",
     "jwt.v1",
     "key_sets.v1",

@@ -187,7 +187,7 @@ pub fn read(
     let claims = object(&claims, limits)?;
     let (header, claims) = (header.root(), Claims::new(claims.root()));
 
-    let provider = issuer(&claims, policy, organization)?;
+    let provider = issuer(&claims, policy, Some(organization))?;
     if provider.source != Source::Token {
         return Err(TokenError::Issuer.into());
     }
@@ -207,14 +207,15 @@ pub fn read(
     })
 }
 
-/// Reads claims that Envoy's `jwt_authn` has verified and left under `key` in dynamic metadata.
+/// Reads claims that Envoy's `jwt_authn` has verified and left under `key` in dynamic metadata, of an
+/// issuer of this organization. `None`: of any.
 ///
 /// # Errors
 /// As [`read`]; [`TokenError::Issuer`] where the key belongs to another issuer's claims.
 pub fn read_metadata(
     (key, bytes): (&str, &[u8]),
     policy: &Policy,
-    organization: &str,
+    organization: Option<&str>,
     now: Time,
     limits: &Limits,
 ) -> Result<VerifiedToken, TokenError> {
@@ -235,12 +236,12 @@ pub fn read_metadata(
 fn issuer<'p>(
     claims: &Claims<'_>,
     policy: &'p Policy,
-    organization: &str,
+    organization: Option<&str>,
 ) -> Result<&'p IdentityProvider, TokenError> {
     let issuer = claims.get("iss").and_then(Value::as_str);
     let provider = issuer.and_then(|issuer| policy.identity_provider(&issuer));
     provider
-        .filter(|provider| provider.organization() == organization)
+        .filter(|provider| organization.is_none_or(|it| provider.organization() == it))
         .ok_or(TokenError::Issuer)
 }
 

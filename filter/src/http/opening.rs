@@ -2,7 +2,7 @@
 //! wants of its head is done.
 
 use chancery_engine::{
-    exchange::{Context as Judging, Exchange, HeadStep, Headers, RequestHead, Vouched},
+    exchange::{Context as Judging, Exchange, HeadStep, Headers, RequestHead, Unmatched, Vouched},
     policy::Policy,
 };
 use proxy_wasm::types::Action;
@@ -49,7 +49,8 @@ impl Request {
         let route_server = host::property(&metadata);
         let source = host::property(&["source", "address"]);
         let policy = judging.policy.as_deref();
-        let certificate = policy.and_then(peer_certificate);
+        let observes = judging.unmatched == Unmatched::Observe;
+        let certificate = policy.and_then(|policy| peer_certificate(policy, observes));
         let metadata = policy.map(verified_claims).unwrap_or_default();
         let head = RequestHead {
             method: find(":method"),
@@ -91,6 +92,14 @@ impl Request {
                 self.phase = Phase::Forwarded;
                 Action::Continue
             }
+            HeadStep::Watch(watch) => {
+                let is_over = self.extent == Extent::HeadAlone || watch.wanted_bytes() == 0;
+                self.watch = Some(watch);
+                if is_over {
+                    self.finish_watch();
+                }
+                self.follow(HeadStep::Pass)
+            }
             HeadStep::Forward(edits) => self.forward(&edits),
             HeadStep::AwaitCredential(edits) => self.await_credential(&edits),
             HeadStep::AwaitBody => {
@@ -111,10 +120,10 @@ fn verify(exchange: &mut Exchange) -> Option<HeadStep> {
     instance::with(|instance| exchange.verified(is_valid, &mut instance.tokens))
 }
 
-/// The certificate by which the peer has proven to be who it is, where anyone here accepts one: the
-/// first URI in it.
-fn peer_certificate(policy: &Policy) -> Option<String> {
-    let is_mutual = policy.reads_certificates()
+/// The certificate by which the peer has proven to be who it is, where anyone here accepts one or what
+/// goes to nobody's hosts is observed: the first URI in it.
+fn peer_certificate(policy: &Policy, observes: bool) -> Option<String> {
+    let is_mutual = (observes || policy.reads_certificates())
         && host::property_bytes(&["connection", "mtls"]) == Some(vec![1]);
     is_mutual.then(|| host::property(&["connection", "uri_san_peer_certificate"]))?
 }

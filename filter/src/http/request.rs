@@ -31,6 +31,7 @@ impl Request {
         match self.phase {
             Phase::Replied | Phase::AwaitCredential => return Action::Pause,
             Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => {
+                self.watch_chunk(size, ends);
                 return Action::Continue;
             }
             Phase::HoldRequest | Phase::AwaitAnswer if ends => self.extent = Extent::Whole,

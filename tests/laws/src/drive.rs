@@ -123,7 +123,11 @@ pub(crate) fn drive(sent: &Sent, answered: &Answered) -> Seen {
     let mut seen = Seen::default();
     match step {
         HeadStep::Reply(reply) => seen.reply = Some(reply),
-        HeadStep::Pass | HeadStep::Forward(_) | HeadStep::Verify | HeadStep::AwaitKey(_) => {
+        HeadStep::Pass
+        | HeadStep::Watch(_)
+        | HeadStep::Forward(_)
+        | HeadStep::Verify
+        | HeadStep::AwaitKey(_) => {
             seen.forwarded = Some(sent.body.clone());
         }
         HeadStep::AwaitCredential(_) => refuse(&mut exchange, &mut seen),

@@ -105,7 +105,7 @@ fn check_entries(seen: &Seen) {
                 decisions += 1;
             }
             Event::Outcome(_) => outcomes += 1,
-            Event::Decision(_) | Event::Drift(_) | Event::Gap { .. } => {}
+            Event::Decision(_) | Event::Drift(_) | Event::Shadow(_) | Event::Gap { .. } => {}
         }
     }
     assert_eq!(decisions, 1, "decisions: {:?}", seen.entries);

@@ -12,6 +12,7 @@ use super::{ControlPlaneTls, EnvoyOptions, Filter, LISTENER, Listener, Route, Up
 use crate::{artifacts, signing};
 
 const HTTP_MANAGER: &str = "/filter_chains/0/filters/0/typed_config";
+const HOSTS: &str = "/route_config/virtual_hosts";
 const ROUTES: &str = "/route_config/virtual_hosts/0/routes";
 const PLUGIN: &str = "/typed_config/config";
 const ENDPOINT: &str = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint";
@@ -96,6 +97,12 @@ pub(super) fn build(options: &EnvoyOptions) -> Result<Value, ConfigError> {
     let mut clusters = vec![control_plane];
     for upstream in &options.upstreams {
         clusters.push(cluster(template.clone(), upstream)?);
+    }
+    if let Some(exported) = &options.exported {
+        let own = exported["clusters"].as_array().into_iter().flatten();
+        clusters.extend(own.cloned());
+        let hosts = format!("/static_resources/listeners/0{HTTP_MANAGER}{HOSTS}");
+        set(&mut config, &hosts, exported["virtual_hosts"].clone())?;
     }
     set(
         &mut config,

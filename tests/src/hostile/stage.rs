@@ -262,7 +262,10 @@ impl Record {
                 Some(Event::Gap(gap)) => {
                     record.coalesced += usize::try_from(gap.count).unwrap_or(0);
                 }
-                Some(Event::Drift(_) | Event::AdminChange(_) | Event::Review(_)) | None => {}
+                Some(
+                    Event::Drift(_) | Event::Shadow(_) | Event::AdminChange(_) | Event::Review(_),
+                )
+                | None => {}
             }
         }
         Ok(record)

@@ -122,7 +122,9 @@ impl Native {
         let (mut exchange, step) = begin(self, context, &head);
         let sent = match step {
             HeadStep::Reply(reply) => Err(reply),
-            HeadStep::Pass | HeadStep::Verify | HeadStep::AwaitKey(_) => Ok((Vec::new(), body)),
+            HeadStep::Pass | HeadStep::Watch(_) | HeadStep::Verify | HeadStep::AwaitKey(_) => {
+                Ok((Vec::new(), body))
+            }
             HeadStep::Forward(edits) => Ok((edits, body)),
             HeadStep::AwaitCredential(edits) => {
                 self.go_on(&mut exchange, edits).map(|edits| (edits, body))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chancery_proto::{
-    audit::v1::DriftSighting,
+    audit::v1::{DriftSighting, ShadowSighting},
     node::v1::{self as node, ConnectResponse, connect_response},
 };
 use prost::Message as _;
@@ -18,21 +18,38 @@ struct Sighting {
     /// `Entry.drift`.
     #[prost(message, optional, tag = "6")]
     drift: Option<DriftSighting>,
+    /// `Entry.shadow`.
+    #[prost(message, optional, tag = "9")]
+    shadow: Option<ShadowSighting>,
+}
+
+/// What of a batch is acted upon.
+#[derive(Default)]
+struct Sightings {
+    drift: Vec<DriftSighting>,
+    shadow: Vec<ShadowSighting>,
 }
 
 impl Session {
-    /// What of a batch says that something is not as it was approved, at servers of this node.
-    fn sightings(&self, batch: &node::EntryBatch) -> Vec<DriftSighting> {
-        let entries = batch.entries.iter();
-        let drift = entries.filter_map(|it| Sighting::decode(&*it.entry).ok()?.drift);
-        drift
-            .filter(|drift| self.scope.covers(&drift.server))
-            .collect()
+    /// What of a batch says that something is not as it was approved, at servers of this node, or that
+    /// nobody has registered where something goes.
+    fn sightings(&self, batch: &node::EntryBatch) -> Sightings {
+        let mut sightings = Sightings::default();
+        for entry in &batch.entries {
+            let Ok(Sighting { drift, shadow }) = Sighting::decode(&*entry.entry) else {
+                continue;
+            };
+            let drift = drift.filter(|drift| self.scope.covers(&drift.server));
+            sightings.drift.extend(drift);
+            sightings.shadow.extend(shadow);
+        }
+        sightings
     }
 
     /// Appends without holding up the stream; the log keeps the order.
     pub(super) fn append(&self, batch: node::EntryBatch, highest: Arc<watch::Sender<u64>>) {
-        let sightings = self.sightings(&batch);
+        let Sightings { drift, shadow } = self.sightings(&batch);
+        let scope = self.scope.clone();
         let entries = batch
             .entries
             .into_iter()
@@ -60,9 +77,12 @@ impl Session {
                     instance.acked_sequence = instance.acked_sequence.max(sequence);
                 });
                 // What is acted upon is on the record.
-                if !sightings.is_empty() {
-                    let (node_id, _) = source;
-                    control_plane.sighted(sightings, node_id).await;
+                let (node_id, _) = source;
+                if !drift.is_empty() {
+                    control_plane.sighted(drift, node_id.clone()).await;
+                }
+                if !shadow.is_empty() {
+                    control_plane.shadowed(node_id, scope, shadow).await;
                 }
             }
         });

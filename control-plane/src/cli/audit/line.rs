@@ -2,7 +2,8 @@
 
 use chancery_proto::audit::v1::{
     AdminChange, Attribute, Decision, DriftSighting, Entry, Finding, Gap, Outcome, OutcomeStatus,
-    PositionedRecord, Review, ReviewVerdict, SightingSource, Verdict, entry::Event,
+    PositionedRecord, Review, ReviewVerdict, ShadowKind, ShadowSighting, SightingSource, Verdict,
+    entry::Event,
 };
 use prost::Message as _;
 use prost_types::Duration;
@@ -113,6 +114,7 @@ fn said(event: Option<&Event>) -> Said {
         Some(Event::Decision(decision)) => decided(decision),
         Some(Event::Outcome(outcome)) => ended(outcome),
         Some(Event::Drift(drift)) => drifted(drift),
+        Some(Event::Shadow(shadow)) => shadowed(shadow),
         Some(Event::AdminChange(change)) => changed(change),
         Some(Event::Gap(gap)) => missed(gap),
         Some(Event::Review(review)) => reviewed(review),
@@ -211,6 +213,28 @@ fn drifted(drift: &DriftSighting) -> Said {
         user: String::new(),
         server: id_of(&drift.server).to_owned(),
         call: named(drift.definition_kind(), &drift.capability),
+        why,
+    }
+}
+
+fn shadowed(shadow: &ShadowSighting) -> Said {
+    let principal = shadow.principal.as_ref();
+    let user = value(principal.and_then(|principal| principal.user.as_ref()));
+    let mut why = match shadow.kind() {
+        ShadowKind::Mcp | ShadowKind::Unspecified => "to a host that nobody registered".to_owned(),
+        ShadowKind::Tunnel => "a tunnel, in which nothing can be seen".to_owned(),
+    };
+    if shadow.count > 1 {
+        why = format!("{why}, {} alike", shadow.count);
+    }
+    Said {
+        verdict: Cell::new("shadow").tone(Tone::Doubtful),
+        user: [user, shadow.workload.clone()]
+            .into_iter()
+            .find(|who| !who.is_empty())
+            .unwrap_or_else(|| "anonymous".to_owned()),
+        server: or_dash(&shadow.host),
+        call: or_dash(format!("{} {}", shadow.method, shadow.path).trim()),
         why,
     }
 }

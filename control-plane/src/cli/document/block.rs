@@ -19,7 +19,7 @@ document! {
     BlockDocument of Block: BlockKind, Metadata, BlockSpec
 }
 
-/// What is blocked: a server, one tool, prompt or resource of it, a user, or an agent.
+/// What is blocked: a server, one tool, prompt or resource of it, a user, an agent, or a host.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(transform = one_target)]
@@ -47,6 +47,10 @@ struct BlockSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     agent: Option<String>,
+    /// A host that nobody registered, in lower case; at every port where it says none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    host: Option<String>,
     /// When it ends; never where left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires: Option<Moment>,
@@ -85,7 +89,9 @@ struct ServerId(String);
 struct PinText(String);
 
 fn one_target(schema: &mut schemars::Schema) {
-    let kinds = ["server", "tool", "prompt", "resource", "user", "agent"];
+    let kinds = [
+        "server", "tool", "prompt", "resource", "user", "agent", "host",
+    ];
     let one_of: Vec<_> = kinds
         .iter()
         .map(|kind| json_schema!({"required": [kind]}).to_value())
@@ -138,6 +144,7 @@ impl BlockDocument {
             resource,
             user,
             agent,
+            host,
             expires,
             sighted,
         } = self.spec.clone();
@@ -151,7 +158,8 @@ impl BlockDocument {
             .or_else(|| offered(prompt, BlockedKind::Prompt))
             .or_else(|| offered(resource, BlockedKind::Resource))
             .or_else(|| user.map(Target::User))
-            .or_else(|| agent.map(Target::Agent));
+            .or_else(|| agent.map(Target::Agent))
+            .or_else(|| host.map(Target::Host));
         admin::Block {
             name: name.to_string(),
             reason,
@@ -199,6 +207,7 @@ impl TryFrom<admin::Block> for BlockDocument {
             resource: None,
             user: None,
             agent: None,
+            host: None,
             expires: expire_time.map(Moment),
             sighted: sighted.collect(),
         };
@@ -207,6 +216,7 @@ impl TryFrom<admin::Block> for BlockDocument {
             Some(Target::Capability(it)) => spec.offered(&name, it)?,
             Some(Target::User(id)) => spec.user = Some(id),
             Some(Target::Agent(id)) => spec.agent = Some(id),
+            Some(Target::Host(host)) => spec.host = Some(host),
             None => {
                 return Err(Unreadable {
                     name,

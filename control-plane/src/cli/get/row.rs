@@ -354,6 +354,7 @@ fn block_row(block: &Block) -> Vec<Cell> {
         }
         Some(block::Target::User(id)) => format!("user {id}"),
         Some(block::Target::Agent(id)) => format!("agent {id}"),
+        Some(block::Target::Host(host)) => format!("host {host}"),
         None => "?".to_owned(),
     };
     vec![

@@ -129,11 +129,11 @@ pub(super) fn unmatched(
     });
     let is_governed = head.route_server.is_some() || policy.has_cluster(head.cluster);
     match mode {
-        Unmatched::Pass if !is_governed => None,
-        Unmatched::Pass | Unmatched::Refuse if asks_for_authorization => {
+        Unmatched::Pass | Unmatched::Observe if !is_governed => None,
+        Unmatched::Pass | Unmatched::Observe | Unmatched::Refuse if asks_for_authorization => {
             Some(Reason::NoAuthorizationServer)
         }
-        Unmatched::Pass | Unmatched::Refuse => Some(Reason::UnknownServer),
+        Unmatched::Pass | Unmatched::Observe | Unmatched::Refuse => Some(Reason::UnknownServer),
     }
 }
 

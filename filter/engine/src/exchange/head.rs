@@ -7,7 +7,6 @@ use percent_encoding::percent_decode_str;
 use super::{
     Context, Exchange, HeaderClaims, HeaderEdit, Headers, Phase, Subject, Verb, Vouched,
     assume::Identity,
-    discovery,
     headers::{Repeated, is_json},
     identity::{Addressee, Identified},
     strip,
@@ -21,6 +20,7 @@ use crate::{
     refusal::Reply,
     rule::Act,
     server::{Server, normalise},
+    shadow::Watch,
     token::{TokenCache, TokenError, WantedKey},
 };
 
@@ -52,6 +52,8 @@ pub struct RequestHead<'a> {
 pub enum HeadStep {
     /// Let the whole exchange through.
     Pass,
+    /// Let the whole exchange through, and show the beginning of the request's body on its way.
+    Watch(Box<Watch>),
     /// Answer with this.
     Reply(Reply),
     /// Check [`Exchange::signature_check`] and say so with [`Exchange::verified`].
@@ -112,13 +114,7 @@ impl Exchange {
         let arrival = match self.locate(&policy, head, path.as_deref()) {
             Ok(arrival) => arrival,
             Err(Reason::UnknownServer) => {
-                let mode = self.context.unmatched;
-                let path = path.as_deref();
-                if let Some(reason) = discovery::unmatched(mode, &policy, head, path) {
-                    return Err(reason);
-                }
-                self.phase = Phase::Passed;
-                return Ok(HeadStep::Pass);
+                return self.pass(&policy, head, path.as_deref());
             }
             Err(reason) => return Err(reason),
         };

@@ -63,7 +63,7 @@ impl<'h> Headers<'h> {
 }
 
 /// Whether a content type is JSON in UTF-8 and nothing else.
-pub(super) fn is_json(content_type: &[u8]) -> bool {
+pub(crate) fn is_json(content_type: &[u8]) -> bool {
     is_in_utf8(content_type, "application/json")
 }
 

@@ -138,7 +138,7 @@ impl Exchange {
         let Context { now, limits, .. } = self.context;
         let mut is_foreign = false;
         for (key, claims) in head.vouched.metadata {
-            match token::read_metadata((key, claims), at.policy, organization, now, &limits) {
+            match token::read_metadata((key, claims), at.policy, Some(organization), now, &limits) {
                 Ok(verified) => return Ok(Some(verified)),
                 Err(TokenError::Issuer) => is_foreign = true,
                 Err(error) => return Err(Some(error)),

@@ -48,6 +48,7 @@ struct Site {
     now_ms: u64,
     /// Of the snapshot, beside the first.
     version: u64,
+    blocks: Vec<pb::Block>,
 }
 
 /// What became of a request.
@@ -112,6 +113,10 @@ impl Site {
             pb::section::Content::QuotaSet(pb::QuotaSet {
                 name: name.clone(),
                 quotas: self.quotas.clone(),
+            }),
+            pb::section::Content::BlockSet(pb::BlockSet {
+                name: name.clone(),
+                blocks: self.blocks.clone(),
             }),
             pb::section::Content::RedactionProfileSet(pb::RedactionProfileSet {
                 name,

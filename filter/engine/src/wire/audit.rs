@@ -1,5 +1,7 @@
 //! The engine's entries to `chancery.audit.v1`.
 
+mod shadow;
+
 use chancery_proto::audit::v1 as pb;
 
 use crate::{
@@ -37,6 +39,7 @@ impl From<Entry> for pb::Entry {
                 Event::Decision(decision) => pb::entry::Event::Decision(decision_event(*decision)),
                 Event::Outcome(outcome) => pb::entry::Event::Outcome(outcome_event(*outcome)),
                 Event::Drift(drift) => pb::entry::Event::Drift(drift_sighting(*drift)),
+                Event::Shadow(shadow) => pb::entry::Event::Shadow(shadow::sighting(*shadow)),
                 Event::Gap { reason, count } => pb::entry::Event::Gap(pb::Gap {
                     reason: reason.to_owned(),
                     count,

@@ -160,3 +160,33 @@ fn an_entry_that_cannot_be_read_is_a_line_too() {
     }]);
     assert!(text.lines().last().unwrap().contains('?'), "{text}");
 }
+
+#[test]
+fn what_nobody_registered_says_where_to_and_from_where() {
+    let shadow = |kind: ShadowKind, path: &str| {
+        positioned(Some(Event::Shadow(ShadowSighting {
+            kind: kind.into(),
+            host: "mcp.evil.test".to_owned(),
+            path: path.to_owned(),
+            method: "initialize".to_owned(),
+            workload: "spiffe://a/b".to_owned(),
+            count: 3,
+            ..ShadowSighting::default()
+        })))
+    };
+    let records = [
+        shadow(ShadowKind::Mcp, "/mcp"),
+        shadow(ShadowKind::Tunnel, ""),
+    ];
+    let text = lines(&records);
+    for part in [
+        "shadow",
+        "spiffe://a/b",
+        "mcp.evil.test",
+        "initialize /mcp",
+        "nobody registered, 3 alike",
+        "a tunnel",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}

@@ -262,6 +262,7 @@ fn who(asked: &Asked<'_>) -> Result<(Principal, Box<str>), String> {
         HeadStep::AwaitBody => Ok((Principal::clone(&exchange.principal), exchange.workspace)),
         HeadStep::Reply(reply) => Err(challenge(&reply)),
         step @ (HeadStep::Pass
+        | HeadStep::Watch(_)
         | HeadStep::Verify
         | HeadStep::AwaitKey(_)
         | HeadStep::AwaitCredential(_)
@@ -579,7 +580,8 @@ fn nobody_finds_another_authorization_server_behind_the_gateway() {
         match open(policy(parts()), &asked, &mut cache()).1 {
             HeadStep::Pass => None,
             HeadStep::Reply(reply) => Some((reply.status, reply.body)),
-            step @ (HeadStep::Verify
+            step @ (HeadStep::Watch(_)
+            | HeadStep::Verify
             | HeadStep::AwaitKey(_)
             | HeadStep::AwaitCredential(_)
             | HeadStep::AwaitBody

@@ -68,7 +68,7 @@ fn found(entries: &[Entry]) -> Vec<&[Finding]> {
     let findings = entries.iter().filter_map(|entry| match &entry.event {
         Event::Decision(decision) => Some(&*decision.findings),
         Event::Outcome(outcome) => Some(&*outcome.findings),
-        Event::Drift(_) | Event::Gap { .. } => None,
+        Event::Drift(_) | Event::Shadow(_) | Event::Gap { .. } => None,
     });
     findings.collect()
 }

@@ -62,7 +62,7 @@ fn list(site: &mut Site, tools: &[Value]) -> (Vec<String>, Vec<Drift>) {
     let drift = exchange.take_entries().into_iter();
     let drift = drift.filter_map(|entry| match entry.event {
         Event::Drift(drift) => Some(drift.drift),
-        Event::Decision(_) | Event::Outcome(_) | Event::Gap { .. } => None,
+        Event::Decision(_) | Event::Outcome(_) | Event::Shadow(_) | Event::Gap { .. } => None,
     });
     (names.collect(), drift.collect())
 }

@@ -92,6 +92,7 @@ impl Site {
                 Event::Decision(decision) => trip.decisions.push(*decision),
                 Event::Outcome(outcome) => trip.outcome = Some(*outcome),
                 Event::Drift(_) => {}
+                Event::Shadow(_) => panic!("nobody's"),
                 Event::Gap { .. } => panic!("a gap"),
             }
         }

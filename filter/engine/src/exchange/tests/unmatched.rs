@@ -22,19 +22,28 @@ const ROUTE: Route = Route {
 fn open(endpoint: &pb::Endpoint, route: Route) -> HeadStep {
     let mut site = Site::default();
     site.server.endpoints = vec![endpoint.clone()];
-    let headers = [("content-type".to_owned(), b"application/json".to_vec())];
+    meet(&site, Unmatched::Pass, b"POST", route).1
+}
+
+/// Opens an exchange as a client of the Streamable HTTP transport does.
+fn meet(site: &Site, unmatched: Unmatched, method: &[u8], route: Route) -> (Exchange, HeadStep) {
+    let headers = [
+        ("content-type", "application/json"),
+        ("accept", "application/json, text/event-stream"),
+    ];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
     let context = Context {
         policy: Some(Arc::new(site.policy().unwrap())),
         keys: Arc::default(),
         limits: Limits::DEFAULT,
-        unmatched: Unmatched::Pass,
+        unmatched,
         decision_id: DecisionId::new([7; 16]),
         now: Time::from_unix_ms(1_790_000_000_000),
         may_wait: false,
         lists: None,
     };
     let head = RequestHead {
-        method: b"POST",
+        method,
         authority: route.authority.as_bytes(),
         path: route.path.as_bytes(),
         headers: Headers::new(&headers),
@@ -44,7 +53,7 @@ fn open(endpoint: &pb::Endpoint, route: Route) -> HeadStep {
         vouched: Vouched::default(),
         ends: false,
     };
-    Exchange::open(context, &head, &TokenCache::new((1, 2), 4)).1
+    Exchange::open(context, &head, &TokenCache::new((1, 2), 4))
 }
 
 fn endpoint(host: &str) -> pb::Endpoint {
@@ -119,5 +128,99 @@ fn a_route_that_names_a_server_passes_nothing() {
             let step = named(server, cluster);
             assert!(is_refused(&step), "{server} {cluster}: {step:?}");
         }
+    }
+}
+
+/// What goes to nobody's cluster.
+const ELSEWHERE: Route = Route {
+    authority: "shadow.test",
+    path: "/mcp",
+    cluster: "egress",
+    server: None,
+};
+
+fn site() -> Site {
+    let mut site = Site::default();
+    site.server.endpoints = vec![endpoint("mcp.test")];
+    site
+}
+
+#[test]
+fn what_is_observed_passes_and_what_it_is_is_recorded() {
+    let call = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let observed = |unmatched, route| meet(&site(), unmatched, b"POST", route).1;
+    let HeadStep::Watch(mut watch) = observed(Unmatched::Observe, ELSEWHERE) else {
+        panic!("it is not watched");
+    };
+    watch.look(call);
+    let entry = watch.finish().unwrap();
+    assert!(matches!(&entry.event, Event::Shadow(event) if &*event.host == "shadow.test"));
+    assert_eq!(entry.decision_id, None);
+    let step = observed(Unmatched::Pass, ELSEWHERE);
+    assert!(matches!(step, HeadStep::Pass), "{step:?}");
+    let step = observed(Unmatched::Refuse, ELSEWHERE);
+    assert!(is_refused(&step), "{step:?}");
+    // What leads to a registered server is never other traffic.
+    let beside = Route {
+        cluster: "c",
+        ..ELSEWHERE
+    };
+    let step = observed(Unmatched::Observe, beside);
+    assert!(is_refused(&step), "{step:?}");
+}
+
+#[test]
+fn a_blocked_host_is_refused_however_it_is_asked_for_and_that_is_recorded() {
+    let blocks = vec![pb::Block {
+        name: "organizations/o/blocks/b".to_owned(),
+        target: Some(pb::block::Target::Host("shadow.test".to_owned())),
+        cause: pb::BlockCause::Administrator.into(),
+        expire_time: None,
+    }];
+    let site = Site { blocks, ..site() };
+    for unmatched in [Unmatched::Pass, Unmatched::Observe] {
+        for (method, authority, path) in [
+            ("POST", "shadow.test", "/mcp"),
+            ("GET", "Shadow.test:8443", "//a/../b"),
+            ("CONNECT", "shadow.test:443", ""),
+            ("PUT", "shadow.test.", "/"),
+        ] {
+            let route = Route {
+                authority,
+                path,
+                ..ELSEWHERE
+            };
+            let (mut exchange, step) = meet(&site, unmatched, method.as_bytes(), route);
+            let HeadStep::Reply(reply) = step else {
+                panic!("{method} {authority}: {step:?}");
+            };
+            assert_eq!(reply.status, 403, "{method} {authority}");
+            assert!(
+                reply.body.contains("\"reason\":\"blocked\""),
+                "{}",
+                reply.body
+            );
+            let entries = exchange.take_entries();
+            let [
+                Entry {
+                    event: Event::Decision(decision),
+                    ..
+                },
+            ] = &*entries
+            else {
+                panic!("{entries:?}");
+            };
+            assert_eq!(decision.verdict, Verdict::Deny(Reason::Blocked));
+            assert_eq!(*decision.rules, ["organizations/o/blocks/b".into()]);
+        }
+        let other = Route {
+            authority: "other.test",
+            ..ELSEWHERE
+        };
+        let step = meet(&site, unmatched, b"GET", other).1;
+        assert!(matches!(step, HeadStep::Pass), "{step:?}");
+        // What is registered is judged by its rules.
+        let step = meet(&site, unmatched, b"POST", ROUTE).1;
+        assert!(matches!(step, HeadStep::AwaitBody), "{step:?}");
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     glob::percent_encoded,
     name::organization_of,
     rule::CapabilityKind,
+    server::is_host,
 };
 
 /// The most bytes of what a block names.
@@ -37,7 +38,7 @@ impl TryFrom<pb::Block> for Block {
             }
         };
         let target = target.ok_or_else(|| {
-            let expected = "a server, something that one offers, a user or an agent";
+            let expected = "a server, something that one offers, a user, an agent or a host";
             Invalid::new("target", "nothing", expected)
         })?;
         let target = target_of(&name, target)?;
@@ -74,6 +75,7 @@ fn target_of(block: &str, target: pb::block::Target) -> Result<Blocked, Invalid>
         }
         Target::User(id) => Blocked::User(some("user", id)?),
         Target::Agent(id) => Blocked::Agent(some("agent", id)?),
+        Target::Host(host) => Blocked::Host(host_of(host)?),
     })
 }
 
@@ -88,6 +90,16 @@ fn server_of(block: &str, field: &str, server: String) -> Result<Box<str>, Inval
     }
     let expected = format!("`{organization}/workspaces/ID/servers/ID`");
     Err(Invalid::new(field, shown(&server), expected))
+}
+
+/// A host as nobody spells it in another way.
+fn host_of(host: String) -> Result<Box<str>, Invalid> {
+    let host = some("host", host)?;
+    if is_host(&host) && !host.ends_with(['.', ':']) {
+        return Ok(host);
+    }
+    let expected = "a host in lower case, without scheme and path, perhaps with a port";
+    Err(Invalid::new("host", shown(&host), expected))
 }
 
 fn some(field: &str, text: String) -> Result<Box<str>, Invalid> {
