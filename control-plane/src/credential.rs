@@ -12,15 +12,20 @@ use chancery_proto::{
     audit::v1::Principal,
     node::v1::{CredentialAnswer, CredentialRequest},
 };
+use http::HeaderName;
 use prost::Message as _;
 use serde_json::{Value, json};
 use tokio::task::JoinError;
+use url::Url;
 
 use self::memory::{Kept, Memory};
 use crate::{
     egress::Egress,
     registry::{Registry, now},
-    resource::{Kind as ResourceKind, Resource},
+    resource::{
+        Kind as ResourceKind, Resource,
+        credential::{host_of, to_policy},
+    },
     secrets::{Purpose, SecretsError},
 };
 
@@ -116,6 +121,36 @@ impl Broker {
                 ..CredentialAnswer::default()
             },
         }
+    }
+
+    /// What a server is shown that the control plane itself looks at, and in which header. `None`: nothing,
+    /// as no credential of its may be shown at that host.
+    ///
+    /// # Errors
+    /// Where there is one, and it cannot be had.
+    pub async fn for_scan(
+        &self,
+        server: &str,
+        url: &Url,
+    ) -> Result<Option<(HeaderName, Secret)>, Lack> {
+        let Some(credential) = self.registry.credential_of(server) else {
+            return Ok(None);
+        };
+        let host = host_of(url).unwrap_or_default();
+        if !credential.scan_hosts.contains(&host) {
+            return Ok(None);
+        }
+        let (_, upstream) = to_policy(&credential)
+            .ok()
+            .flatten()
+            .ok_or(Lack::NoCredential)?;
+        let header = HeaderName::from_bytes(upstream.header.as_bytes());
+        let header = header.map_err(|_invalid| Lack::NoCredential)?;
+        let kept = self.find(CredentialRequest {
+            server: server.to_owned(),
+            ..CredentialRequest::default()
+        });
+        Ok(Some((header, kept.await?.value)))
     }
 
     /// The etag of the credential that a server is called with now.

@@ -62,6 +62,9 @@ pub enum DiscoveryError {
     /// It wants a token, or another one.
     #[error("it answered {0}: it wants a token, or another one")]
     Unauthorized(StatusCode),
+    /// It is called with a credential, and there is none.
+    #[error("the credential that it is called with cannot be had: {0}")]
+    Credential(&'static str),
     /// It answers with another status than wanted.
     #[error("it answered {0}")]
     Status(StatusCode),

@@ -3,6 +3,8 @@
 
 #![cfg(test)]
 
+use std::time::{Duration, SystemTime};
+
 use chancery_proto::{
     admin::v1::{
         DiscoverServerRequest, GetScanReportRequest, ScanReport, ScanServerRequest,
@@ -19,6 +21,7 @@ use chancery_tests::{
     mcp_server::{McpServer, PATH, Program, ServerProgram, TurncoatServer},
     wait,
 };
+use prost_types::Timestamp;
 use rmcp::model::Tool;
 use serde_json::{Value, json};
 use tonic::transport::Channel;
@@ -311,4 +314,57 @@ async fn what_staging_offers_is_approved_before_it_is_rolled_out() {
     let report = scanned(&control_plane, "the next version to be seen", is_next).await;
     assert_eq!(report.differences, []);
     assert_eq!(control_plane.drift(0).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_shows_the_servers_credential_where_its_operator_says_so() {
+    let control_plane = ControlPlane::start().await.unwrap();
+    let server = TurncoatServer::start(PATH).await.unwrap();
+    server.offer(vec![tools(&[tool("read", "Reads a note")])]);
+    register(&control_plane, &server).await;
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "hunter2").unwrap();
+    let tomorrow = SystemTime::now() + Duration::from_hours(24);
+    let expires = Timestamp::from(tomorrow).to_string();
+    let credential = |scan_hosts: &[String]| {
+        json!({
+            "apiVersion": "chancery.dev/v1", "kind": "Credential",
+            "metadata": {"name": "notes"},
+            "spec": {
+                "servers": ["notes"], "scanHosts": scan_hosts,
+                "staticHeader": {
+                    "header": "x-api-key", "value": {"file": secret.to_str().unwrap()},
+                    "expires": expires, "approver": "tests", "reason": "tests",
+                },
+            },
+        })
+    };
+    let shown = || {
+        let received = server.received().all().into_iter();
+        let keys = received.filter_map(|it| Some(it.header("x-api-key")?.to_owned()));
+        keys.collect::<Vec<_>>()
+    };
+    let scan = ["registry", "scan", "notes"];
+    for elsewhere in [vec![], vec!["mcp.example.com".to_owned()]] {
+        control_plane
+            .apply(&[credential(&elsewhere)])
+            .await
+            .unwrap();
+        control_plane.succeed(&scan).await.unwrap();
+        assert_eq!(shown(), [""; 0]);
+    }
+    let here = [server.address().to_string()];
+    control_plane.apply(&[credential(&here)]).await.unwrap();
+    control_plane.succeed(&scan).await.unwrap();
+    let shown = shown();
+    assert!(
+        !shown.is_empty() && shown.iter().all(|key| key == "hunter2"),
+        "{shown:?}"
+    );
+    let yaml = control_plane
+        .succeed(&["get", "credentials", "-o", "yaml"])
+        .await
+        .unwrap();
+    assert!(!yaml.contains("hunter2"), "{yaml}");
 }

@@ -18,7 +18,7 @@ use rmcp::{
 
 use super::{
     DiscoveryError, MAX_PAGES, WITHIN, Ways,
-    conduit::{Conduit, Heard, words},
+    conduit::{Conduit, Heard, Shown, words},
     found::{Found, list_of},
 };
 
@@ -33,10 +33,10 @@ const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 pub async fn read(
     ways: &Arc<Ways>,
     url: &str,
-    bearer_token: Option<&str>,
+    shown: Option<Shown>,
 ) -> Result<Found, DiscoveryError> {
     let url = ways.url(url)?;
-    let reading = read_all(ways, url.as_str(), bearer_token);
+    let reading = read_all(ways, url.as_str(), shown);
     let read = tokio::time::timeout(WITHIN, reading).await;
     read.map_err(|_elapsed| DiscoveryError::TooSlow)?
 }
@@ -44,15 +44,12 @@ pub async fn read(
 async fn read_all(
     ways: &Arc<Ways>,
     url: &str,
-    bearer_token: Option<&str>,
+    shown: Option<Shown>,
 ) -> Result<Found, DiscoveryError> {
     let heard = Heard::default();
-    let conduit = Conduit::new(Arc::clone(ways), heard.clone());
-    let mut config =
+    let conduit = Conduit::new(Arc::clone(ways), heard.clone(), shown);
+    let config =
         StreamableHttpClientTransportConfig::with_uri(url).reinit_on_expired_session(false);
-    if let Some(token) = bearer_token {
-        config = config.auth_header(token);
-    }
     let transport = StreamableHttpClientTransport::with_client(conduit, config);
     let lifecycle = ClientLifecycleMode::Auto {
         preferred_versions: vec![ProtocolVersion::V_2026_07_28],

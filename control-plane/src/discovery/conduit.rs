@@ -20,7 +20,7 @@ use chancery_engine::{
 use futures_util::stream::BoxStream;
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
+    header::{ACCEPT, CONTENT_TYPE},
 };
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
@@ -39,11 +39,15 @@ use super::{DiscoveryError, MAX_ANSWER_BYTES, MAX_BYTES, Ways};
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 
+/// What a server is shown, so that it answers: a header, whose value is secret.
+pub(crate) type Shown = (HeaderName, HeaderValue);
+
 /// Carries messages to one server.
 #[derive(Clone, Debug)]
 pub(super) struct Conduit {
     ways: Arc<Ways>,
     heard: Heard,
+    shown: Option<Shown>,
 }
 
 /// What came over a conduit, for whoever asked.
@@ -99,11 +103,11 @@ impl StreamableHttpClient for Conduit {
         uri: Arc<str>,
         message: ClientJsonRpcMessage,
         session_id: Option<Arc<str>>,
-        auth_header: Option<String>,
+        _: Option<String>,
         custom_headers: Headers,
     ) -> Outcome<StreamableHttpPostResponse> {
         let body = serde_json::to_vec(&message).map_err(StreamableHttpError::Deserialize)?;
-        let mut request = request(Method::POST, session_id, auth_header, custom_headers);
+        let mut request = self.request(Method::POST, session_id, custom_headers);
         *request.body_mut() = body.into();
         let posted = self.post(&uri, &request, &message).await;
         posted.map_err(|failure| self.failed(failure))
@@ -113,15 +117,10 @@ impl StreamableHttpClient for Conduit {
         &self,
         uri: Arc<str>,
         session_id: Arc<str>,
-        auth_header: Option<String>,
+        _: Option<String>,
         custom_headers: Headers,
     ) -> Outcome<()> {
-        let request = request(
-            Method::DELETE,
-            Some(session_id),
-            auth_header,
-            custom_headers,
-        );
+        let request = self.request(Method::DELETE, Some(session_id), custom_headers);
         // A session that stays is the server's own affair.
         drop(self.ways.exchange(&uri, &request).await);
         Ok(())
@@ -140,31 +139,27 @@ impl StreamableHttpClient for Conduit {
     }
 }
 
-fn request(
-    method: Method,
-    session_id: Option<Arc<str>>,
-    token: Option<String>,
-    custom_headers: Headers,
-) -> Request<Bytes> {
-    let mut request = Request::new(Bytes::new());
-    *request.method_mut() = method;
-    let headers = request.headers_mut();
-    headers.extend(custom_headers);
-    headers.insert(ACCEPT, BOTH);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let session = session_id.and_then(|id| HeaderValue::from_str(&id).ok());
-    headers.extend(session.map(|id| (SESSION, id)));
-    let token = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
-    headers.extend(token.map(|mut token| {
-        token.set_sensitive(true);
-        (AUTHORIZATION, token)
-    }));
-    request
-}
-
 impl Conduit {
-    pub(super) fn new(ways: Arc<Ways>, heard: Heard) -> Self {
-        Self { ways, heard }
+    pub(super) fn new(ways: Arc<Ways>, heard: Heard, shown: Option<Shown>) -> Self {
+        Self { ways, heard, shown }
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        session_id: Option<Arc<str>>,
+        custom_headers: Headers,
+    ) -> Request<Bytes> {
+        let mut request = Request::new(Bytes::new());
+        *request.method_mut() = method;
+        let headers = request.headers_mut();
+        headers.extend(custom_headers);
+        headers.insert(ACCEPT, BOTH);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let session = session_id.and_then(|id| HeaderValue::from_str(&id).ok());
+        headers.extend(session.map(|id| (SESSION, id)));
+        headers.extend(self.shown.clone());
+        request
     }
 
     fn failed(&self, failure: DiscoveryError) -> StreamableHttpError<Failed> {

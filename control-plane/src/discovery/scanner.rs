@@ -18,6 +18,7 @@ use chancery_proto::{
     admin::v1 as admin,
     audit::v1::{AdminChange, DriftSighting, entry::Event},
 };
+use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use tokio::{
     sync::{Mutex as AsyncMutex, Semaphore, watch},
     task::JoinSet,
@@ -27,10 +28,12 @@ use url::Url;
 use self::{schedule::Schedule, seen::Seen};
 use super::{
     DiscoveryError, Ways, client,
+    conduit::Shown,
     difference::{Difference, compare},
     found::Found,
 };
 use crate::{
+    credential::Broker,
     ledger::{Ledger, LedgerError},
     outbox::Outbox,
     registry::{Registry, RegistryError, now},
@@ -68,6 +71,7 @@ pub enum ScanError {
 #[derive(Debug)]
 pub struct Scanner {
     registry: Arc<Registry>,
+    broker: Arc<Broker>,
     ledger: Arc<Ledger>,
     outbox: Arc<Outbox>,
     ways: Arc<Ways>,
@@ -79,12 +83,13 @@ pub struct Scanner {
 impl Scanner {
     /// One that looks at the servers of a registry, and writes into a record.
     pub fn new(
-        registry: Arc<Registry>,
+        (registry, broker): (Arc<Registry>, Arc<Broker>),
         (ledger, outbox): (Arc<Ledger>, Arc<Outbox>),
         ways: Ways,
     ) -> Self {
         Self {
             registry,
+            broker,
             ledger,
             outbox,
             ways: Arc::new(ways),
@@ -112,7 +117,9 @@ impl Scanner {
     ) -> Result<Found, DiscoveryError> {
         // Never closed.
         let _turn = self.turns.acquire().await;
-        client::read(&self.ways, url, bearer_token).await
+        let shown =
+            bearer_token.and_then(|token| secret_header(AUTHORIZATION, &format!("Bearer {token}")));
+        client::read(&self.ways, url, shown).await
     }
 
     /// Looks at a server in the caller's turn, and records what is new.
@@ -130,7 +137,10 @@ impl Scanner {
         let seen = self.seen(name);
         // One after the other: a scan is compared with the one before.
         let mut seen = seen.lock().await;
-        let found = client::read(&self.ways, &url, None).await;
+        let found = match self.shown(name, &url).await {
+            Ok(shown) => client::read(&self.ways, &url, shown).await,
+            Err(error) => Err(error),
+        };
         let mut report = admin::ScanReport {
             server: name.to_owned(),
             time: Some(now()),
@@ -161,6 +171,14 @@ impl Scanner {
         }
         seen.report = Some(report.clone());
         Ok(report)
+    }
+
+    /// What a server is shown, where its credential may be shown at that address.
+    async fn shown(&self, name: &str, url: &str) -> Result<Option<Shown>, DiscoveryError> {
+        let url = self.ways.url(url)?;
+        let shown = self.broker.for_scan(name, &url).await;
+        let shown = shown.map_err(|lack| DiscoveryError::Credential(lack.as_str()))?;
+        Ok(shown.and_then(|(header, value)| secret_header(header, value.expose_text()?)))
     }
 
     /// What the last scan of a server found; `None` where there was none yet.
@@ -279,4 +297,11 @@ impl Scanner {
         let names: BTreeSet<_> = scanned.iter().map(|(name, _)| name).collect();
         self.servers().retain(|name, _| names.contains(name));
     }
+}
+
+/// A header that no log shows; `None` where it cannot be one.
+fn secret_header(name: HeaderName, value: &str) -> Option<Shown> {
+    let mut value = HeaderValue::from_str(value).ok()?;
+    value.set_sensitive(true);
+    Some((name, value))
 }

@@ -6,6 +6,7 @@ use chancery_proto::{
     policy::v1 as policy,
 };
 use prost_types::{Duration, Timestamp};
+use url::Url;
 
 use super::{invalid, name};
 use crate::webhook::signature::SigningKey;
@@ -45,6 +46,10 @@ fn sent_elsewhere(before: &admin::Credential, after: &admin::Credential) -> Opti
     let is_new = |server: &String| !before.servers.contains(server);
     if after.servers.iter().any(is_new) {
         return Some("servers");
+    }
+    let is_new = |host: &String| !before.scan_hosts.contains(host);
+    if after.scan_hosts.iter().any(is_new) {
+        return Some("scan_hosts");
     }
     let differing = |pairs: &[(&'static str, &str, &str)]| {
         let mut pairs = pairs.iter();
@@ -135,7 +140,7 @@ pub fn check_secret(
 
 /// As whom the servers of a credential are called: their ids, and what filters are told. `None`: it is for
 /// no server.
-pub(super) fn to_policy(
+pub(crate) fn to_policy(
     credential: &admin::Credential,
 ) -> Result<Option<(Vec<String>, policy::Upstream)>, Invalid> {
     let admin::Credential {
@@ -147,6 +152,7 @@ pub(super) fn to_policy(
         servers,
         kind,
         rotate_time: _,
+        scan_hosts,
     } = credential;
     name::check(name, &["organizations", "credentials"])?;
     let Some(kind) = kind else {
@@ -155,6 +161,7 @@ pub(super) fn to_policy(
         return Err(invalid("kind", "nothing", expected));
     };
     check_servers(kind, servers)?;
+    check_scan_hosts(kind, scan_hosts)?;
     for (position, server) in servers.iter().enumerate() {
         name::check_id(&format!("servers[{position}]"), server)?;
     }
@@ -199,6 +206,40 @@ fn check_servers(kind: &Kind, servers: &[String]) -> Result<(), Invalid> {
         None if !signs => Err(invalid("servers", "none", "the id of at least one server")),
         Some(_) | None => Ok(()),
     }
+}
+
+/// A scan is made for nobody, so it can only show what stands for the gateway.
+fn check_scan_hosts(kind: &Kind, hosts: &[String]) -> Result<(), Invalid> {
+    let Some(first) = hosts.first() else {
+        return Ok(());
+    };
+    match kind {
+        Kind::ClientCredentials(_) | Kind::StaticHeader(_) => {}
+        Kind::TokenExchange(_) | Kind::Assertion(_) | Kind::SigningSecret(_) => {
+            let expected = "none: only client credentials and static headers stand for nobody";
+            return Err(invalid("scan_hosts[0]", format!("`{first}`"), expected));
+        }
+    }
+    for (position, host) in hosts.iter().enumerate() {
+        // What a URL makes of it is what it is compared with.
+        let url = Url::parse(&format!("https://{host}/"));
+        let is_host = url.is_ok_and(|url| host_of(&url).as_deref() == Some(host));
+        if !is_host {
+            let expected = "a host in lower case, with its port where that is not 443";
+            let field = format!("scan_hosts[{position}]");
+            return Err(invalid(field, format!("`{host}`"), expected));
+        }
+    }
+    Ok(())
+}
+
+/// The host of a URL as credentials name it.
+pub(crate) fn host_of(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    })
 }
 
 fn check_client(kind: &str, token_uri: &str, client_id: &str) -> Result<(), Invalid> {

@@ -109,13 +109,17 @@ pub(super) fn open(
     let webhooks = Arc::new(webhooks);
     tokio::spawn(Arc::clone(&webhooks).run(draining.clone()));
     let broker = Broker::new(Arc::clone(&registry), egress.clone(), assertion_issuer);
+    let broker = Arc::new(broker);
     let published = registry.published();
-    let (asked, recorded) = (Arc::clone(&registry), Arc::clone(&ledger));
+    let (asked, recorded) = (
+        (Arc::clone(&registry), Arc::clone(&broker)),
+        Arc::clone(&ledger),
+    );
     let scanner = Arc::new(Scanner::new(asked, (recorded, Arc::clone(&outbox)), ways));
     tokio::spawn(Arc::clone(&scanner).run(draining.clone()));
     Ok(ControlPlane {
         issuer_keys: IssuerKeys::start(Arc::clone(&registry), published, egress),
-        broker: Arc::new(broker),
+        broker,
         registry,
         scanner,
         secrets,

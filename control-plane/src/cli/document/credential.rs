@@ -39,6 +39,10 @@ struct CredentialSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1))]
     servers: Vec<String>,
+    /// Hosts, each with its port where that is not 443, to which the control plane itself may show it when
+    /// it looks at these servers. It stands for the gateway then: client credentials or a static header.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    scan_hosts: Vec<String>,
     /// OAuth client credentials (RFC 6749 section 4.4): the gateway's own identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     client_credentials: Option<ClientCredentials>,
@@ -137,6 +141,7 @@ impl CredentialDocument {
         let CredentialSpec {
             description: _,
             servers: _,
+            scan_hosts: _,
             client_credentials,
             token_exchange,
             assertion: _,
@@ -174,6 +179,7 @@ impl CredentialDocument {
         let CredentialSpec {
             description,
             servers,
+            scan_hosts,
             client_credentials,
             token_exchange,
             assertion,
@@ -192,6 +198,7 @@ impl CredentialDocument {
             name: self.metadata.name(Kind::Credential, scope).to_string(),
             description: description.unwrap_or_default(),
             servers,
+            scan_hosts,
             kind: kinds.into_iter().flatten().next(),
             ..admin::Credential::default()
         }
@@ -251,10 +258,12 @@ impl TryFrom<admin::Credential> for CredentialDocument {
             servers,
             kind,
             rotate_time: _,
+            scan_hosts,
         } = message;
         let bare = CredentialSpec {
             description: unless_empty(description),
             servers,
+            scan_hosts,
             ..CredentialSpec::default()
         };
         let unreadable = || Unreadable {
