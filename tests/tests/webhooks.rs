@@ -271,7 +271,10 @@ async fn drift_is_told_once_however_long_the_receiver_and_the_control_plane_are_
     scene.chancery(&approval).await;
     scene
         .receiver
-        .has_taken("chat", &[&all[..], &["quarantine.ended"]].concat())
+        .has_taken(
+            "chat",
+            &[&all[..], &["quarantine.ended", "review.approved"]].concat(),
+        )
         .await;
     let told = scene.receiver.of("chat");
     assert!(

@@ -1,56 +1,37 @@
 //! What people decide about what was seen and is not approved: it becomes so, or is not to be.
 
+mod approval;
+mod entries;
+mod pinned;
+
 use std::collections::BTreeMap;
 
 use chancery_engine::{id::Hex, name::organization_of};
 use chancery_proto::{
-    admin::v1::{
-        Approval, DriftId, LookAlike, Rejection, Rule, SeenDrift, Server, ToolDefinition,
-        TouchedRule,
-    },
-    audit::v1::{
-        Content, DefinitionKind, Drift, DriftSighting, Review, ReviewVerdict, entry::Event,
-    },
-    policy::v1::Pins,
+    admin::v1::{Approval, DriftId, LookAlike, Rejection, Rule, SeenDrift, Server, TouchedRule},
+    audit::v1::{DefinitionKind, Drift, DriftSighting, ReviewVerdict},
 };
 
-use super::{By, Registry, RegistryError, Wish, now, state::check_reason};
+pub use self::approval::ApprovalWish;
+use self::{entries::review, pinned::PinnedServer};
+pub(super) use self::{
+    entries::reviews,
+    pinned::{approves, id_of, pinned_now},
+};
+use super::{By, Registry, RegistryError, now, state::check_reason};
 use crate::{
     inspect::fold_name,
-    ledger,
     lint::rules_about,
-    resource::{Kind, Resource, invalid, pin_of, pins_of, whole},
-    review::{
-        called::named,
-        definitions::{add, names, remove},
-    },
+    resource::{Kind, Resource, invalid},
+    review::{called::named, definitions::names},
     store::Transaction,
 };
 
 /// The RPC by which definitions are approved: none of it may break a rule.
 pub(super) const APPROVE: &str = "ApproveDefinitions";
 
-/// Most entries that the record gets of what one change approves and withdraws; the change itself is on
-/// it in any case.
-const MAX_REVIEWS: usize = 256;
-
 /// Most names that one could be taken for that are shown.
 const MAX_LOOK_ALIKES: usize = 16;
-
-/// What is to be approved of one server.
-#[derive(Clone, Debug)]
-pub struct ApprovalWish {
-    /// The server's resource name.
-    pub server: String,
-    /// The server's, as it was when it was looked at.
-    pub etag: String,
-    /// What.
-    pub approvals: Vec<Approval>,
-    /// Whether other versions of the same are not approved any more.
-    pub replaces: bool,
-    /// What changes with it.
-    pub beside: Vec<Resource>,
-}
 
 impl Registry {
     /// What waits for a review, of servers whose names begin so, the newest first; with what was
@@ -172,76 +153,6 @@ impl Registry {
         alike.take(MAX_LOOK_ALIKES).collect()
     }
 
-    /// The wishes that approving comes to. Blocks on the store.
-    ///
-    /// # Errors
-    /// Where something of it cannot be approved.
-    pub fn approval(&self, wish: &ApprovalWish) -> Result<Vec<Wish>, RegistryError> {
-        let ApprovalWish {
-            server: name,
-            etag,
-            approvals,
-            replaces,
-            beside,
-        } = wish;
-        let Resource::Server(mut server) = self.find(Kind::Server, name)? else {
-            return Err(RegistryError::NotFound { name: name.clone() });
-        };
-        let field = |position: usize, field: &str| format!("approvals[{position}].{field}");
-        for (position, approval) in approvals.iter().enumerate() {
-            let Approval { id, definition } = approval;
-            let id = id.clone().unwrap_or_default();
-            let drift = self.store.drift(name, &id)?;
-            if let Some(drift) = &drift
-                && drift.drift() == Drift::Removed
-            {
-                remove(&mut server, &id);
-                continue;
-            }
-            let kept = drift
-                .as_ref()
-                .and_then(|drift| whole(drift.definition.as_ref()?));
-            let text = Some(&**definition).filter(|text| !text.is_empty()).or(kept);
-            let Some(text) = text else {
-                return Err(not_whole(&field(position, "id"), &id, drift.as_ref()));
-            };
-            if id.seen.is_empty() {
-                let found = format!("`{}`, which has no pin", what(&id));
-                let expected = "a definition whose numbers all readers read alike: ask the server's \
-                                owner to change it";
-                return Err(wrong(field(position, "id"), found, expected));
-            }
-            if !add(&mut server, &id, text, *replaces) {
-                let expected = "a definition as it stands in the server's lists";
-                let found = format!("`{}`, which is none", what(&id));
-                return Err(wrong(field(position, "definition"), found, expected));
-            }
-        }
-        let server = without_twins(server);
-        let pins = pins_of(&server).map_err(|error| RegistryError::Invalid(vec![(0, error)]))?;
-        let pins = pins.unwrap_or_default();
-        for (position, approval) in approvals.iter().enumerate() {
-            let id = approval.id.clone().unwrap_or_default();
-            let kept = self
-                .store
-                .drift(name, &id)?
-                .and_then(|drift| drift.definition);
-            let now = pinned_now(&server, id.clone(), kept.as_ref());
-            if !id.seen.is_empty() && !approves(&pins, &now) {
-                let found = format!("a definition of `{}` with another pin", what(&id));
-                let expected = format!("the one that has {}", Hex(&id.seen));
-                return Err(wrong(field(position, "definition"), found, &expected));
-            }
-        }
-        let server = Server {
-            etag: etag.clone(),
-            ..server
-        };
-        let update = Wish::Update(Resource::Server(server));
-        let beside = beside.iter().cloned().map(Wish::Apply);
-        Ok(std::iter::once(update).chain(beside).collect())
-    }
-
     /// Says that versions of something are not to be approved. What clients could still call of it is
     /// blocked: who looked at it is witness enough. Blocks on the store.
     ///
@@ -311,154 +222,6 @@ impl Registry {
     }
 }
 
-/// A server, and the pins of what is approved of it.
-struct PinnedServer<'s> {
-    server: &'s Server,
-    pins: Pins,
-}
-
-impl<'s> PinnedServer<'s> {
-    /// `None`: it is not pinned.
-    fn of(server: &'s Server) -> Option<Self> {
-        let pins = pins_of(server).ok().flatten()?;
-        Some(Self { server, pins })
-    }
-
-    /// Whether something that was seen of it is still not as it is approved.
-    fn waits(&self, drift: &SeenDrift) -> bool {
-        let id = drift.id.clone().unwrap_or_default();
-        match drift.drift() {
-            Drift::Removed => !pins_at(&self.pins, &id).is_empty(),
-            Drift::Unspecified | Drift::New | Drift::Changed | Drift::Unpinnable => {
-                let id = pinned_now(self.server, id, drift.definition.as_ref());
-                !approves(&self.pins, &id)
-            }
-        }
-    }
-}
-
-/// A version as its server's definitions are pinned by now: other fields may vary than when it was seen.
-pub(super) fn pinned_now(server: &Server, id: DriftId, definition: Option<&Content>) -> DriftId {
-    if server.variable_fields.is_empty() || id.seen.is_empty() {
-        return id;
-    }
-    let text = definition.and_then(whole);
-    let pin = text.and_then(|text| pin_of(server, (id.definition_kind(), &id.capability), text));
-    match pin {
-        Some(pin) => DriftId {
-            seen: pin.as_bytes().to_vec(),
-            ..id
-        },
-        None => id,
-    }
-}
-
-/// The approved pins of what an id is of.
-fn pins_at<'p>(pins: &'p Pins, id: &DriftId) -> &'p [Vec<u8>] {
-    let list = match id.definition_kind() {
-        DefinitionKind::Tool => &pins.tools,
-        DefinitionKind::Prompt => &pins.prompts,
-        DefinitionKind::Resource => &pins.resources,
-        DefinitionKind::ResourceTemplate => &pins.resource_templates,
-        DefinitionKind::Instructions => return &pins.instructions,
-        DefinitionKind::ServerInfo => return &pins.server_infos,
-        DefinitionKind::Unspecified => return &[],
-    };
-    let named = list.iter().find(|it| it.name == id.capability);
-    named.map_or(&[], |it| &it.pins)
-}
-
-/// Whether a version of something is approved.
-pub(super) fn approves(pins: &Pins, id: &DriftId) -> bool {
-    pins_at(pins, id).contains(&id.seen)
-}
-
-/// What the record gets of what a change of a server approves and withdraws, beside the change itself. Of
-/// a server that is new, all of it is: that says nothing.
-pub(super) fn reviews(before: &Server, after: &Server, by: &By) -> Vec<Vec<u8>> {
-    let pinned = |server| pins_of(server).ok().flatten();
-    let (Some(old), Some(new)) = (pinned(before), pinned(after)) else {
-        return Vec::new();
-    };
-    let entries = |from: &Server, less: &Pins, verdict| {
-        let each = all(from).into_iter().filter(|id| !approves(less, id));
-        let each = each.map(|id| review(by, &after.name, &id, verdict, &by.reason));
-        each.collect::<Vec<_>>()
-    };
-    let mut entries_of_both = entries(after, &old, ReviewVerdict::Approved);
-    entries_of_both.extend(entries(before, &new, ReviewVerdict::Withdrawn));
-    entries_of_both.truncate(MAX_REVIEWS);
-    entries_of_both
-}
-
-/// Every version that is approved of a server.
-fn all(server: &Server) -> Vec<DriftId> {
-    let Ok(Some(pins)) = pins_of(server) else {
-        return Vec::new();
-    };
-    let lists = [
-        (DefinitionKind::Tool, pins.tools),
-        (DefinitionKind::Prompt, pins.prompts),
-        (DefinitionKind::Resource, pins.resources),
-        (DefinitionKind::ResourceTemplate, pins.resource_templates),
-    ];
-    let id = |kind: DefinitionKind, capability: String, seen| DriftId {
-        definition_kind: kind.into(),
-        capability,
-        seen,
-    };
-    let mut ids = Vec::new();
-    for (kind, list) in lists {
-        for it in list {
-            ids.extend(
-                it.pins
-                    .into_iter()
-                    .map(|pin| id(kind, it.name.clone(), pin)),
-            );
-        }
-    }
-    let said = |kind, pins: Vec<_>| {
-        let pins = pins.into_iter();
-        pins.map(move |pin| id(kind, String::new(), pin))
-    };
-    ids.extend(said(DefinitionKind::Instructions, pins.instructions));
-    ids.extend(said(DefinitionKind::ServerInfo, pins.server_infos));
-    ids
-}
-
-fn review(by: &By, server: &str, id: &DriftId, verdict: ReviewVerdict, reason: &str) -> Vec<u8> {
-    ledger::entry(Event::Review(Review {
-        principal: Some(by.principal.clone()),
-        server: server.to_owned(),
-        definition_kind: id.definition_kind,
-        capability: id.capability.clone(),
-        seen: id.seen.clone(),
-        verdict: verdict.into(),
-        reason: reason.to_owned(),
-    }))
-}
-
-/// A server without definitions that are there twice.
-fn without_twins(mut server: Server) -> Server {
-    let mut tools: Vec<ToolDefinition> = Vec::new();
-    for tool in server.tools {
-        if !tools.contains(&tool) {
-            tools.push(tool);
-        }
-    }
-    server.tools = tools;
-    server
-}
-
-/// Which version of what was seen.
-pub(super) fn id_of(sighting: &DriftSighting) -> DriftId {
-    DriftId {
-        definition_kind: sighting.definition_kind,
-        capability: sighting.capability.clone(),
-        seen: sighting.seen.clone(),
-    }
-}
-
 /// What was seen, as it was reported.
 fn sighting_of(drift: &SeenDrift) -> DriftSighting {
     let id = drift.id.clone().unwrap_or_default();
@@ -490,16 +253,6 @@ fn unknown(field: &str, id: &DriftId) -> RegistryError {
         found,
         "what waits for a review, by ListDrifts",
     )
-}
-
-fn not_whole(field: &str, id: &DriftId, drift: Option<&SeenDrift>) -> RegistryError {
-    let Some(content) = drift.and_then(|drift| drift.definition.as_ref()) else {
-        return unknown(field, id);
-    };
-    let (kept, size) = (content.data.len(), content.size_bytes);
-    let found = format!("{kept} of {size} bytes of `{}`", what(id));
-    let expected = "all of it: give its definition, or write it into the server's document";
-    wrong(field.to_owned(), found, expected)
 }
 
 #[cfg(test)]

@@ -47,6 +47,9 @@ const MAX_OF_SERVER: i64 = 512;
 /// The most that are kept of who has seen one version.
 const MAX_WITNESSES: i64 = 16;
 
+/// The most that are read at once: each brings its definition.
+const MAX_LISTED: i64 = 5_000;
+
 const COLUMNS: &str = "id, server, kind, capability, seen, drift, definition, hidden, source, times, \
                        first_time, last_time, rejection";
 
@@ -111,7 +114,7 @@ impl Store {
         Ok(drift)
     }
 
-    /// What was seen at servers whose names begin so, the newest first.
+    /// What was seen at servers whose names begin so, the newest first, at most 5,000.
     ///
     /// # Errors
     /// Where it cannot be read.
@@ -120,9 +123,9 @@ impl Store {
         let transaction = connection.transaction()?;
         let mut statement = transaction.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM drifts WHERE substr(server, 1, length(?1)) = ?1
-             ORDER BY last_seconds DESC, id DESC"
+             ORDER BY last_seconds DESC, id DESC LIMIT ?2"
         ))?;
-        let rows = statement.query_map([server_prefix], seen_drift)?;
+        let rows = statement.query_map(params![server_prefix, MAX_LISTED], seen_drift)?;
         let mut drifts = Vec::new();
         for row in rows {
             let (row, mut drift) = row?;

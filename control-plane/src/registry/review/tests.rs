@@ -1,15 +1,16 @@
 use chancery_proto::{
-    admin::v1::Rule,
-    audit::v1::{Content, Entry},
+    admin::v1::{Rule, ToolDefinition},
+    audit::v1::{Content, Entry, entry::Event},
     policy::v1::{Condition, Effect, Pinning, Subjects, condition::Test},
 };
 use prost::Message as _;
 use serde_json::{Value, json};
 
 use super::{
-    super::{Changed, tests},
+    super::{Changed, Wish, tests},
     *,
 };
+use crate::{resource::pins_of, review::definitions::add};
 
 const SERVER: &str = "organizations/o/workspaces/w/servers/s";
 

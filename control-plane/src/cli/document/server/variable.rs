@@ -23,7 +23,7 @@ pub(super) struct VariableField {
     #[schemars(title = "a JSON pointer", extend("pattern" = "^(/([^~/]|~[01])*)*$"))]
     pointer: String,
     /// A regular expression, in the syntax of conditions, that all of the string matches.
-    #[schemars(length(min = 1, max = 506))]
+    #[schemars(length(min = 1))]
     pattern: String,
 }
 
