@@ -6,6 +6,7 @@ use memchr::memchr2;
 use super::{
     bytes::{at, before, byte_set, is_word, part, run, run_back},
     hunt::Hunt,
+    ours,
     words::{self, Topics},
 };
 
@@ -111,7 +112,9 @@ impl Hunt<'_> {
             start = further;
             topics = words::of_key(part(bytes, start..end), Topics::default());
         }
-        topics.has(NAMED).then_some((topics, quote))
+        // What stands for a secret names nothing: `[redacted:github_token]: …`.
+        let is_name = topics.has(NAMED) && !ours::holds(bytes, &(start..end));
+        is_name.then_some((topics, quote))
     }
 
     /// Where a value that begins at `from` begins and ends, without its quotes.

@@ -108,6 +108,14 @@ proptest! {
 }
 
 #[test]
+fn what_stands_for_a_secret_names_nothing() {
+    let once = redacted("ghp_0123456789abcdefghijABCDEFGHIJ012345\" :  ORD-2026-758428 ");
+    assert!(once.starts_with("[redacted:"), "{once}");
+    assert!(once.ends_with("\" :  ORD-2026-758428 "), "{once}");
+    assert_eq!(redacted(&once), once);
+}
+
+#[test]
 fn work_grows_with_the_text_whatever_stands_in_it() {
     let mut floods = pieces();
     floods.extend(
