@@ -16,7 +16,7 @@ use http::HeaderName;
 use prost::Message as _;
 use serde_json::{Value, json};
 use tokio::task::JoinError;
-use url::Url;
+use url::{Host, Url};
 
 use self::memory::{Kept, Memory};
 use crate::{
@@ -139,6 +139,10 @@ impl Broker {
         let host = host_of(url).unwrap_or_default();
         if !credential.scan_hosts.contains(&host) {
             return Ok(None);
+        }
+        // Whoever writes the URL must not have it sent in the clear.
+        if url.scheme() != "https" && !is_here(url) {
+            return Err(Lack::ForbiddenPlace);
         }
         let (_, upstream) = to_policy(&credential)
             .ok()
@@ -268,6 +272,16 @@ impl Broker {
         let keys: Vec<_> = known(tokio::task::spawn_blocking(read).await).unwrap_or_default();
         let keys: Vec<_> = keys.iter().map(assertion::Key::jwk).collect();
         json!({ "keys": keys })
+    }
+}
+
+/// Whether a URL leads to this machine.
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 

@@ -307,7 +307,7 @@ impl Registry {
         let resources = self.current();
         let mut candidate = Resources::clone(&resources);
         let mut wishes = wishes(&resources);
-        wishes.extend(quarantine::ended(&resources, &wishes));
+        wishes.extend(self.ended(&resources, &wishes)?);
         let names: Vec<_> = wishes.iter().map(Wish::key).collect();
         let sealed = secret::seal(&self.secrets, &candidate, &mut wishes)?;
         let mut done = Vec::with_capacity(wishes.len());
@@ -380,7 +380,7 @@ impl Registry {
         self.expire_changed(&resources, &candidate, changed.done.iter().zip(&names));
         let servers = names.iter().filter(|(kind, _)| *kind == Kind::Server);
         let servers: Vec<_> = servers.map(|(_, name)| &**name).collect();
-        self.forget_decided(&servers)?;
+        self.forget_decided(&servers);
         Ok(changed)
     }
 }

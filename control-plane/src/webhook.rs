@@ -128,6 +128,10 @@ impl Webhooks {
                     .or_insert_with(|| running.spawn(courier()));
             }
             tokio::select! {
+                Some(_) = running.join_next() => {
+                    // One that ended by itself is begun again, unless its webhook is gone.
+                    couriers.retain(|_, courier| !courier.is_finished());
+                }
                 changed = published.changed() => if changed.is_err() { return },
                 _ = draining.wait_for(|draining| *draining) => return,
             }

@@ -13,14 +13,18 @@ use super::{
     page,
 };
 use crate::{
+    access::{Place, Role},
     inspect::inspect,
-    registry::{ApprovalWish, Done, Registry, RegistryError},
+    registry::{ApprovalWish, By, Done, Registry, RegistryError},
     resource::{Kind, Resource},
     review::{
         definitions::compared,
         diff::{Diff, Listing, Written},
     },
 };
+
+/// Most names that one could be taken for that are shown.
+const MAX_LOOK_ALIKES: usize = 16;
 
 /// Whatever is in every organization.
 const ALL: &str = "organizations/-";
@@ -39,13 +43,24 @@ impl ReviewService for ControlPlane {
             show_rejected,
             start_time,
         } = message;
-        let prefix = match &*parent {
-            ALL => "organizations/".to_owned(),
-            server if server.contains("/servers/") => server.to_owned(),
-            place => format!("{place}/"),
+        let prefixes = match &*parent {
+            ALL => {
+                let all = self.registry.organizations().into_iter();
+                let seen =
+                    all.filter(|id| admitted.grants.allow_within(Role::Viewer, Place::whole(id)));
+                seen.map(|id| format!("organizations/{id}/")).collect()
+            }
+            server if server.contains("/servers/") => vec![server.to_owned()],
+            place => vec![format!("{place}/")],
         };
         let drifts = self
-            .on_registry(move |registry| registry.drifts(&prefix))
+            .on_registry(move |registry| {
+                let mut drifts = Vec::new();
+                for prefix in &prefixes {
+                    drifts.extend(registry.drifts(prefix)?);
+                }
+                Ok(drifts)
+            })
             .await?;
         let since = start_time.map_or(i64::MIN, |time| time.seconds);
         let is_shown = |drift: &admin::SeenDrift| {
@@ -67,15 +82,18 @@ impl ReviewService for ControlPlane {
         &self,
         request: Request<admin::GetDriftRequest>,
     ) -> Result<Response<admin::GetDriftResponse>, Status> {
-        let (_, message) = self.admit(request).await?;
+        let (admitted, message) = self.admit(request).await?;
         let admin::GetDriftRequest { server, id } = message;
         let id = id.unwrap_or_default();
         let server = self.server(&server)?;
         let (server, drift, rules, look_alikes) = self
             .on_registry(move |registry| {
                 let drift = registry.drift(&server, &id)?;
-                let rules = registry.touched(&server, &drift)?;
-                let look_alikes = registry.look_alikes(&drift);
+                let mut rules = registry.touched(&server, &drift)?;
+                rules.retain(|rule| admitted.sees(Kind::Rule, &rule.name));
+                let mut look_alikes = registry.look_alikes(&drift);
+                look_alikes.retain(|it| admitted.sees(Kind::Server, &it.server));
+                look_alikes.truncate(MAX_LOOK_ALIKES);
                 Ok((server, drift, rules, look_alikes))
             })
             .await?;
@@ -119,6 +137,7 @@ impl ReviewService for ControlPlane {
             etag,
             approvals,
             replaces: replace,
+            reason: reason.clone(),
             beside: beside.collect::<Result<_, _>>().map_err(|invalid| {
                 let error = RegistryError::Invalid(vec![(0, invalid)]);
                 error::registry(&error, Naming::Batch)
@@ -135,7 +154,7 @@ impl ReviewService for ControlPlane {
                 return Err(status);
             }
         };
-        let by = crate::registry::By {
+        let by = By {
             reason,
             ..admitted.by(method)
         };
@@ -165,21 +184,24 @@ impl ReviewService for ControlPlane {
             server: name,
             ids,
             reason,
+            leave_callable,
         } = message;
-        let by = admitted.by(method);
+        let by = By {
+            reason,
+            ..admitted.by(method)
+        };
         if ids.is_empty() {
             let expected = "what to reject, by ListDrifts";
             return Err(invalid_argument("ids", "nothing", expected));
         }
         let server = self.server(&name)?;
         let rejected = self
-            .on_registry(move |registry| registry.reject(&server, &ids, &reason, &by))
+            .on_registry(move |registry| registry.reject(&server, &ids, leave_callable, &by))
             .await;
+        // Some of it may be done also where all of it is not.
+        self.settle().await;
         match rejected {
-            Ok(drifts) => {
-                self.settle().await;
-                Ok(Response::new(admin::RejectDefinitionsResponse { drifts }))
-            }
+            Ok(drifts) => Ok(Response::new(admin::RejectDefinitionsResponse { drifts })),
             Err(status) => {
                 self.failed(&admitted, method, &name, status.message())
                     .await;

@@ -118,7 +118,7 @@ Examples:
     /// Say that what waits is not to be approved
     ///
     /// It waits no more, stays hidden, and what it defines is blocked for everybody where it could still
-    /// be called by its name.
+    /// be called by its name, unless you say that the server is as it was approved again.
     #[command(after_help = "\
 Examples:
   chancery review reject notes tool/search -m 'asks for the whole conversation'
@@ -138,6 +138,9 @@ Examples:
         /// Why, for the record
         #[arg(short = 'm', long = "message", value_name = "WHY")]
         reason: String,
+        /// Block nothing: the server is as it was approved again
+        #[arg(long)]
+        no_block: bool,
     },
 }
 
@@ -222,13 +225,15 @@ pub(crate) async fn run(
             all: _,
             pin,
             reason,
+            no_block,
         } => {
             let waiting = Waiting::read(context, mcp_server, None).await?;
             let chosen = waiting.choose(wanted, pin.as_deref())?;
             let Waiting {
                 connection, server, ..
             } = &waiting;
-            reject::run(connection, server, &chosen, reason, console).await
+            let words = (&**reason, *no_block);
+            reject::run(connection, server, &chosen, words, console).await
         }
     }
 }

@@ -161,6 +161,7 @@ impl Registry {
             create_time: Some(now()),
             authors,
             method: by.method.to_owned(),
+            reason: by.reason.clone(),
             state: ProposalState::Pending.into(),
             changes: changes(&before, &keys, &changed.done),
             ..Proposal::default()
@@ -222,6 +223,7 @@ impl Registry {
         let by = By {
             author: proposal.authors.join(" "),
             cause: Some(format!("{name}, approved by {}", by.author)),
+            reason: proposal.reason.clone(),
             approves: Some(proposal.clone()),
             ..by
         };
@@ -311,6 +313,7 @@ impl Registry {
             etag_before: etag_before.to_owned(),
             etag_after: proposal.etag.clone(),
             proposal: proposal.name.clone(),
+            reason: by.reason.clone(),
             ..AdminChange::default()
         });
         self.store.commit(&Transaction {

@@ -12,9 +12,12 @@ use sha2::{Digest as _, Sha256};
 use super::{
     By, Changed, Registry, RegistryError, Resources, Wish, now,
     publish::ITSELF,
-    review::{approves, id_of, pinned_now},
+    review::{approves, pinned_now},
 };
-use crate::resource::{Kind, Resource, pins_of, server_of_block};
+use crate::{
+    resource::{Kind, Resource, pins_of, server_of_block},
+    review::called::id_of,
+};
 
 /// What the record calls it.
 const METHOD: &str = "Quarantine";
@@ -135,41 +138,70 @@ impl Registry {
     }
 }
 
-/// The wishes that follow from wishes to change servers: quarantines end whose every version is
-/// approved.
-pub(super) fn ended(resources: &Resources, wishes: &[Wish]) -> Vec<Wish> {
-    let mut ended = Vec::new();
-    for wish in wishes {
-        let (Wish::Apply(Resource::Server(server))
-        | Wish::Create(Resource::Server(server))
-        | Wish::Update(Resource::Server(server))) = wish
-        else {
-            continue;
-        };
-        let Ok(Some(pins)) = pins_of(server) else {
-            continue;
-        };
-        let organization = organization_of(&server.name);
-        for resource in resources.within(Kind::Block, organization) {
-            let Resource::Block(block) = &***resource else {
+impl Registry {
+    /// The wishes that follow from wishes to change servers: quarantines end whose every version is
+    /// approved. Blocks on the store.
+    ///
+    /// # Errors
+    /// Where what was seen cannot be read.
+    pub(super) fn ended(
+        &self,
+        resources: &Resources,
+        wishes: &[Wish],
+    ) -> Result<Vec<Wish>, RegistryError> {
+        let mut ended = Vec::new();
+        for wish in wishes {
+            let (Wish::Apply(Resource::Server(server))
+            | Wish::Create(Resource::Server(server))
+            | Wish::Update(Resource::Server(server))) = wish
+            else {
                 continue;
             };
-            let is_about = server_of_block(block) == Some(&*server.name);
-            let Some(target) = block.target.as_ref().filter(|_| is_about) else {
+            let Ok(Some(pins)) = pins_of(server) else {
                 continue;
             };
-            let mut seen = block.sighted_pins.iter();
-            let is_decided = wishes.iter().any(|other| other.name() == block.name);
-            if seen.len() > 0 && !is_decided && seen.all(|pin| has(&pins, target, pin)) {
-                ended.push(Wish::Delete {
-                    kind: Kind::Block,
-                    name: block.name.clone(),
-                    etag: String::new(),
-                });
+            let organization = organization_of(&server.name);
+            for resource in resources.within(Kind::Block, organization) {
+                let Resource::Block(block) = &***resource else {
+                    continue;
+                };
+                let is_about = server_of_block(block) == Some(&*server.name);
+                let is_decided = wishes.iter().any(|other| other.name() == block.name);
+                if !is_about || is_decided || block.sighted_pins.is_empty() {
+                    continue;
+                }
+                if self.is_over(server, &pins, block)? {
+                    ended.push(Wish::Delete {
+                        kind: Kind::Block,
+                        name: block.name.clone(),
+                        etag: String::new(),
+                    });
+                }
             }
         }
+        Ok(ended)
     }
-    ended
+
+    /// Whether every version that a quarantine is for is approved, as it is pinned by now.
+    fn is_over(&self, server: &Server, pins: &Pins, block: &Block) -> Result<bool, RegistryError> {
+        let Some(target) = &block.target else {
+            return Ok(false);
+        };
+        let mut open = block.sighted_pins.clone();
+        open.retain(|pin| !has(pins, target, pin));
+        if open.is_empty() || server.variable_fields.is_empty() {
+            return Ok(open.is_empty());
+        }
+        for drift in self.store.drifts(&server.name)? {
+            let id = drift.id.unwrap_or_default();
+            let seen = id.seen.clone();
+            let now = pinned_now(server, id, drift.definition.as_ref());
+            if drift.server == server.name && has(pins, target, &now.seen) {
+                open.retain(|pin| *pin != seen);
+            }
+        }
+        Ok(open.is_empty())
+    }
 }
 
 /// What is blocked for a sighting, if anything is: names that nobody has approved are out of reach
@@ -225,6 +257,7 @@ fn has(pins: &Pins, target: &Target, pin: &[u8]) -> bool {
             definition_kind: kind.into(),
             capability: capability.to_owned(),
             seen: pin.to_vec(),
+            text: Vec::new(),
         },
     )
 }

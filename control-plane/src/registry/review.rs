@@ -16,7 +16,7 @@ pub use self::approval::ApprovalWish;
 use self::{entries::review, pinned::PinnedServer};
 pub(super) use self::{
     entries::reviews,
-    pinned::{approves, id_of, pinned_now},
+    pinned::{approves, pinned_now},
 };
 use super::{By, Registry, RegistryError, now, state::check_reason};
 use crate::{
@@ -30,11 +30,8 @@ use crate::{
 /// The RPC by which definitions are approved: none of it may break a rule.
 pub(super) const APPROVE: &str = "ApproveDefinitions";
 
-/// Most names that one could be taken for that are shown.
-const MAX_LOOK_ALIKES: usize = 16;
-
 impl Registry {
-    /// What waits for a review, of servers whose names begin so, the newest first; with what was
+    /// What waits for a review, of servers whose names begin so, the newest 5,000 first; with what was
     /// rejected. Blocks on the store.
     ///
     /// # Errors
@@ -97,8 +94,7 @@ impl Registry {
                 id: Some(id.clone()),
                 definition: String::new(),
             }],
-            replaces: false,
-            beside: Vec::new(),
+            ..ApprovalWish::default()
         };
         // What cannot be approved breaks nothing; that it cannot is said when somebody tries to.
         let tried = self.approval(&wish).and_then(|wishes| {
@@ -150,11 +146,12 @@ impl Registry {
             });
             alike.collect::<Vec<_>>()
         });
-        alike.take(MAX_LOOK_ALIKES).collect()
+        alike.collect()
     }
 
     /// Says that versions of something are not to be approved. What clients could still call of it is
-    /// blocked: who looked at it is witness enough. Blocks on the store.
+    /// blocked, unless its server is as it was approved again: who looked at it is witness enough. Blocks
+    /// on the store.
     ///
     /// # Errors
     /// Where one does not wait for a review, or no reason is given.
@@ -162,9 +159,10 @@ impl Registry {
         &self,
         server: &Server,
         ids: &[DriftId],
-        reason: &str,
+        leave_callable: bool,
         by: &By,
     ) -> Result<Vec<SeenDrift>, RegistryError> {
+        let reason = &*by.reason;
         check_reason(reason)?;
         let mut drifts = Vec::new();
         for (position, id) in ids.iter().enumerate() {
@@ -187,22 +185,25 @@ impl Registry {
         })?;
         for drift in &mut drifts {
             drift.rejection = Some(rejection.clone());
-            self.quarantine(server, &sighting_of(drift), &[by.author.clone()])?;
+            if !leave_callable {
+                self.quarantine(server, &sighting_of(drift), &[by.author.clone()])?;
+            }
         }
         Ok(drifts)
     }
 
     /// Forgets what is decided about servers that were changed: it is approved, or they are gone.
-    pub(super) fn forget_decided(&self, names: &[&str]) -> Result<(), RegistryError> {
+    /// What is kept too long is not listed, so nothing fails for it.
+    pub(super) fn forget_decided(&self, names: &[&str]) {
         let resources = self.current();
         for name in names {
             let server = resources.stored(Kind::Server, name);
             let pinned = server.and_then(|stored| PinnedServer::of(stored.as_server()?));
-            self.store.forget_drifts(name, |drift| {
-                !pinned.as_ref().is_some_and(|it| it.waits(drift))
-            })?;
+            let is_decided = |drift: &SeenDrift| !pinned.as_ref().is_some_and(|it| it.waits(drift));
+            if let Err(error) = self.store.forget_drifts(name, is_decided) {
+                tracing::error!(%error, server = name, "what is decided about is still kept");
+            }
         }
-        Ok(())
     }
 
     /// Forgets that something was gone which a complete scan has found again. Blocks on the store.

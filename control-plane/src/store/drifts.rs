@@ -2,13 +2,14 @@
 
 use chancery_proto::{
     admin::v1::{DriftId, DriftWitness, Rejection, SeenDrift},
-    audit::v1::{Content, DriftSighting},
+    audit::v1::{Content, Drift, DriftSighting},
 };
 use prost::Message as _;
 use prost_types::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::{Store, StoreError};
+use crate::review::called::id_of;
 
 /// What the store got when reviews began to be kept in it. Who has seen what began with it anew: the
 /// table before did not say where or when.
@@ -20,6 +21,7 @@ CREATE TABLE drifts (
   kind INTEGER NOT NULL,
   capability TEXT NOT NULL,
   seen BLOB NOT NULL,
+  text BLOB NOT NULL,
   drift INTEGER NOT NULL,
   definition BLOB NOT NULL,
   hidden INTEGER NOT NULL,
@@ -29,7 +31,7 @@ CREATE TABLE drifts (
   last_time BLOB NOT NULL,
   last_seconds INTEGER NOT NULL,
   rejection BLOB,
-  UNIQUE (server, kind, capability, seen)
+  UNIQUE (server, kind, capability, seen, text)
 ) STRICT;
 CREATE TABLE witnesses (
   drift INTEGER NOT NULL REFERENCES drifts ON DELETE CASCADE,
@@ -50,11 +52,15 @@ const MAX_WITNESSES: i64 = 16;
 /// The most that are read at once: each brings its definition.
 const MAX_LISTED: i64 = 5_000;
 
-const COLUMNS: &str = "id, server, kind, capability, seen, drift, definition, hidden, source, times, \
-                       first_time, last_time, rejection";
+const COLUMNS: &str = "id, server, kind, capability, seen, text, drift, definition, hidden, source, \
+                       times, first_time, last_time, rejection";
+
+/// One version of something, by the parameters 1 to 5.
+const IS_IT: &str = "server = ?1 AND kind = ?2 AND capability = ?3 AND seen = ?4 AND text = ?5";
 
 impl Store {
-    /// Notes that a version of something was seen, and by whom. Gives all that is known of it.
+    /// Notes that a version of something was seen, and by whom. Gives all that is known of it. Its text stays
+    /// as it was seen first, which is what reviewers look at.
     ///
     /// # Errors
     /// Where SQLite does not.
@@ -66,18 +72,20 @@ impl Store {
         let now = witness.time.unwrap_or_default();
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
+        let id = id_of(sighting);
         let definition = sighting.definition.as_ref().map(Content::encode_to_vec);
         transaction.execute(
-            "INSERT INTO drifts (server, kind, capability, seen, drift, definition, hidden, source,
-                                 times, first_time, last_time, last_seconds)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?9, ?10)
-             ON CONFLICT DO UPDATE SET drift = ?5, definition = ?6, hidden = ?7, source = ?8,
-               times = times + 1, last_time = ?9, last_seconds = ?10",
+            "INSERT INTO drifts (server, kind, capability, seen, text, drift, definition, hidden,
+                                 source, times, first_time, last_time, last_seconds)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10, ?11)
+             ON CONFLICT DO UPDATE SET drift = ?6, hidden = ?8, source = ?9,
+               times = times + 1, last_time = ?10, last_seconds = ?11",
             params![
                 sighting.server,
-                sighting.definition_kind,
-                sighting.capability,
-                sighting.seen,
+                id.definition_kind,
+                id.capability,
+                id.seen,
+                id.text,
                 sighting.drift,
                 definition.unwrap_or_default(),
                 sighting.hidden,
@@ -86,7 +94,6 @@ impl Store {
                 now.seconds,
             ],
         )?;
-        let id = id_of(sighting);
         let (row, mut drift) = find(&transaction, &sighting.server, &id)?
             .ok_or(StoreError::Corrupt { what: "a drift" })?;
         transaction.execute(
@@ -101,13 +108,18 @@ impl Store {
                 MAX_WITNESSES
             ],
         )?;
-        // The one that was just seen stays.
+        // The one that was just seen stays; new names, which cost a server nothing to make up, go first.
         transaction.execute(
             "DELETE FROM drifts WHERE id IN (
                SELECT id FROM drifts WHERE server = ?1 AND id != ?2
-               ORDER BY rejection IS NOT NULL DESC, last_seconds DESC, id DESC
+               ORDER BY rejection IS NOT NULL DESC, drift = ?4, last_seconds DESC, id DESC
                LIMIT -1 OFFSET ?3)",
-            params![sighting.server, row, MAX_OF_SERVER - 1],
+            params![
+                sighting.server,
+                row,
+                MAX_OF_SERVER - 1,
+                i32::from(Drift::New)
+            ],
         )?;
         drift.witnesses = witnesses(&transaction, row)?;
         transaction.commit()?;
@@ -185,26 +197,17 @@ pub(super) fn reject(
     (server, id, rejection): &(&str, DriftId, Rejection),
 ) -> rusqlite::Result<()> {
     transaction.execute(
-        "UPDATE drifts SET rejection = ?5
-         WHERE server = ?1 AND kind = ?2 AND capability = ?3 AND seen = ?4",
+        &format!("UPDATE drifts SET rejection = ?6 WHERE {IS_IT}"),
         params![
             server,
             id.definition_kind,
             id.capability,
             id.seen,
+            id.text,
             rejection.encode_to_vec()
         ],
     )?;
     Ok(())
-}
-
-/// Which version of what was seen.
-fn id_of(sighting: &DriftSighting) -> DriftId {
-    DriftId {
-        definition_kind: sighting.definition_kind,
-        capability: sighting.capability.clone(),
-        seen: sighting.seen.clone(),
-    }
 }
 
 fn find(
@@ -212,11 +215,9 @@ fn find(
     server: &str,
     id: &DriftId,
 ) -> rusqlite::Result<Option<(i64, SeenDrift)>> {
-    let mut statement = transaction.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM drifts
-         WHERE server = ?1 AND kind = ?2 AND capability = ?3 AND seen = ?4"
-    ))?;
-    let key = params![server, id.definition_kind, id.capability, id.seen];
+    let select = format!("SELECT {COLUMNS} FROM drifts WHERE {IS_IT}");
+    let mut statement = transaction.prepare_cached(&select)?;
+    let key = params![server, id.definition_kind, id.capability, id.seen, id.text];
     statement.query_row(key, seen_drift).optional()
 }
 
@@ -236,22 +237,23 @@ fn witnesses(transaction: &Transaction<'_>, drift: i64) -> rusqlite::Result<Vec<
 
 /// A row, by [`COLUMNS`], without who has seen it.
 fn seen_drift(row: &Row<'_>) -> rusqlite::Result<(i64, SeenDrift)> {
-    let rejection: Option<Vec<u8>> = row.get(12)?;
-    let rejection = rejection.map(|_| message::<Rejection>(row, 12));
+    let rejection: Option<Vec<u8>> = row.get(13)?;
+    let rejection = rejection.map(|_| message::<Rejection>(row, 13));
     let drift = SeenDrift {
         server: row.get(1)?,
         id: Some(DriftId {
             definition_kind: row.get(2)?,
             capability: row.get(3)?,
             seen: row.get(4)?,
+            text: row.get(5)?,
         }),
-        drift: row.get(5)?,
-        definition: Some(message::<Content>(row, 6)?),
-        hidden: row.get(7)?,
-        source: row.get(8)?,
-        times: row.get(9)?,
-        first_time: Some(message::<Timestamp>(row, 10)?),
-        last_time: Some(message::<Timestamp>(row, 11)?),
+        drift: row.get(6)?,
+        definition: Some(message::<Content>(row, 7)?),
+        hidden: row.get(8)?,
+        source: row.get(9)?,
+        times: row.get(10)?,
+        first_time: Some(message::<Timestamp>(row, 11)?),
+        last_time: Some(message::<Timestamp>(row, 12)?),
         witnesses: Vec::new(),
         rejection: rejection.transpose()?,
     };

@@ -290,7 +290,9 @@ impl<K: Known> About<'_, K> {
             command: Some(Command::nodes().to_string()),
             ..Data::default()
         };
-        Some((Event::RecordGap, data, None))
+        // One that begins again and again is told of once.
+        let once = Sha256::digest(format!("{node}\n{}", gap.reason)).into();
+        Some((Event::RecordGap, data, Some(once)))
     }
 
     fn data_of(&self, server: &str) -> Data {

@@ -15,7 +15,7 @@ pub(super) async fn run(
     connection: &Connection,
     server: &admin::Server,
     chosen: &[&SeenDrift],
-    reason: &str,
+    (reason, no_block): (&str, bool),
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {
     let names: Vec<_> = chosen.iter().map(|drift| what(drift)).collect();
@@ -25,6 +25,7 @@ pub(super) async fn run(
         server: server.name.clone(),
         ids: chosen.iter().map(|drift| id(drift)).collect(),
         reason: reason.to_owned(),
+        leave_callable: no_block,
     });
     let answer = connection.answer(&action, call).await?;
     for drift in &answer.drifts {

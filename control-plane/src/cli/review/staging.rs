@@ -65,6 +65,7 @@ pub(super) async fn pending(
                     definition_kind: kind.into(),
                     capability: name.to_owned(),
                     seen: seen.map(|pin| pin.as_bytes().to_vec()).unwrap_or_default(),
+                    text: Vec::new(),
                 }),
                 drift: drift.into(),
                 definition: Some(Content {

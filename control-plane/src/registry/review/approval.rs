@@ -13,13 +13,13 @@ use super::{
     unknown, what, wrong,
 };
 use crate::{
-    registry::{Registry, RegistryError, Wish},
+    registry::{Registry, RegistryError, Wish, state::check_reason},
     resource::{Kind, Resource, pins_of, whole},
     review::definitions::{add, remove},
 };
 
 /// What is to be approved of one server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ApprovalWish {
     /// The server's resource name.
     pub server: String,
@@ -31,6 +31,8 @@ pub struct ApprovalWish {
     pub replaces: bool,
     /// What changes with it.
     pub beside: Vec<Resource>,
+    /// Why, where somebody says that.
+    pub reason: String,
 }
 
 impl Registry {
@@ -45,7 +47,11 @@ impl Registry {
             approvals,
             replaces,
             beside,
+            reason,
         } = wish;
+        if !reason.is_empty() {
+            check_reason(reason)?;
+        }
         let Resource::Server(mut server) = self.find(Kind::Server, name)? else {
             return Err(RegistryError::NotFound { name: name.clone() });
         };
@@ -89,6 +95,7 @@ impl Registry {
         let Some(text) = given.or(kept) else {
             return Err(not_whole(&field(position, "id"), &id, drift.as_ref()));
         };
+        // What is gone has been taken out above.
         if id.seen.is_empty() {
             let found = format!("`{}`, which has no pin", what(&id));
             let expected = "a definition whose numbers all readers read alike: ask the server's owner \

@@ -1,12 +1,13 @@
 //! What the record gets of reviews.
 
+use std::collections::BTreeSet;
+
 use chancery_proto::{
     admin::v1::{DriftId, Server},
     audit::v1::{DefinitionKind, Review, ReviewVerdict, entry::Event},
-    policy::v1::Pins,
+    policy::v1::PinnedCapability,
 };
 
-use super::pinned::approves;
 use crate::{ledger, registry::By, resource::pins_of};
 
 /// Most entries that the record gets of what one change approves and withdraws; the change itself is on
@@ -16,54 +17,54 @@ const MAX_REVIEWS: usize = 256;
 /// What the record gets of what a change of a server approves and withdraws, beside the change itself. Of
 /// a server that is new, all of it is: that says nothing.
 pub(in crate::registry) fn reviews(before: &Server, after: &Server, by: &By) -> Vec<Vec<u8>> {
-    let pinned = |server| pins_of(server).ok().flatten();
-    let (Some(old), Some(new)) = (pinned(before), pinned(after)) else {
+    let (Some(old), Some(new)) = (all(before), all(after)) else {
         return Vec::new();
     };
-    let entries = |from: &Server, less: &Pins, verdict| {
-        let each = all(from).into_iter().filter(|id| !approves(less, id));
-        let each = each.map(|id| review(by, &after.name, &id, verdict, &by.reason));
-        each.collect::<Vec<_>>()
+    let entry = |version: &Version, verdict| {
+        let (definition_kind, capability, seen) = version.clone();
+        let id = DriftId {
+            definition_kind,
+            capability,
+            seen,
+            text: Vec::new(),
+        };
+        review(by, &after.name, &id, verdict, &by.reason)
     };
-    let mut entries_of_both = entries(after, &old, ReviewVerdict::Approved);
-    entries_of_both.extend(entries(before, &new, ReviewVerdict::Withdrawn));
-    entries_of_both.truncate(MAX_REVIEWS);
-    entries_of_both
+    let approved = new.difference(&old);
+    let approved = approved.map(|it| entry(it, ReviewVerdict::Approved));
+    let withdrawn = old.difference(&new);
+    let withdrawn = withdrawn.map(|it| entry(it, ReviewVerdict::Withdrawn));
+    approved.chain(withdrawn).take(MAX_REVIEWS).collect()
 }
 
-/// Every version that is approved of a server.
-fn all(server: &Server) -> Vec<DriftId> {
-    let Ok(Some(pins)) = pins_of(server) else {
-        return Vec::new();
-    };
+/// What is defined, its name, and its pin.
+type Version = (i32, String, Vec<u8>);
+
+/// Every version that is approved of a server; `None` where it is not pinned.
+fn all(server: &Server) -> Option<BTreeSet<Version>> {
+    let pins = pins_of(server).ok().flatten()?;
     let lists = [
         (DefinitionKind::Tool, pins.tools),
         (DefinitionKind::Prompt, pins.prompts),
         (DefinitionKind::Resource, pins.resources),
         (DefinitionKind::ResourceTemplate, pins.resource_templates),
     ];
-    let id = |kind: DefinitionKind, capability: String, seen| DriftId {
-        definition_kind: kind.into(),
-        capability,
-        seen,
-    };
-    let mut ids = Vec::new();
+    let mut all = BTreeSet::new();
     for (kind, list) in lists {
-        for it in list {
-            ids.extend(
-                it.pins
-                    .into_iter()
-                    .map(|pin| id(kind, it.name.clone(), pin)),
-            );
+        for PinnedCapability { name, pins } in list {
+            let versions = pins.into_iter();
+            all.extend(versions.map(|pin| (kind.into(), name.clone(), pin)));
         }
     }
-    let said = |kind, pins: Vec<_>| {
-        let pins = pins.into_iter();
-        pins.map(move |pin| id(kind, String::new(), pin))
-    };
-    ids.extend(said(DefinitionKind::Instructions, pins.instructions));
-    ids.extend(said(DefinitionKind::ServerInfo, pins.server_infos));
-    ids
+    let said = [
+        (DefinitionKind::Instructions, pins.instructions),
+        (DefinitionKind::ServerInfo, pins.server_infos),
+    ];
+    for (kind, versions) in said {
+        let versions = versions.into_iter();
+        all.extend(versions.map(|pin| (kind.into(), String::new(), pin)));
+    }
+    Some(all)
 }
 
 /// One decision about one version.

@@ -2,7 +2,7 @@
 
 use chancery_proto::{
     admin::v1::{DriftId, SeenDrift, Server},
-    audit::v1::{Content, DefinitionKind, Drift, DriftSighting},
+    audit::v1::{Content, DefinitionKind, Drift},
     policy::v1::Pins,
 };
 
@@ -65,20 +65,13 @@ fn pins_at<'p>(pins: &'p Pins, id: &DriftId) -> &'p [Vec<u8>] {
         DefinitionKind::ServerInfo => return &pins.server_infos,
         DefinitionKind::Unspecified => return &[],
     };
-    let named = list.iter().find(|it| it.name == id.capability);
+    // They are in the order of their names.
+    let at = list.binary_search_by(|it| it.name.cmp(&id.capability));
+    let named = at.ok().and_then(|at| list.get(at));
     named.map_or(&[], |it| &it.pins)
 }
 
 /// Whether a version of something is approved.
 pub(in crate::registry) fn approves(pins: &Pins, id: &DriftId) -> bool {
     pins_at(pins, id).contains(&id.seen)
-}
-
-/// Which version of what was seen.
-pub(in crate::registry) fn id_of(sighting: &DriftSighting) -> DriftId {
-    DriftId {
-        definition_kind: sighting.definition_kind,
-        capability: sighting.capability.clone(),
-        seen: sighting.seen.clone(),
-    }
 }

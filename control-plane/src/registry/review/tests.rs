@@ -1,6 +1,6 @@
 use chancery_proto::{
     admin::v1::{Rule, ToolDefinition},
-    audit::v1::{Content, Entry, entry::Event},
+    audit::v1::{Content, Entry, SightingSource, entry::Event},
     policy::v1::{Condition, Effect, Pinning, Subjects, condition::Test},
 };
 use prost::Message as _;
@@ -10,7 +10,10 @@ use super::{
     super::{Changed, Wish, tests},
     *,
 };
-use crate::{resource::pins_of, review::definitions::add};
+use crate::{
+    resource::pins_of,
+    review::{called::id_of, definitions::add},
+};
 
 const SERVER: &str = "organizations/o/workspaces/w/servers/s";
 
@@ -78,7 +81,7 @@ fn see(registry: &Registry, definition: &Value) -> DriftId {
     let id = DriftId {
         definition_kind: DefinitionKind::Tool.into(),
         capability: "read".to_owned(),
-        seen: Vec::new(),
+        ..DriftId::default()
     };
     assert!(add(&mut server, &id, &text, true));
     let pins = pins_of(&server).unwrap().unwrap();
@@ -117,8 +120,7 @@ fn wish(registry: &Registry, id: &DriftId) -> ApprovalWish {
             id: Some(id.clone()),
             definition: String::new(),
         }],
-        replaces: false,
-        beside: Vec::new(),
+        ..ApprovalWish::default()
     }
 }
 
@@ -179,7 +181,7 @@ fn names_that_could_be_taken_for_another_are_told() {
         id: Some(DriftId {
             definition_kind: DefinitionKind::Tool.into(),
             capability: capability.to_owned(),
-            seen: Vec::new(),
+            ..DriftId::default()
         }),
         ..SeenDrift::default()
     };
@@ -236,12 +238,15 @@ fn what_is_rejected_stays_so_and_cannot_be_called() {
     let (registry, _folder) = start();
     let id = see(&registry, &definition("shell"));
     assert_eq!(registry.list(Kind::Block), []);
-    let by = By {
-        author: "ann".to_owned(),
-        ..By::default()
-    };
     let server = stored(&registry);
-    let reject = |reason| registry.reject(&server, std::slice::from_ref(&id), reason, &by);
+    let reject = |reason: &str| {
+        let by = By {
+            author: "ann".to_owned(),
+            reason: reason.to_owned(),
+            ..By::default()
+        };
+        registry.reject(&server, std::slice::from_ref(&id), false, &by)
+    };
     let refused = reject(" ").unwrap_err();
     assert!(refused.to_string().contains("expected why"), "{refused}");
     reject("takes a shell").unwrap();
@@ -299,4 +304,59 @@ fn a_server_that_makes_up_versions_keeps_no_more_than_its_share() {
         see(&registry, &made_up);
     }
     assert_eq!(registry.drifts(SERVER).unwrap().len(), 512);
+}
+
+#[test]
+fn what_cannot_be_pinned_is_not_what_is_gone() {
+    let (registry, _folder) = start();
+    let sighting = |drift: Drift, text: &str, source: SightingSource| DriftSighting {
+        server: SERVER.to_owned(),
+        definition_kind: DefinitionKind::Tool.into(),
+        capability: "read".to_owned(),
+        drift: drift.into(),
+        source: source.into(),
+        definition: Some(Content {
+            size_bytes: text.len() as u64,
+            data: text.as_bytes().to_vec(),
+            ..Content::default()
+        }),
+        ..DriftSighting::default()
+    };
+    let gone = sighting(Drift::Removed, "", SightingSource::Scan);
+    registry.sighted(&gone, "").unwrap();
+    for text in ["1", "2"] {
+        let odd = sighting(Drift::Unpinnable, text, SightingSource::Unspecified);
+        // One alone stops nobody, whatever a scan has missed.
+        assert!(registry.sighted(&odd, "envoy-1").unwrap().is_none());
+    }
+    assert_eq!(registry.drifts(SERVER).unwrap().len(), 3);
+    registry.returned(SERVER, |_| false).unwrap();
+    assert_eq!(registry.drifts(SERVER).unwrap().len(), 2);
+}
+
+#[test]
+fn a_version_is_reviewed_as_it_was_seen_first() {
+    let (registry, _folder) = start();
+    let mut documented = definition("repo");
+    documented["description"] = "Reads.".into();
+    let id = see(&registry, &documented);
+    let forged = DriftSighting {
+        server: SERVER.to_owned(),
+        definition_kind: id.definition_kind,
+        capability: id.capability.clone(),
+        seen: id.seen.clone(),
+        drift: Drift::Changed.into(),
+        definition: Some(Content {
+            size_bytes: 2,
+            data: b"{}".to_vec(),
+            ..Content::default()
+        }),
+        ..DriftSighting::default()
+    };
+    registry.sighted(&forged, "envoy-2").unwrap();
+    let drift = registry.drift(&stored(&registry), &id).unwrap();
+    assert_eq!(
+        drift.definition.unwrap().data,
+        documented.to_string().into_bytes()
+    );
 }
