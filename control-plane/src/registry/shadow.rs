@@ -1,6 +1,8 @@
 //! MCP that nodes saw going to hosts that nobody registered, for as long as nobody has decided about it.
 
-use chancery_engine::{block::covers_host, entry::bounded};
+use std::collections::{HashMap, HashSet};
+
+use chancery_engine::{block::spellings, entry::bounded};
 use chancery_proto::{
     admin::v1::{Block, ShadowServer, block::Target},
     audit::v1::{Attribute, ShadowKind, ShadowSighting},
@@ -36,9 +38,17 @@ impl Registry {
             }
         };
         let time = now();
+        let resources = self.current();
+        let issuers = Issuers::of(&resources);
         let seen = organizations.iter().flat_map(|organization| {
             let sightings = sightings.iter();
-            sightings.map(|sighting| seen(organization, node, sighting, time))
+            sightings.map(|sighting| {
+                if issuers.may_show(organization, sighting) {
+                    seen(organization, node, sighting, time)
+                } else {
+                    seen(organization, node, &without_caller(sighting), time)
+                }
+            })
         });
         let seen: Vec<_> = seen.collect();
         Ok(self.store.shadowed(&seen, joined)?)
@@ -55,6 +65,42 @@ impl Registry {
         let mut shadows = self.store.shadows()?;
         shadows.retain(|shadow| !decided.covers(shadow));
         Ok(shadows)
+    }
+}
+
+/// Which organization's principals an issuer vouches for. No two have one issuer.
+struct Issuers<'r>(HashMap<&'r str, &'r str>);
+
+impl<'r> Issuers<'r> {
+    fn of(resources: &'r Resources) -> Self {
+        let providers = resources.of_kind(Kind::IdentityProvider);
+        let issuers = providers.filter_map(|stored| {
+            let Resource::IdentityProvider(provider) = &***stored else {
+                return None;
+            };
+            Some((&*provider.issuer, stored.organization()))
+        });
+        Self(issuers.collect())
+    }
+
+    /// Whether viewers of an organization may see who asked: another organization's principals are
+    /// not theirs. Empty: viewers of all.
+    fn may_show(&self, organization: &str, sighting: &ShadowSighting) -> bool {
+        let principal = sighting.principal.as_ref();
+        let issuer = principal.and_then(|it| it.issuer.as_ref());
+        let issuer = issuer.map_or("", |it| &it.value);
+        organization.is_empty()
+            || issuer.is_empty()
+            || self.0.get(issuer).is_some_and(|it| *it == organization)
+    }
+}
+
+/// What was seen, and nothing of who was.
+fn without_caller(sighting: &ShadowSighting) -> ShadowSighting {
+    ShadowSighting {
+        principal: None,
+        workload: String::new(),
+        ..sighting.clone()
     }
 }
 
@@ -121,51 +167,59 @@ fn joined(known: ShadowServer, seen: &ShadowServer) -> ShadowServer {
     }
 }
 
-/// What people have decided about places.
+/// What people have decided about places. Each is here with its organization, and with none for what
+/// is of all.
+#[derive(Default)]
 struct Decided<'r> {
-    /// Endpoints and blocks of hosts, each with its organization.
-    endpoints: Vec<(&'r str, &'r Endpoint)>,
-    blocks: Vec<(&'r str, &'r str)>,
+    /// Hosts and paths of endpoints; of those without a host clusters and paths.
+    endpoints: HashSet<(&'r str, &'r str, &'r str)>,
+    of_clusters: HashSet<(&'r str, &'r str, &'r str)>,
+    /// Blocked hosts.
+    blocks: HashSet<(&'r str, &'r str)>,
 }
 
 impl<'r> Decided<'r> {
     fn of(resources: &'r Resources) -> Self {
-        let servers = resources.of_kind(Kind::Server);
-        let endpoints = servers.filter_map(|stored| {
-            let server = stored.as_server()?;
-            let endpoints = server.endpoints.iter();
-            Some(endpoints.map(|endpoint| (stored.organization(), endpoint)))
-        });
-        let blocks = resources.of_kind(Kind::Block).filter_map(|stored| {
-            let Resource::Block(block) = &***stored else {
-                return None;
-            };
-            Some((stored.organization(), blocked_host(block)?))
-        });
-        Self {
-            endpoints: endpoints.flatten().collect(),
-            blocks: blocks.collect(),
+        let mut decided = Self::default();
+        for stored in resources.of_kind(Kind::Server) {
+            let endpoints = stored.as_server().map(|it| it.endpoints.iter());
+            for endpoint in endpoints.into_iter().flatten() {
+                decided.register(stored.organization(), endpoint);
+            }
         }
+        for stored in resources.of_kind(Kind::Block) {
+            if let Resource::Block(block) = &***stored
+                && let Some(host) = blocked_host(block)
+            {
+                decided.block(stored.organization(), host);
+            }
+        }
+        decided
+    }
+
+    fn register(&mut self, organization: &'r str, endpoint: &'r Endpoint) {
+        let (places, place) = match &*endpoint.host {
+            "" => (&mut self.of_clusters, &*endpoint.cluster),
+            host => (&mut self.endpoints, host),
+        };
+        places.extend([organization, ""].map(|of| (of, place, &*endpoint.path)));
+    }
+
+    fn block(&mut self, organization: &'r str, host: &'r str) {
+        self.blocks.extend([organization, ""].map(|of| (of, host)));
     }
 
     fn covers(&self, shadow: &ShadowServer) -> bool {
-        let is_of = |organization: &str| {
-            shadow.organization.is_empty() || shadow.organization == organization
-        };
-        let is_there = |endpoint: &Endpoint| match &*endpoint.host {
-            "" => shadow.clusters.contains(&endpoint.cluster),
-            host => host == shadow.host,
-        };
-        let mut endpoints = self.endpoints.iter();
-        let mut blocks = self.blocks.iter();
+        let (organization, path) = (&*shadow.organization, &*shadow.path);
+        let mut clusters = shadow.clusters.iter();
         // What goes through a tunnel to a registered host is not seen all the same.
         let is_registered = shadow.kind() != ShadowKind::Tunnel
-            && endpoints.any(|(organization, endpoint)| {
-                is_of(organization) && endpoint.path == shadow.path && is_there(endpoint)
-            });
-        is_registered
-            || blocks
-                .any(|(organization, host)| is_of(organization) && covers_host(host, &shadow.host))
+            && (self
+                .endpoints
+                .contains(&(organization, &*shadow.host, path))
+                || clusters.any(|it| self.of_clusters.contains(&(organization, &**it, path))));
+        let is_blocked = |host: &String| self.blocks.contains(&(organization, &**host));
+        is_registered || spellings(&shadow.host).iter().any(is_blocked)
     }
 }
 
@@ -190,6 +244,8 @@ fn blocked_host(block: &Block) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use chancery_proto::audit::v1::Principal;
+
     use super::*;
 
     fn sighting(workload: &str) -> ShadowSighting {
@@ -228,8 +284,48 @@ mod tests {
     }
 
     #[test]
+    fn who_asked_is_shown_to_their_own_organization_alone() {
+        let issuers = Issuers(HashMap::from([
+            ("https://a.test", "organizations/a"),
+            ("https://b.test", "organizations/b"),
+        ]));
+        let of = |issuer: &str| {
+            let said = |value: &str| {
+                Some(Attribute {
+                    value: value.to_owned(),
+                    ..Attribute::default()
+                })
+            };
+            let principal = Principal {
+                user: said("ann"),
+                issuer: said(issuer),
+                source: said("10.0.0.1:5"),
+                ..Principal::default()
+            };
+            ShadowSighting {
+                principal: Some(principal),
+                ..sighting("spiffe://a/0")
+            }
+        };
+        for (organization, issuer, is_shown) in [
+            ("organizations/a", "https://a.test", true),
+            ("organizations/b", "https://a.test", false),
+            ("organizations/a", "https://gone.test", false),
+            ("organizations/b", "", true),
+            ("", "https://a.test", true),
+        ] {
+            let shown = issuers.may_show(organization, &of(issuer));
+            assert_eq!(shown, is_shown, "{issuer} to {organization}");
+        }
+        let place = seen("o", "envoy-1", &without_caller(&of("")), now());
+        let who = [place.principals, place.workloads, place.sources];
+        assert!(who.concat().is_empty() && place.count == 2);
+    }
+
+    #[test]
     fn what_is_registered_or_blocked_is_decided() {
         let shadow = seen("organizations/o", "envoy-1", &sighting(""), now());
+        let of_all = seen("", "envoy-1", &sighting(""), now());
         let endpoint = |host: &str, path: &str, cluster: &str| Endpoint {
             host: host.to_owned(),
             path: path.to_owned(),
@@ -255,15 +351,11 @@ mod tests {
                 false,
             ),
         ] {
-            let decided = Decided {
-                endpoints: vec![(organization, &endpoint)],
-                blocks: Vec::new(),
-            };
-            assert_eq!(
-                decided.covers(&shadow),
-                is_decided,
-                "{organization} {endpoint:?}"
-            );
+            let mut decided = Decided::default();
+            decided.register(organization, &endpoint);
+            let said = (decided.covers(&shadow), decided.covers(&of_all));
+            let at_all = is_decided || organization == "organizations/p";
+            assert_eq!(said, (is_decided, at_all), "{organization} {endpoint:?}");
         }
         for (organization, host, is_decided) in [
             ("organizations/o", "shadow.test", true),
@@ -271,10 +363,8 @@ mod tests {
             ("organizations/o", "other.test", false),
             ("organizations/p", "shadow.test", false),
         ] {
-            let decided = Decided {
-                endpoints: Vec::new(),
-                blocks: vec![(organization, host)],
-            };
+            let mut decided = Decided::default();
+            decided.block(organization, host);
             assert_eq!(decided.covers(&shadow), is_decided, "{organization} {host}");
         }
     }

@@ -233,7 +233,7 @@ fn check_scan_hosts(kind: &Kind, hosts: &[String]) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// The host of a URL as credentials name it.
+/// The host of a URL, with its port where that is not the scheme's own: as credentials name it.
 pub(crate) fn host_of(url: &Url) -> Option<String> {
     let host = url.host_str()?;
     Some(match url.port() {

@@ -39,8 +39,10 @@ impl Store {
         for shadow in seen {
             let joined = match known(&transaction, shadow)? {
                 Some(known) => join(known, shadow),
-                None if has_room(&transaction, shadow)? => shadow.clone(),
-                None => continue,
+                None => {
+                    make_room(&transaction, shadow)?;
+                    shadow.clone()
+                }
             };
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO shadows VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
@@ -84,25 +86,26 @@ fn known(
     content.map(|content| read(&content)).transpose()
 }
 
-/// Whether there is room for another place, made where need be of the one that was not seen for the
-/// longest.
-fn has_room(transaction: &Transaction<'_>, shadow: &ShadowServer) -> Result<bool, StoreError> {
+/// Makes room for another place where need be: the one that was not seen for the longest goes, of the
+/// host where that has too many.
+fn make_room(transaction: &Transaction<'_>, shadow: &ShadowServer) -> Result<(), StoreError> {
+    let key = params![shadow.organization, shadow.host];
     let (all, of_host): (i64, i64) = transaction
         .prepare_cached(
             "SELECT count(*), count(*) FILTER (WHERE host = ?2) FROM shadows WHERE organization = ?1",
         )?
-        .query_row(params![shadow.organization, shadow.host], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    if of_host >= MAX_OF_HOST {
-        return Ok(false);
+        .query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let is_host_full = of_host >= MAX_OF_HOST;
+    if is_host_full || all >= MAX {
+        transaction
+            .prepare_cached(
+                "DELETE FROM shadows WHERE rowid IN (
+                   SELECT rowid FROM shadows WHERE organization = ?1 AND (NOT ?3 OR host = ?2)
+                   ORDER BY last_seconds LIMIT 1)",
+            )?
+            .execute(params![shadow.organization, shadow.host, is_host_full])?;
     }
-    if all >= MAX {
-        let oldest = "DELETE FROM shadows WHERE rowid IN (
-            SELECT rowid FROM shadows WHERE organization = ?1 ORDER BY last_seconds LIMIT 1)";
-        transaction.execute(oldest, [&shadow.organization])?;
-    }
-    Ok(true)
+    Ok(())
 }
 
 fn read(content: &[u8]) -> Result<ShadowServer, StoreError> {
@@ -131,18 +134,27 @@ mod tests {
             count: 1,
             ..ShadowServer::default()
         };
-        let paths: Vec<_> = (0..=MAX_OF_HOST)
-            .map(|path| seen("a".to_owned(), path))
-            .collect();
         let count = |known: ShadowServer, more: &ShadowServer| ShadowServer {
+            last_time: more.last_time,
             count: known.count + more.count,
             ..known
         };
+        let paths: Vec<_> = (0..MAX_OF_HOST)
+            .map(|path| seen("a".to_owned(), path))
+            .collect();
         store.shadowed(&paths, count).unwrap();
         store.shadowed(&paths, count).unwrap();
         let kept = store.shadows().unwrap();
-        assert_eq!(kept.len(), usize::try_from(MAX_OF_HOST).unwrap());
+        assert_eq!(kept.len(), paths.len());
         assert!(kept.iter().all(|it| it.count == 2));
+        let late = seen("a".to_owned(), MAX_OF_HOST);
+        store.shadowed(std::slice::from_ref(&late), count).unwrap();
+        let kept = store.shadows().unwrap();
+        assert_eq!(kept.len(), paths.len());
+        assert!(
+            kept.contains(&late) && kept.iter().all(|it| it.path != "0"),
+            "the host's oldest went"
+        );
         let hosts: Vec<_> = (0..MAX)
             .map(|host| seen(format!("h{host}"), 1_000))
             .collect();

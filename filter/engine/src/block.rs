@@ -180,14 +180,9 @@ fn first<'p>(
     found
 }
 
-/// Whether a block of a host is in the way of an `:authority`.
-pub fn covers_host(blocked: &str, authority: &str) -> bool {
-    spellings(authority).iter().any(|host| host == blocked)
-}
-
 /// The hosts by which a block may name an `:authority`: with its port and without, the default ones
 /// where it says none. User information and the dot of the root change nothing of where it leads.
-fn spellings(authority: &str) -> Vec<String> {
+pub fn spellings(authority: &str) -> Vec<String> {
     let authority = authority.to_ascii_lowercase();
     let place = authority.rsplit('@').next().unwrap_or_default();
     let (host, port) = match place.rsplit_once(':') {

@@ -41,10 +41,10 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Looks at a head. `None`: it is not MCP.
+    /// Looks at a head. `None`: it is not MCP, and nobody is asked who sent it.
     pub(crate) fn begin(
         head: &RequestHead<'_>,
-        principal: Arc<Principal>,
+        principal: impl FnOnce() -> Arc<Principal>,
         begun: Time,
     ) -> Option<Self> {
         let has = |name| head.headers.all(name).next().is_some();
@@ -56,7 +56,7 @@ impl Watch {
         let claimed = head.headers.all("mcp-method").next();
         let claimed = claimed.and_then(|name| known(std::str::from_utf8(name).ok()?));
         Some(Self {
-            event: event(head, is_tunnel, principal),
+            event: event(head, is_tunnel, principal()),
             begun,
             has_header,
             is_certain: is_tunnel || (has("mcp-protocol-version") && has("mcp-session-id")),

@@ -4,7 +4,7 @@ use chancery_proto::{admin::v1::Server, policy::v1::Endpoint};
 use serde_json::{Value, json};
 use url::{Host, Url};
 
-use crate::cli::name::id_of;
+use crate::{cli::name::id_of, resource::credential::host_of};
 
 /// As in `envoy/envoy.yaml`: at least the filter's largest held body, both ways.
 const MAX_BUFFERED_BYTES: u32 = 8 << 20;
@@ -116,7 +116,7 @@ fn route(server: &Server, endpoint: &Endpoint, to: Option<&Url>) -> Value {
     // Tools may run long, and answers are streams.
     let mut action = json!({ "cluster": endpoint.cluster, "timeout": "0s" });
     let rewritten = to.and_then(|url| {
-        let authority = authority(url)?;
+        let authority = host_of(url)?;
         (authority != endpoint.host).then_some(authority)
     });
     if let (Some(action), Some(authority)) = (action.as_object_mut(), rewritten) {
@@ -136,15 +136,6 @@ fn route(server: &Server, endpoint: &Endpoint, to: Option<&Url>) -> Value {
         "route": action,
         "request_body_buffer_limit": MAX_BUFFERED_BYTES,
         "metadata": { "filter_metadata": { "chancery": { "server": server.name } } },
-    })
-}
-
-/// A URL's host, with its port where that is not the scheme's own.
-fn authority(url: &Url) -> Option<String> {
-    let host = url.host_str()?;
-    Some(match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
     })
 }
 

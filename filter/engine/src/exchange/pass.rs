@@ -41,7 +41,7 @@ impl Exchange {
         }
         self.phase = Phase::Passed;
         let watch = match mode {
-            Unmatched::Observe => Watch::begin(head, self.vouched_for(policy, head), self.now),
+            Unmatched::Observe => Watch::begin(head, || self.vouched_for(policy, head), self.now),
             Unmatched::Pass | Unmatched::Refuse => None,
         };
         Ok(watch.map_or(HeadStep::Pass, |watch| HeadStep::Watch(Box::new(watch))))

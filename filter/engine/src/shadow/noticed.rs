@@ -39,15 +39,12 @@ impl Noticed {
             seen.recorded = now;
             return Some(std::mem::take(&mut seen.count));
         }
-        if self.seen.len() >= MAX {
-            // What has not come for so long makes room.
-            self.seen
-                .retain(|it| it.count > 0 || now.since_ms(it.recorded) < QUIET_MS);
-        }
-        let of_host = self.seen.iter().filter(|it| it.event.host == event.host);
-        if self.seen.len() >= MAX || of_host.count() >= MAX_OF_HOST {
-            self.coalesced = self.coalesced.saturating_add(1);
-            return None;
+        if !self.has_room(event) {
+            self.make_room(now);
+            if !self.has_room(event) {
+                self.coalesced = self.coalesced.saturating_add(1);
+                return None;
+            }
         }
         self.seen.push(Seen {
             event: event.clone(),
@@ -55,6 +52,25 @@ impl Noticed {
             count: 0,
         });
         Some(1)
+    }
+
+    fn has_room(&self, event: &ShadowEvent) -> bool {
+        let of_host = self.seen.iter().filter(|it| it.event.host == event.host);
+        self.seen.len() < MAX && of_host.count() < MAX_OF_HOST
+    }
+
+    /// Forgets everything whose hour is over: should it come again, it is recorded again. What came of
+    /// it since is counted with the rest.
+    fn make_room(&mut self, now: Time) {
+        let mut forgotten: u64 = 0;
+        self.seen.retain(|it| {
+            let is_quiet = now.since_ms(it.recorded) < QUIET_MS;
+            if !is_quiet {
+                forgotten = forgotten.saturating_add(it.count);
+            }
+            is_quiet
+        });
+        self.coalesced = self.coalesced.saturating_add(forgotten);
     }
 
     /// How many were counted instead of told apart, once an hour at most.
@@ -127,12 +143,35 @@ mod tests {
         let mut noticed = Noticed::default();
         assert_eq!(recorded(&mut noticed, "a", 1_000, 0), MAX_OF_HOST);
         assert_eq!(recorded(&mut noticed, "b", 3, 0), 3);
-        for host in 0..100 {
-            recorded(&mut noticed, &host.to_string(), 1_000, 1);
+        // Each comes more than once, as every client does.
+        for ms in 1..=3 {
+            recorded(&mut noticed, "a", MAX_OF_HOST, ms);
+            recorded(&mut noticed, "b", 3, ms);
+            for host in 0..100 {
+                recorded(&mut noticed, &host.to_string(), 1_000, ms);
+            }
         }
-        assert_eq!(recorded(&mut noticed, "new", 1, 2), 0);
-        assert_eq!(recorded(&mut noticed, "new", 1, QUIET_MS + 1), 1);
+        assert_eq!(noticed.seen.len(), MAX);
+        assert_eq!(recorded(&mut noticed, "new", 1, 4), 0);
+        assert_eq!(recorded(&mut noticed, "new", 1, QUIET_MS + 3), 1);
         assert!(noticed.seen.len() <= MAX);
+    }
+
+    #[test]
+    fn a_full_host_makes_room_in_time_and_nothing_that_was_counted_is_lost() {
+        let mut noticed = Noticed::default();
+        for ms in 0..3 {
+            recorded(&mut noticed, "a", MAX_OF_HOST, ms);
+        }
+        assert_eq!(recorded(&mut noticed, "b", 1, 3), 1);
+        let late = event("a", "late");
+        let mut note = |ms| noticed.note(&late, Time::from_unix_ms(ms));
+        assert_eq!((note(3), note(QUIET_MS)), (None, Some(1)));
+        let again = u64::try_from(2 * MAX_OF_HOST).unwrap();
+        let told = noticed.take_coalesced(Time::from_unix_ms(QUIET_MS));
+        assert_eq!(told, again + 1);
+        // What another host has left of its hour stays.
+        assert_eq!(recorded(&mut noticed, "b", 1, QUIET_MS), 0);
     }
 
     #[test]

@@ -157,25 +157,42 @@ mod tests {
         })
     }
 
-    proptest! {
-        #[test]
-        fn agrees_with_a_parser(params in value(), other in value(), method in "[a-z/]{1,12}") {
+    /// A message and its method.
+    fn message() -> impl Strategy<Value = (String, String)> {
+        let parts = (value(), value(), "[a-z/]{1,12}");
+        parts.prop_map(|(params, other, method)| {
             let message = json!({
                 "a": other, "jsonrpc": "2.0", "method": method, "params": params, "z": 1,
             });
-            let text = message.to_string();
+            (message.to_string(), method)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_parser((text, method) in message()) {
             let found = shown(&text);
             prop_assert!(found.is_rpc);
             prop_assert_eq!(found.method, Some(&*method));
         }
 
         #[test]
-        fn any_bytes_can_be_cut_anywhere(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_can_be_cut_anywhere(
+            (text, method) in message(),
+            damage in prop::option::of(any::<(prop::sample::Index, u8)>()),
+        ) {
+            let mut bytes = text.into_bytes();
+            if let Some((at, byte)) = damage {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
             let whole = Shown::of(&bytes);
+            prop_assert!(damage.is_some() || whole.method == Some(&*method));
             for end in 0..bytes.len() {
                 let part = Shown::of(&bytes[..end]);
                 prop_assert!(part.method.is_none() || part.method == whole.method);
                 prop_assert!(whole.is_rpc || !part.is_rpc);
+                prop_assert!(whole.has_version || !part.has_version);
             }
         }
     }

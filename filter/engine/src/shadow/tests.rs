@@ -1,3 +1,5 @@
+use std::cell::Cell;
+
 use super::*;
 use crate::exchange::{Headers, Vouched};
 
@@ -27,7 +29,18 @@ fn seen(method: &str, headers: Pairs<'_>, chunks: &[&str]) -> Option<ShadowEvent
         },
         ends: chunks.is_empty(),
     };
-    let mut watch = Watch::begin(&head, Arc::default(), Time::default())?;
+    let is_asked = Cell::new(false);
+    let principal = || {
+        is_asked.set(true);
+        Arc::default()
+    };
+    let watch = Watch::begin(&head, principal, Time::default());
+    assert_eq!(
+        is_asked.get(),
+        watch.is_some(),
+        "only of a candidate it is asked who sent it"
+    );
+    let mut watch = watch?;
     for chunk in chunks {
         watch.look(chunk.as_bytes());
     }
