@@ -42,7 +42,7 @@ pub use self::{
     wish::{Done, Wish},
 };
 use self::{
-    check::{check, lint, second_person},
+    check::{DeadRules, check, second_person},
     tailored::Tailored,
     wish::{check_etag, check_shape, fulfil},
 };
@@ -79,17 +79,6 @@ pub struct Changed {
     pub proposal: Option<Proposal>,
     /// Whether it is for a second person to publish, also where this was only a check.
     pub needs_second_person: bool,
-}
-
-/// What is done about rules that name what is not there.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum DeadRules {
-    /// A change that writes one is refused.
-    Refused,
-    /// So is one that breaks another.
-    RefusedAnywhere,
-    /// They are let be: what was in force before may be so again.
-    Let,
 }
 
 /// Keeps resources and publishes what they come to.
@@ -282,11 +271,7 @@ impl Registry {
         by: &By,
         validate_only: bool,
     ) -> Result<Changed, RegistryError> {
-        let dead_rules = match method {
-            ROLLBACK => DeadRules::Let,
-            review::APPROVE => DeadRules::RefusedAnywhere,
-            _ => DeadRules::Refused,
-        };
+        let dead_rules = DeadRules::of(method);
         if dead_rules != DeadRules::Let {
             // What needs nothing of what is stored: nobody waits for it.
             check_shape(&wishes)?;
@@ -317,17 +302,7 @@ impl Registry {
             done.push(fulfilled.map_err(|error| error.at(position))?);
         }
         check(&candidate, &names)?;
-        let warnings = match dead_rules {
-            DeadRules::Refused => lint(&resources, &candidate, &names, &done)?.warnings,
-            DeadRules::RefusedAnywhere => {
-                let lint = lint(&resources, &candidate, &names, &done)?;
-                if !lint.broken.is_empty() {
-                    return Err(RegistryError::BreaksRules(lint.broken));
-                }
-                lint.warnings
-            }
-            DeadRules::Let => Vec::new(),
-        };
+        let warnings = dead_rules.lint(&resources, &candidate, &names, &done)?;
         let newest = self.published.borrow().clone();
         let has_changed = done.iter().any(|done| !matches!(done, Done::Unchanged(_)));
         let mut changed = Changed {

@@ -5,6 +5,7 @@
 //! here.
 
 mod administration;
+mod as_kind;
 mod block;
 pub mod credential;
 mod entry;
@@ -220,42 +221,6 @@ pub enum PolicyPart {
 }
 
 impl Resource {
-    /// As a server, if it is one.
-    pub fn as_server(&self) -> Option<&admin::Server> {
-        if let Self::Server(server) = self {
-            Some(server)
-        } else {
-            None
-        }
-    }
-
-    /// As a binding, if it is one.
-    pub fn as_binding(&self) -> Option<&admin::Binding> {
-        if let Self::Binding(binding) = self {
-            Some(binding)
-        } else {
-            None
-        }
-    }
-
-    /// As an identity provider, if it is one.
-    pub fn as_identity_provider(&self) -> Option<&admin::IdentityProvider> {
-        if let Self::IdentityProvider(provider) = self {
-            Some(provider)
-        } else {
-            None
-        }
-    }
-
-    /// As a credential, if it is one.
-    pub fn as_credential(&self) -> Option<&admin::Credential> {
-        if let Self::Credential(credential) = self {
-            Some(credential)
-        } else {
-            None
-        }
-    }
-
     /// Checks what is asked of a resource that is written now, and not of one that was stored before
     /// it was asked.
     ///

@@ -22,7 +22,8 @@ impl ControlPlane {
         wishes: Vec<Wish>,
         validate_only: bool,
     ) -> Result<Changed, Status> {
-        self.change_as(admitted, admitted.by(method), naming, wishes, validate_only)
+        let by = admitted.by(method);
+        self.change_as(admitted, (by, naming), wishes, validate_only)
             .await
     }
 
@@ -30,8 +31,7 @@ impl ControlPlane {
     pub(super) async fn change_as(
         &self,
         admitted: &Admitted,
-        by: By,
-        naming: Naming,
+        (by, naming): (By, Naming),
         wishes: Vec<Wish>,
         validate_only: bool,
     ) -> Result<Changed, Status> {

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     ControlPlane,
-    admission::{Admitted, Guarded as _},
+    admission::Guarded as _,
     error::{self, Naming, invalid_argument},
     page,
 };
@@ -149,8 +149,10 @@ impl ReviewService for ControlPlane {
         let wishes = match wishes {
             Ok(wishes) => wishes,
             Err(status) => {
-                self.tried(&admitted, method, &server, status.message(), validate_only)
-                    .await;
+                if !validate_only {
+                    self.failed(&admitted, method, &server, status.message())
+                        .await;
+                }
                 return Err(status);
             }
         };
@@ -159,7 +161,7 @@ impl ReviewService for ControlPlane {
             ..admitted.by(method)
         };
         let changed = self
-            .change_as(&admitted, by, Naming::Request, wishes, validate_only)
+            .change_as(&admitted, (by, Naming::Request), wishes, validate_only)
             .await?;
         let done = changed.done.into_iter().next();
         Ok(Response::new(admin::ApproveDefinitionsResponse {
@@ -235,20 +237,6 @@ impl ControlPlane {
         let answer = tokio::task::spawn_blocking(move || ask(&registry)).await;
         let answer = answer.map_err(|error| error::task(&error))?;
         answer.map_err(|error| error::registry(&error, Naming::Request))
-    }
-
-    /// Records an attempt that failed, if it was one.
-    async fn tried(
-        &self,
-        admitted: &Admitted,
-        method: &str,
-        name: &str,
-        error: &str,
-        validate_only: bool,
-    ) {
-        if !validate_only {
-            self.failed(admitted, method, name, error).await;
-        }
     }
 }
 

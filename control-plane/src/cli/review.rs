@@ -10,11 +10,11 @@ mod show;
 mod staging;
 mod waiting;
 
-use std::{path::PathBuf, time::SystemTime};
+use std::time::SystemTime;
 
 use chancery_proto::admin::v1::{self as admin, SeenDrift};
 
-use self::{approve::Approval, choice::Choice, waiting::Wanted};
+use self::{approve::ApproveArgs, choice::Choice, waiting::Wanted};
 use super::{
     Context,
     connect::Connection,
@@ -69,52 +69,7 @@ Examples:
         #[arg(long, value_name = "PIN")]
         pin: Option<String>,
     },
-    /// Approve what waits, so that it may be seen and used
-    ///
-    /// What was approved before stays so, which is what a rollout needs; --replace ends that. With --from
-    /// the next version is approved before it is rolled out: what differs at that address is shown, and
-    /// approved once you say so. Nothing is approved that breaks a rule, unless the rule changes with it.
-    #[command(after_help = "\
-Examples:
-  chancery review approve notes tool/search -m 'reads only'
-  chancery review approve notes tool/search --with rules/search.yaml
-  chancery review approve notes tool/search --pin 3f2a9c --replace
-  chancery review approve notes --all --dry-run
-  chancery review approve notes --from https://staging.example.com/mcp")]
-    Approve {
-        /// Of which server
-        mcp_server: String,
-        /// What, as `review list` calls it
-        #[arg(value_name = "WHAT", required_unless_present_any = ["all", "from"])]
-        wanted: Vec<String>,
-        /// Everything that waits at the server
-        #[arg(long, conflicts_with = "wanted")]
-        all: bool,
-        /// The first digits of its pin, where it was seen in several versions
-        #[arg(long, value_name = "PIN")]
-        pin: Option<String>,
-        /// Its versions that were approved before are not any more
-        #[arg(long)]
-        replace: bool,
-        /// Where the server's next version runs, for the control plane to ask
-        #[arg(long, value_name = "URL", conflicts_with = "replace")]
-        from: Option<String>,
-        /// Approve what --from finds without asking
-        #[arg(long, requires = "from")]
-        yes: bool,
-        #[command(flatten)]
-        token: ShownToken,
-        /// Why, for the record
-        #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
-        reason: String,
-        /// Resource documents that change with it, such as rules that it would break; a file, a folder or
-        /// -; repeatable
-        #[arg(long = "with", value_name = "FILE|DIR|-")]
-        beside: Vec<PathBuf>,
-        /// Check whether it could be approved, and change nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
+    Approve(ApproveArgs),
     /// Say that what waits is not to be approved
     ///
     /// It waits no more, stays hidden, and what it defines is blocked for everybody where it could still
@@ -157,19 +112,8 @@ pub(crate) async fn run(
             since,
             rejected,
         } => {
-            let format = context.format_of(&[Format::Table, Format::Json, Format::Yaml])?;
             let server = mcp_server.as_deref();
-            let server = server.map(|name| context.scope.read(Kind::Server, name));
-            let server = server.transpose()?.map(|name| name.to_string());
-            let wanted = Wanted {
-                parent: server.unwrap_or_else(|| "organizations/-".to_owned()),
-                since: since.as_ref().map(|since| since.resolve(SystemTime::now())),
-                shows_rejected: *rejected,
-            };
-            let connection = Connection::open(&context.address).await?;
-            let pending = waiting::list(&connection, wanted).await?;
-            list::write(&pending, format, console)?;
-            Ok(Exit::Success)
+            list_waiting(server, (since.as_ref(), *rejected), context, console).await
         }
         ReviewCommand::Show {
             mcp_server,
@@ -187,38 +131,7 @@ pub(crate) async fn run(
             }
             Ok(Exit::Success)
         }
-        ReviewCommand::Approve {
-            mcp_server,
-            wanted,
-            all: _,
-            pin,
-            replace,
-            from,
-            yes,
-            token,
-            reason,
-            beside,
-            dry_run,
-        } => {
-            let from = from.as_deref().map(|url| (url, token));
-            let waiting = Waiting::read(context, mcp_server, from).await?;
-            let chosen = waiting.choose(wanted, pin.as_deref())?;
-            if from.is_some() && !staging::confirm(&waiting.server, &chosen, *yes, console)? {
-                console.talk("nothing is approved");
-                return Ok(Exit::Negative);
-            }
-            let approval = Approval {
-                chosen,
-                replaces: *replace,
-                is_ahead: from.is_some(),
-                reason,
-                beside,
-                is_dry_run: *dry_run,
-            };
-            approval
-                .run(&waiting.connection, &waiting.server, context, console)
-                .await
-        }
+        ReviewCommand::Approve(args) => approve::run(args, context, console).await,
         ReviewCommand::Reject {
             mcp_server,
             wanted,
@@ -236,6 +149,27 @@ pub(crate) async fn run(
             reject::run(connection, server, &chosen, words, console).await
         }
     }
+}
+
+/// Lists what waits, at one server or at all.
+async fn list_waiting(
+    mcp_server: Option<&str>,
+    (since, shows_rejected): (Option<&When>, bool),
+    context: &Context,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    let format = context.format_of(&[Format::Table, Format::Json, Format::Yaml])?;
+    let server = mcp_server.map(|name| context.scope.read(Kind::Server, name));
+    let server = server.transpose()?.map(|name| name.to_string());
+    let wanted = Wanted {
+        parent: server.unwrap_or_else(|| "organizations/-".to_owned()),
+        since: since.map(|since| since.resolve(SystemTime::now())),
+        shows_rejected,
+    };
+    let connection = Connection::open(&context.address).await?;
+    let pending = waiting::list(&connection, wanted).await?;
+    list::write(&pending, format, console)?;
+    Ok(Exit::Success)
 }
 
 /// A server, and what of it waits.

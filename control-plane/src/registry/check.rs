@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use chancery_engine::name::organization_of;
+use chancery_proto::admin::v1::Warning;
 
-use super::{Done, RegistryError, Resources, now, reference};
+use super::{Done, ROLLBACK, RegistryError, Resources, now, reference, review};
 use crate::{
     access::Place,
     lint::{self, Lint},
@@ -43,8 +44,48 @@ pub(super) fn check(
     Ok(())
 }
 
+/// What is done about rules that name what is not there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum DeadRules {
+    /// A change that writes one is refused.
+    Refused,
+    /// So is one that breaks another.
+    RefusedAnywhere,
+    /// They are let be: what was in force before may be so again.
+    Let,
+}
+
+impl DeadRules {
+    /// As the RPC asks that a change came from first.
+    pub(super) fn of(method: &str) -> Self {
+        match method {
+            ROLLBACK => Self::Let,
+            review::APPROVE => Self::RefusedAnywhere,
+            _ => Self::Refused,
+        }
+    }
+
+    /// Checks a change; what is hardly meant of it.
+    pub(super) fn lint(
+        self,
+        before: &Resources,
+        after: &Resources,
+        names: &[(Kind, String)],
+        done: &[Done],
+    ) -> Result<Vec<Warning>, RegistryError> {
+        if self == Self::Let {
+            return Ok(Vec::new());
+        }
+        let lint = lint(before, after, names, done)?;
+        if self == Self::RefusedAnywhere && !lint.broken.is_empty() {
+            return Err(RegistryError::BreaksRules(lint.broken));
+        }
+        Ok(lint.warnings)
+    }
+}
+
 /// Checks that no rule is dead, or becomes so.
-pub(super) fn lint(
+fn lint(
     before: &Resources,
     after: &Resources,
     names: &[(Kind, String)],

@@ -22,7 +22,7 @@ use super::{By, Registry, RegistryError, now, state::check_reason};
 use crate::{
     inspect::fold_name,
     lint::rules_about,
-    resource::{Kind, Resource, invalid},
+    resource::{Kind, invalid},
     review::{called::named, definitions::names},
     store::Transaction,
 };
@@ -82,10 +82,7 @@ impl Registry {
         }
         let resources = self.current();
         let rules = resources.within(Kind::Rule, organization_of(&server.name));
-        let rules = rules.filter_map(|stored| match &***stored {
-            Resource::Rule(rule) => Some(rule),
-            _ => None,
-        });
+        let rules = rules.filter_map(|stored| stored.as_rule());
         let rules: Vec<&Rule> = rules.collect();
         let wish = ApprovalWish {
             server: server.name.clone(),
@@ -186,7 +183,11 @@ impl Registry {
         for drift in &mut drifts {
             drift.rejection = Some(rejection.clone());
             if !leave_callable {
-                self.quarantine(server, &sighting_of(drift), &[by.author.clone()])?;
+                self.quarantine(
+                    server,
+                    &sighting_of(drift),
+                    std::slice::from_ref(&by.author),
+                )?;
             }
         }
         Ok(drifts)

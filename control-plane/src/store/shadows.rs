@@ -37,12 +37,11 @@ impl Store {
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
         for shadow in seen {
-            let joined = match known(&transaction, shadow)? {
-                Some(known) => join(known, shadow),
-                None => {
-                    make_room(&transaction, shadow)?;
-                    shadow.clone()
-                }
+            let joined = if let Some(known) = known(&transaction, shadow)? {
+                join(known, shadow)
+            } else {
+                make_room(&transaction, shadow)?;
+                shadow.clone()
             };
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO shadows VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?

@@ -173,7 +173,7 @@ fn what_may_vary_by_now_is_not_blocked() {
     let (registry, _folder) = tests::start();
     apply(&registry, varying("reads 1"));
     for (description, is_blocked) in [("reads 2", false), ("reads all", true)] {
-        let mut sighting = seen_by("ann", description);
+        let sighting = seen_by("ann", description);
         let blocked = registry.sighted(&sighting, "n").unwrap();
         assert_eq!(blocked.is_some(), is_blocked, "{description}");
     }

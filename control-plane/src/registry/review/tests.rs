@@ -11,7 +11,7 @@ use super::{
     *,
 };
 use crate::{
-    resource::pins_of,
+    resource::{Resource, pins_of},
     review::{called::id_of, definitions::add},
 };
 
