@@ -132,7 +132,9 @@ impl Registry {
             signer,
             changing: Mutex::new(()),
             resources: Mutex::new(Arc::new(resources)),
-            whole: Mutex::new(Arc::new(Share::new(None, NodeScope::everything()))),
+            whole: Mutex::new(Arc::new(
+                Share::new(None, NodeScope::everything()).keeping(),
+            )),
             issuer_keys,
             published: watch::Sender::new(published),
             tailored: Mutex::default(),

@@ -14,7 +14,7 @@ use chancery_engine::{
     wire::Invalid,
 };
 use chancery_proto::policy::v1 as policy;
-use prost::Message as _;
+use prost::{Message as _, encoding::message};
 use sha2::{Digest as _, Sha256};
 
 use self::builder::{Builder, Redaction};
@@ -63,6 +63,12 @@ pub const SCHEMAS_FEATURE: &str = "schemas.v1";
 pub const JWT_FEATURE: &str = "jwt.v1";
 /// Identity providers can have requirements, and sources other than tokens.
 pub const IDENTITY_FEATURE: &str = "identity.v1";
+
+/// The number of `sections` in `chancery.policy.v1.Manifest`.
+const MANIFEST_SECTIONS: u32 = 4;
+
+/// Bytes of a reference to a section in a manifest, as a guide.
+const REFERENCE_BYTES: usize = 44;
 
 /// Sections by the SHA-256 of their bytes, shared by every snapshot that has them.
 pub type Sections = BTreeMap<[u8; 32], Arc<[u8]>>;
@@ -142,19 +148,23 @@ fn encode_manifest(
     create_time: Option<prost_types::Timestamp>,
     sections: &Sections,
 ) -> Vec<u8> {
-    let references = sections
-        .iter()
-        .map(|(digest, bytes)| policy::SectionReference {
-            digest: digest.to_vec(),
-            size_bytes: bytes.len().try_into().unwrap_or(u64::MAX),
-        });
     let manifest = policy::Manifest {
         epoch,
         version,
         create_time,
-        sections: references.collect(),
+        sections: Vec::new(),
     };
-    manifest.encode_to_vec()
+    let mut encoded = Vec::with_capacity(sections.len().saturating_mul(REFERENCE_BYTES));
+    encoded.extend(manifest.encode_to_vec());
+    // The last field, of which there are very many: all of them are written from one message.
+    let mut reference = policy::SectionReference::default();
+    for (digest, bytes) in sections {
+        reference.digest.clear();
+        reference.digest.extend(digest);
+        reference.size_bytes = bytes.len().try_into().unwrap_or(u64::MAX);
+        message::encode(MANIFEST_SECTIONS, &reference, &mut encoded);
+    }
+    encoded
 }
 
 /// A redaction profile as filters get it, with the detectors and allowlists that it names. `None`:

@@ -119,7 +119,7 @@ fn not_offered(rule: &Rule, site: &Site<'_>) -> Option<(&'static str, String)> {
     let workspace = workspace_of(&rule.name);
     let is_offered = |known: &Known<'_>| {
         let mut workspaces = known
-            .workspaces
+            .workspaces()
             .iter()
             .filter(|own| workspace.is_none_or(|workspace| workspace == **own));
         workspaces.any(|workspace| offers(rule, site, known, workspace))
@@ -194,7 +194,7 @@ fn nobody(rule: &Rule, site: &Site<'_>) -> Option<(&'static str, String)> {
     }
     let reachable: BTreeSet<_> = site
         .about(rule)
-        .flat_map(|known| known.workspaces.iter().copied())
+        .flat_map(|known| known.workspaces().iter().copied())
         .collect();
     if workspaces
         .iter()

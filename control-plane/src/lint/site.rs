@@ -26,8 +26,7 @@ pub(super) struct Known<'r> {
     pub(super) server: &'r Server,
     /// The last segment of its name.
     pub(super) id: &'r str,
-    /// The workspaces that its calls can belong to.
-    pub(super) workspaces: BTreeSet<&'r str>,
+    workspaces: OnceCell<BTreeSet<&'r str>>,
     tools: OnceCell<BTreeMap<&'r str, Tool<'r>>>,
 }
 
@@ -55,10 +54,11 @@ impl<'r> Site<'r> {
     /// What is known of a server of another site is known of the same one here.
     pub(super) fn like(other: Option<&Self>, resources: &[&'r Resource], of: &str) -> Self {
         let mut site = Self::alone(Vec::new());
-        let own = resources
-            .iter()
-            .copied()
-            .filter(|resource| resource.organization() == of);
+        let is_own = |resource: &&Resource| {
+            let rest = resource.name().strip_prefix(of);
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        let own = resources.iter().copied().filter(is_own);
         for resource in own {
             match resource {
                 Resource::Rule(rule) => site.rules.push(rule),
@@ -102,7 +102,7 @@ impl<'r> Site<'r> {
         let servers = self.servers.iter().map(|known| &**known);
         servers.filter(move |known| {
             globs.fit(known.id)
-                && workspace.is_none_or(|workspace| known.workspaces.contains(workspace))
+                && workspace.is_none_or(|workspace| known.workspaces().contains(workspace))
         })
     }
 
@@ -121,13 +121,20 @@ impl<'r> Site<'r> {
 
 impl<'r> Known<'r> {
     pub(super) fn of(server: &'r Server) -> Self {
-        let own = workspace_of(&server.name).into_iter();
         Self {
             server,
             id: last_segment(&server.name),
-            workspaces: own.chain(workspaces_of_calls(server)).collect(),
+            workspaces: OnceCell::new(),
             tools: OnceCell::new(),
         }
+    }
+
+    /// The workspaces that its calls can belong to.
+    pub(super) fn workspaces(&self) -> &BTreeSet<&'r str> {
+        self.workspaces.get_or_init(|| {
+            let own = workspace_of(&self.server.name).into_iter();
+            own.chain(workspaces_of_calls(self.server)).collect()
+        })
     }
 
     /// Whether anything is known of its tools.
@@ -153,7 +160,7 @@ impl<'r> Known<'r> {
     /// Whether rules are about it where they are about another state of it, its tools aside.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.has_tools() == other.has_tools()
-            && self.workspaces == other.workspaces
+            && self.workspaces() == other.workspaces()
             && self.server.environment == other.server.environment
     }
 

@@ -157,9 +157,6 @@ impl Registry {
             else {
                 continue;
             };
-            let Ok(Some(pins)) = pins_of(server) else {
-                continue;
-            };
             let organization = organization_of(&server.name);
             for resource in resources.within(Kind::Block, organization) {
                 let Resource::Block(block) = &***resource else {
@@ -170,6 +167,10 @@ impl Registry {
                 if !is_about || is_decided || block.sighted_pins.is_empty() {
                     continue;
                 }
+                // Of most servers nothing is in quarantine, and pins are dear.
+                let Ok(Some(pins)) = pins_of(server) else {
+                    break;
+                };
                 if self.is_over(server, &pins, block)? {
                     ended.push(Wish::Delete {
                         kind: Kind::Block,

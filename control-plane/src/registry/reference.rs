@@ -72,13 +72,13 @@ fn one_of(what: &str, known: &[&str], count: usize) -> String {
     }
 }
 
-struct Check<'r> {
-    all: &'r Index<'r>,
-    resource: &'r Resource,
+struct Check<'c, 'r> {
+    all: &'c Index<'r>,
+    resource: &'c Resource,
     problems: Vec<Invalid>,
 }
 
-impl Check<'_> {
+impl Check<'_, '_> {
     fn say(&mut self, field: String, found: String, expected: impl Into<String>) {
         self.problems.push(invalid(field, found, expected));
     }
@@ -96,7 +96,7 @@ impl Check<'_> {
     /// A glob that names one server names one that there is.
     fn servers(&mut self, globs: &[String]) {
         let all = self.all;
-        let known = all.servers.get(self.resource.organization());
+        let known = all.servers_of(self.resource.organization());
         for (index, glob) in globs.iter().enumerate() {
             let is_literal = !glob.contains(['*', '?']);
             if is_literal && !known.is_some_and(|known| known.contains_key(&**glob)) {
@@ -119,7 +119,7 @@ impl Check<'_> {
         if known.any(|server| server.name() == name) {
             return;
         }
-        let of_organization = self.all.servers.get(organization);
+        let of_organization = self.all.servers_of(organization);
         let ids = of_organization
             .into_iter()
             .flat_map(|known| known.keys().copied());
@@ -177,11 +177,13 @@ impl Check<'_> {
     /// A server of another workspace with an id that a credential names would be given it.
     fn no_others_credential(&mut self, server: &admin::Server) {
         let (organization, id) = (self.resource.organization(), self.resource.id());
+        let credential = self.all.credentials.get(&(organization, id));
+        let Some(credential) = credential.and_then(|them| them.values().next()) else {
+            return;
+        };
         let servers = self.all.servers(organization, id);
         let other = servers.iter().find(|other| other.name() != server.name);
-        let credential = self.all.credentials.get(&(organization, id));
-        let credential = credential.and_then(|them| them.values().next());
-        if let (Some(other), Some(credential)) = (other, credential) {
+        if let Some(other) = other {
             let found = format!(
                 "`{id}`, which `{}` is too and `{}` names",
                 other.name(),

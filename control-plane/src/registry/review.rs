@@ -4,7 +4,7 @@ mod approval;
 mod entries;
 mod pinned;
 
-use std::collections::BTreeMap;
+use std::{cell::OnceCell, collections::BTreeMap};
 
 use chancery_engine::{id::Hex, name::organization_of};
 use chancery_proto::{
@@ -199,8 +199,13 @@ impl Registry {
         let resources = self.current();
         for name in names {
             let server = resources.stored(Kind::Server, name);
-            let pinned = server.and_then(|stored| PinnedServer::of(stored.as_server()?));
-            let is_decided = |drift: &SeenDrift| !pinned.as_ref().is_some_and(|it| it.waits(drift));
+            // Made once something waits: of most servers nothing does.
+            let pinned = OnceCell::new();
+            let is_decided = |drift: &SeenDrift| {
+                let read = || PinnedServer::of(server?.as_server()?);
+                let pinned = pinned.get_or_init(read);
+                !pinned.as_ref().is_some_and(|it| it.waits(drift))
+            };
             if let Err(error) = self.store.forget_drifts(name, is_decided) {
                 tracing::error!(%error, server = name, "what is decided about is still kept");
             }

@@ -13,10 +13,13 @@ mod touched;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use chancery_engine::{name::organization_of, snapshot::compile};
+use chancery_engine::{
+    name::organization_of,
+    snapshot::{Compiler, compile},
+};
 use chancery_proto::policy::v1 as policy;
 
 use self::{beside::Side, claims::Claims, touched::Touched};
@@ -40,6 +43,8 @@ pub struct Share {
     beside: BTreeMap<(String, Side), Arc<Made>>,
     /// All of them.
     sections: Arc<Sections>,
+    /// Has the rules that were last compiled, for every version. `None`: none are kept.
+    compiler: Option<Arc<Mutex<Compiler>>>,
 }
 
 /// What some resources come to.
@@ -63,6 +68,18 @@ impl Share {
             servers: Arc::default(),
             beside: BTreeMap::new(),
             sections: Arc::default(),
+            compiler: None,
+        }
+    }
+
+    /// The same, with the compiled rules of the organization kept whose rules were last changed: the
+    /// next change of one compiles that one. For the share that changes wait for, as compiled rules
+    /// are large.
+    #[must_use]
+    pub fn keeping(self) -> Self {
+        Self {
+            compiler: Some(Arc::default()),
+            ..self
         }
     }
 
@@ -249,7 +266,13 @@ impl Share {
         let made = of_servers.chain(beside.map(|(_, made)| made));
         let sections: Sections = made.flat_map(|made| made.sections.clone()).collect();
         let manifest = encode_manifest((0, 0), None, &sections);
-        compile(&manifest, sections.values())?;
+        match self.compiler.as_ref().filter(|_| touched.is_rules_of_one()) {
+            Some(compiler) => {
+                let mut compiler = compiler.lock().unwrap_or_else(PoisonError::into_inner);
+                compiler.compile(&manifest, sections.values())?;
+            }
+            None => drop(compile(&manifest, sections.values())?),
+        }
         Ok(())
     }
 }

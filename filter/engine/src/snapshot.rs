@@ -12,6 +12,7 @@ pub use self::loader::{Loader, Progress};
 use self::{compilation::Compilation, item::Items};
 use crate::{
     id::{Digest, SnapshotVersion},
+    limits::Limits,
     policy::{Policy, PolicyError},
     trust::Untrusted,
     wire::Invalid,
@@ -141,16 +142,37 @@ pub fn compile<S: AsRef<[u8]>>(
     manifest: &[u8],
     sections: impl IntoIterator<Item = S>,
 ) -> Result<Policy, InvalidSnapshot> {
-    let sections: Vec<S> = sections.into_iter().collect();
-    let digested = sections
-        .iter()
-        .map(|section| (Digest::of(section.as_ref()), section.as_ref()));
-    let (manifest, sections) = (Manifest::decode(manifest)?, digested.collect());
-    let mut items = Items::default();
-    let mut compilation = Compilation::new(&manifest);
-    loop {
-        if let Some(policy) = compilation.proceed(&sections, &mut items, usize::MAX)? {
-            return Ok(policy);
+    Compiler::default().compile(manifest, sections)
+}
+
+/// Compiles snapshots one after another: what the last one had is not compiled again.
+#[derive(Debug, Default)]
+pub struct Compiler {
+    items: Items,
+}
+
+impl Compiler {
+    /// As [`compile`].
+    ///
+    /// # Errors
+    /// The first thing that makes it unfit; what the last one had is kept then.
+    pub fn compile<S: AsRef<[u8]>>(
+        &mut self,
+        manifest: &[u8],
+        sections: impl IntoIterator<Item = S>,
+    ) -> Result<Policy, InvalidSnapshot> {
+        let sections: Vec<S> = sections.into_iter().collect();
+        let digested = sections
+            .iter()
+            .map(|section| (Digest::of(section.as_ref()), section.as_ref()));
+        let (manifest, sections) = (Manifest::decode(manifest)?, digested.collect());
+        self.items.begin(Limits::DEFAULT.max_snapshot_bytes);
+        let mut compilation = Compilation::new(&manifest);
+        loop {
+            if let Some(policy) = compilation.proceed(&sections, &mut self.items, usize::MAX)? {
+                self.items.settle();
+                return Ok(policy);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Borrow,
+    cell::LazyCell,
     collections::{BTreeMap, BTreeSet},
 };
 
@@ -19,11 +20,16 @@ use crate::{
 /// Resources by their names.
 type Named<'r> = BTreeMap<&'r str, &'r Resource>;
 
+/// Servers by id; those of one id are of different workspaces.
+pub(super) type Servers<'r> = BTreeMap<&'r str, Vec<&'r Resource>>;
+
+type LazyServers<'r> = LazyCell<Servers<'r>, Box<dyn FnOnce() -> Servers<'r> + 'r>>;
+
 /// All resources, by what they say. Organizations are `organizations/{o}`.
 #[derive(Debug, Default)]
 pub(in crate::registry) struct Index<'r> {
-    /// By organization and id; those of one id are of different workspaces.
-    pub(super) servers: BTreeMap<&'r str, BTreeMap<&'r str, Vec<&'r Resource>>>,
+    /// By organization, once they are asked for: they are many, and most changes name none.
+    servers: BTreeMap<String, LazyServers<'r>>,
     /// Ids by organization.
     pub(super) roles: BTreeMap<&'r str, BTreeSet<&'r str>>,
     /// By organization and id.
@@ -58,7 +64,11 @@ impl<'r> Index<'r> {
         let changed = changed.iter().filter_map(|key| resources.get(key));
         let claims = Claims::of(changed);
         for organization in organizations {
-            for kind in Kind::ALL {
+            let of = organization.to_owned();
+            let servers = LazyCell::new(Box::new(move || servers_within(resources, &of)) as _);
+            index.servers.insert(organization.to_owned(), servers);
+            let others = Kind::ALL.iter().filter(|kind| **kind != Kind::Server);
+            for kind in others {
                 for resource in resources.within(*kind, organization) {
                     index.add_own(resource);
                 }
@@ -98,10 +108,6 @@ impl<'r> Index<'r> {
             self.namers.entry(key).or_insert_with(|| resource.name());
         }
         match resource {
-            Resource::Server(_) => {
-                let of_organization = self.servers.entry(organization).or_default();
-                of_organization.entry(id).or_default().push(resource);
-            }
             Resource::Role(_) => {
                 self.roles.entry(organization).or_default().insert(id);
             }
@@ -130,17 +136,17 @@ impl<'r> Index<'r> {
             | Resource::Offer(_)
             | Resource::Organization(_)
             | Resource::Quota(_)
-            | Resource::Rule(_) => {}
+            | Resource::Rule(_)
+            | Resource::Server(_) => {}
         }
     }
 
     /// What no other organization may have too, as far as changed resources have it.
     fn add_shared(&mut self, resource: &'r Resource, claims: &Claims<'_>) {
-        let organization = resource.organization();
         for audience in audiences_of(resource) {
             if claims.audiences.contains(audience) {
                 let owners = self.audiences.entry(audience).or_default();
-                owners.insert(organization);
+                owners.insert(resource.organization());
             }
         }
         for place in places_of(resource) {
@@ -150,16 +156,21 @@ impl<'r> Index<'r> {
         }
         if let Some(audience) = assertion_of(resource) {
             let owners = self.assertions.entry(audience).or_default();
-            owners.insert(organization);
+            owners.insert(resource.organization());
         }
         if let Resource::IdentityProvider(provider) = resource {
             insert(&mut self.issuers, &provider.issuer, resource);
         }
     }
 
+    /// The servers of an organization.
+    pub(super) fn servers_of(&self, organization: &str) -> Option<&Servers<'r>> {
+        self.servers.get(organization).map(|servers| &**servers)
+    }
+
     /// The servers of an id.
     pub(super) fn servers(&self, organization: &str, id: &str) -> &[&'r Resource] {
-        let of_organization = self.servers.get(organization);
+        let of_organization = self.servers_of(organization);
         let found = of_organization.and_then(|servers| servers.get(id));
         found.map_or(&[], Vec::as_slice)
     }
@@ -182,6 +193,7 @@ impl<'r> Index<'r> {
     pub(in crate::registry) fn named_by(&self, kind: Kind, name: &str) -> Option<&'r str> {
         let organization = organization_of(name);
         let id = name.rsplit('/').next().unwrap_or_default();
+        let by = *self.namers.get(&(kind, organization, id))?;
         let is_left = match kind {
             Kind::Server => !self.servers(organization, id).is_empty(),
             Kind::Role => {
@@ -214,9 +226,16 @@ impl<'r> Index<'r> {
             | Kind::Quota
             | Kind::Rule => true,
         };
-        let by = self.namers.get(&(kind, organization, id)).copied();
-        by.filter(|_| !is_left)
+        (!is_left).then_some(by)
     }
+}
+
+fn servers_within<'r>(resources: &'r Resources, organization: &str) -> Servers<'r> {
+    let mut servers = Servers::new();
+    for stored in resources.within(Kind::Server, organization) {
+        servers.entry(stored.id()).or_default().push(stored);
+    }
+    servers
 }
 
 /// The ids of the credentials that sign for a resource.

@@ -14,7 +14,7 @@ use crate::{
 /// Most values and globs of the allowlists of one profile together, as the engine bounds them.
 const MAX_ALLOWED: usize = 1000;
 
-impl Check<'_> {
+impl Check<'_, '_> {
     /// A rule obliges to profiles that there are, and reveals what something finds.
     pub(super) fn obligations(&mut self, rule: &admin::Rule) {
         let Some(obligations) = &rule.obligations else {

@@ -212,6 +212,7 @@ fn kinds_of_nodes() -> Vec<Share> {
     };
     vec![
         Share::new(None, NodeScope::everything()),
+        Share::new(None, NodeScope::everything()).keeping(),
         Share::new(
             without(&[PINS_FEATURE, ROLES_FEATURE]),
             NodeScope::everything(),

@@ -61,6 +61,13 @@ impl Touched {
         Ok(touched)
     }
 
+    /// Whether it is what rules of one organization are about, and nothing else.
+    pub(super) fn is_rules_of_one(&self) -> bool {
+        let mut beside = self.beside.iter();
+        let first = beside.next().map(|(_, side)| *side);
+        self.servers.is_empty() && first == Some(Side::Rules) && beside.next().is_none()
+    }
+
     fn add(&mut self, organization: &str, side: Side) {
         self.beside.insert((organization.to_owned(), side));
     }
