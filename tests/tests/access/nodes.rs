@@ -140,9 +140,11 @@ async fn an_envoy_shows_its_certificate_and_enforces_what_it_serves() {
     let auditor = login(&site, &member(("a", "auditor", ""))).await;
     let decided = async || {
         let records = records(auditor.clone()).await.into_iter();
-        let mut decisions = records.filter_map(|(node, entry)| match entry.event? {
-            Event::Decision(decision) => Some((node, decision)),
-            _ => None,
+        let mut decisions = records.filter_map(|(node, entry)| {
+            let Some(Event::Decision(decision)) = entry.event else {
+                return None;
+            };
+            Some((node, decision))
         });
         Ok::<_, TimedOut>(decisions.find(|(_, decision)| decision.capability == "get_note"))
     };
@@ -153,9 +155,11 @@ async fn an_envoy_shows_its_certificate_and_enforces_what_it_serves() {
     // The auditor of one organization sees what came of it.
     let ended = async || {
         let records = records(auditor.clone()).await.into_iter();
-        let mut outcomes = records.filter_map(|(_, entry)| match entry.event? {
-            Event::Outcome(outcome) => Some(outcome.server),
-            _ => None,
+        let mut outcomes = records.filter_map(|(_, entry)| {
+            let Some(Event::Outcome(outcome)) = entry.event else {
+                return None;
+            };
+            Some(outcome.server)
         });
         Ok::<_, TimedOut>(outcomes.next())
     };

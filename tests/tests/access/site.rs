@@ -139,9 +139,11 @@ pub(crate) async fn records(channel: Channel) -> Vec<(String, Entry)> {
 
 pub(crate) async fn changes(channel: Channel) -> Vec<AdminChange> {
     let records = records(channel).await.into_iter();
-    let changes = records.filter_map(|(_, entry)| match entry.event? {
-        Event::AdminChange(change) => Some(change),
-        _ => None,
+    let changes = records.filter_map(|(_, entry)| {
+        let Some(Event::AdminChange(change)) = entry.event else {
+            return None;
+        };
+        Some(change)
     });
     changes.collect()
 }
