@@ -127,6 +127,40 @@ async fn ask(url: &str) -> (u16, String) {
     (status, answer.text().await.unwrap())
 }
 
+/// Blocks a host that is listed, and takes the block away.
+async fn stops_while_blocked(stage: &Stage, server: &McpServer, host: &str) {
+    let block = ["block", "host", host, "-m", "not ours", "--name", "it"];
+    stage.control_plane.succeed(&block).await.unwrap();
+    stage.enforced().await;
+    let reached = server.received().all().len();
+    let (status, body) = ask(&stage.url("/mcp")).await;
+    assert_eq!(status, 403, "{body}");
+    assert!(body.contains("\"reason\":\"blocked\""), "{body}");
+    assert_eq!(server.received().all().len(), reached);
+    assert_eq!(stage.shadows().await, [Value::Null; 0]);
+    let is_refusal = |event: &Event| {
+        matches!(event, Event::Decision(decision)
+            if decision.verdict() == Verdict::Deny && decision.reason == "blocked"
+                && decision.rules == ["organizations/default/blocks/it"])
+    };
+    let all = RecordFilter::default();
+    let records = stage
+        .control_plane
+        .records_until("the refusal", all, |records| {
+            let mut events = records.iter().filter_map(|it| it.entry.event.as_ref());
+            events.any(is_refusal)
+        });
+    records.await.unwrap();
+
+    stage
+        .control_plane
+        .succeed(&["unblock", "it"])
+        .await
+        .unwrap();
+    stage.enforced().await;
+    assert_eq!(stage.shadows().await.len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shadow_server_works_unharmed_and_is_listed_until_somebody_decides() {
     let server = McpServer::start().await.unwrap();
@@ -175,36 +209,7 @@ async fn a_shadow_server_works_unharmed_and_is_listed_until_somebody_decides() {
         "{recorded}"
     );
 
-    let block = ["block", "host", &host, "-m", "not ours", "--name", "it"];
-    stage.control_plane.succeed(&block).await.unwrap();
-    stage.enforced().await;
-    let reached = server.received().all().len();
-    let (status, body) = ask(&stage.url("/mcp")).await;
-    assert_eq!(status, 403, "{body}");
-    assert!(body.contains("\"reason\":\"blocked\""), "{body}");
-    assert_eq!(server.received().all().len(), reached);
-    assert_eq!(stage.shadows().await, [Value::Null; 0]);
-    let is_refusal = |event: &Event| {
-        matches!(event, Event::Decision(decision)
-            if decision.verdict() == Verdict::Deny && decision.reason == "blocked"
-                && decision.rules == ["organizations/default/blocks/it"])
-    };
-    let all = RecordFilter::default();
-    let records = stage
-        .control_plane
-        .records_until("the refusal", all, |records| {
-            let mut events = records.iter().filter_map(|it| it.entry.event.as_ref());
-            events.any(is_refusal)
-        });
-    records.await.unwrap();
-
-    stage
-        .control_plane
-        .succeed(&["unblock", "it"])
-        .await
-        .unwrap();
-    stage.enforced().await;
-    assert_eq!(stage.shadows().await.len(), 1);
+    stops_while_blocked(&stage, &server, &host).await;
     let registered = json!({
         "owner": "tests",
         "endpoints": [{ "cluster": "egress", "host": host, "path": "/mcp" }],

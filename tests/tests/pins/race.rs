@@ -30,7 +30,7 @@ impl ClientHandler for Host {
 
     async fn on_tool_list_changed(&self, context: NotificationContext<RoleClient>) {
         // It waits for nothing: the next notification may come meanwhile.
-        let (peer, listed) = (context.peer.clone(), self.listed.clone());
+        let (peer, listed) = (context.peer, self.listed.clone());
         tokio::spawn(async move {
             if let Ok(tools) = peer.list_all_tools().await {
                 drop(listed.send((true, tools)));
