@@ -132,6 +132,30 @@ impl IdentityProvider {
         json!({ "keys": self.keys.iter().map(|key| &key.public).collect::<Vec<_>>() })
     }
 
+    /// Envoy's own filter that verifies its tokens, where a request has one, and puts their claims into
+    /// the metadata as `jwt_payload`.
+    pub fn jwt_authn(&self) -> Value {
+        json!({
+            "name": "envoy.filters.http.jwt_authn",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+                "providers": {
+                    "idp": {
+                        "issuer": self.issuer,
+                        "local_jwks": { "inline_string": self.jwks().to_string() },
+                        "payload_in_metadata": "jwt_payload",
+                    },
+                },
+                "rules": [{
+                    "match": { "prefix": "/" },
+                    "requires": { "requires_any": { "requirements": [
+                        { "provider_name": "idp" }, { "allow_missing": {} },
+                    ] } },
+                }],
+            },
+        })
+    }
+
     /// The provider as a resource document.
     pub fn resource(&self, name: &str) -> Value {
         json!({

@@ -113,25 +113,7 @@ async fn what_jwt_authn_verified_is_believed() {
             "claims": { "groups": "$.realm_access.groups", "roles": "$..roles[*]" },
         }),
     );
-    let jwt_authn = json!({
-        "name": "envoy.filters.http.jwt_authn",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
-            "providers": {
-                "idp": {
-                    "issuer": ISSUER,
-                    "local_jwks": { "inline_string": provider.jwks().to_string() },
-                    "payload_in_metadata": "jwt_payload",
-                },
-            },
-            "rules": [{
-                "match": { "prefix": "/" },
-                "requires": { "requires_any": { "requirements": [
-                    { "provider_name": "idp" }, { "allow_missing": {} },
-                ] } },
-            }],
-        },
-    });
+    let jwt_authn = provider.jwt_authn();
     let documents = [trusted, allow(&json!({ "groups": ["dev"] }))];
     let stage = Stage::start(&documents, |options| options.before = vec![jwt_authn]).await;
     let url = format!("http://{}/mcp", stage.envoy.address().unwrap());

@@ -56,7 +56,7 @@ impl Stage {
         let upstreams = vec![Upstream::local("egress", to)];
         let mut options = EnvoyOptions::new(filter, upstreams, control_plane.address());
         options.plugin = json!({ "unmatched": "observe" });
-        options.before = vec![jwt_authn(&provider)];
+        options.before = vec![provider.jwt_authn()];
         change(&mut options);
         let envoy = Envoy::start(&options).await.unwrap();
         let instances = options.instances();
@@ -91,28 +91,6 @@ impl Stage {
     async fn enforced(&self) {
         self.control_plane.converged(self.instances).await.unwrap();
     }
-}
-
-fn jwt_authn(provider: &IdentityProvider) -> Value {
-    json!({
-        "name": "envoy.filters.http.jwt_authn",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
-            "providers": {
-                "idp": {
-                    "issuer": ISSUER,
-                    "local_jwks": { "inline_string": provider.jwks().to_string() },
-                    "payload_in_metadata": "jwt_payload",
-                },
-            },
-            "rules": [{
-                "match": { "prefix": "/" },
-                "requires": { "requires_any": { "requirements": [
-                    { "provider_name": "idp" }, { "allow_missing": {} },
-                ] } },
-            }],
-        },
-    })
 }
 
 /// What a client gets of a request that lists tools.
