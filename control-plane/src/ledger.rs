@@ -2,12 +2,17 @@
 //!
 //! One thread writes. It takes whatever is waiting, writes it as one, makes it durable with one
 //! `fdatasync`, and only then says so. An entry is known by node, instance and sequence, and kept
-//! once however often it is sent.
+//! once however often it is sent. Every record is a leaf of a Merkle tree, whose head is signed.
 
+mod appender;
+pub mod checkpoint;
 pub mod decision;
 mod follow;
 mod read;
+pub mod proof;
 mod segment;
+mod tree;
+pub mod verify;
 
 use std::{
     collections::BTreeMap,
@@ -21,11 +26,17 @@ use chancery_proto::audit::v1::{Entry, Gap, Record, entry};
 use prost::Message as _;
 use tokio::sync::{oneshot, watch};
 
+use appender::{Append, Appender};
 pub use follow::Follower;
 pub use read::{Filter, Page, Positioned};
-use segment::{Segment, Writer};
+use segment::{Segment, Summary, Writer};
+pub use tree::Head;
+use tree::HashFile;
 
 use crate::registry::now;
+
+/// A new segment is begun when one has grown to this.
+const SEGMENT_BYTES: u64 = 64 << 20;
 
 /// Who sent an entry: the node's name and the instance's id.
 pub type Source = (String, Vec<u8>);
@@ -48,6 +59,34 @@ pub enum LedgerError {
     /// The writer is gone.
     #[error("the log is closed")]
     Closed,
+    /// Hashes of records that are not here any more are lost.
+    #[error(
+        "the file `tree` of the log lacks hashes of the {before} records that are not here any more, \
+         and they cannot be made again: restore it from a backup"
+    )]
+    NoHashes {
+        /// How many records those are.
+        before: u64,
+    },
+    /// What was signed is not what is there.
+    #[error(
+        "{signed} records of the log were signed, and {found}: entries were changed or are lost; \
+         `chancery audit verify` names the first; restore the log from a backup"
+    )]
+    NotAsSigned {
+        /// How many were signed.
+        signed: u64,
+        /// What is there.
+        found: String,
+    },
+    /// A file beside the log is not what it should be.
+    #[error("{}: {problem}", path.display())]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 /// Entries of one instance, in the order of their sequence.
@@ -59,18 +98,22 @@ pub struct Batch {
     pub entries: Vec<(u64, Vec<u8>)>,
 }
 
-struct Append {
-    batch: Batch,
-    done: oneshot::Sender<Result<u64, Arc<LedgerError>>>,
+impl Batch {
+    fn entry_bytes(&self) -> usize {
+        self.entries.iter().map(|(_, entry)| entry.len()).sum()
+    }
 }
 
 /// The log.
 #[derive(Debug)]
 pub struct Ledger {
+    folder: PathBuf,
     queue: mpsc::Sender<Append>,
     segments: Arc<RwLock<Vec<Segment>>>,
     /// How many records are durable.
     length: watch::Receiver<u64>,
+    /// What a checkpoint says of them.
+    head: watch::Receiver<Head>,
     /// The highest sequence of what is the control plane's own, by instance id, when it was opened.
     own_heights: BTreeMap<Vec<u8>, u64>,
 }
@@ -80,28 +123,39 @@ impl Ledger {
     /// is recorded.
     ///
     /// # Errors
-    /// Where the folder or a segment cannot be read.
+    /// Where the folder or a segment cannot be read, or something that was signed is not there.
     pub fn open(folder: &Path) -> Result<Self, LedgerError> {
+        Self::open_with(folder, SEGMENT_BYTES)
+    }
+
+    /// Opens a log as [`Self::open`] does, whose segments are full with so many bytes.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(folder: &Path, segment_bytes: u64) -> Result<Self, LedgerError> {
         fs::create_dir_all(folder).map_err(io_error(folder))?;
         let mut heights = BTreeMap::new();
-        let mut segments = Vec::new();
-        for path in segment::paths(folder)? {
-            let segment = Segment::scan(&path, |record| {
-                let height: &mut u64 = heights
-                    .entry((record.node_id, record.instance_id))
-                    .or_default();
-                *height = (*height).max(record.sequence);
-            })?;
-            segments.push(segment);
+        let mut segments = segments_of(folder, &mut heights)?;
+        let signed = checkpoint::last_signed(folder)?;
+        let found = segments.last().map_or(0, Segment::end);
+        // Before anything is cut off.
+        if let Some(signed) = signed.filter(|signed| signed.size > found) {
+            return Err(LedgerError::NotAsSigned {
+                signed: signed.size,
+                found: format!("{found} are there"),
+            });
         }
-        let torn: u64 = segments.iter().map(|segment| segment.torn_bytes).sum();
-        let mut writer = Writer::open(folder, segments.last())?;
+        let torn: u64 = segments.last().map_or(0, |newest| newest.torn_bytes);
+        let mut writer = Writer::open(folder, &segments, segment_bytes)?;
+        if let Some(signed) = signed {
+            checkpoint::compare(&HashFile::open(folder)?, signed)?;
+        }
         if torn > 0 {
             tracing::warn!(
                 torn_bytes = torn,
                 "cut off what a crash left at the end of the log"
             );
-            let own = (String::new(), Vec::new());
+            let own = own();
             let sequence = heights.get(&own).copied().unwrap_or(0).saturating_add(1);
             let entry = gap(&own, "torn_tail", 0);
             writer.append(&record(&own, sequence, entry))?;
@@ -117,6 +171,7 @@ impl Ledger {
         let segments = Arc::new(RwLock::new(segments));
         let (queue, appends) = mpsc::channel();
         let (length_sender, length) = watch::channel(length);
+        let (head_sender, head) = watch::channel(writer.head());
         let shared = Arc::clone(&segments);
         let run = move || {
             Appender {
@@ -124,6 +179,7 @@ impl Ledger {
                 heights,
                 segments: shared,
                 length: length_sender,
+                head: head_sender,
             }
             .run(&appends);
         };
@@ -132,9 +188,11 @@ impl Ledger {
             .spawn(run)
             .map_err(io_error(folder))?;
         Ok(Self {
+            folder: folder.to_owned(),
             queue,
             segments,
             length,
+            head,
             own_heights,
         })
     }
@@ -200,10 +258,35 @@ impl Ledger {
         self.own_heights.get(instance_id).copied().unwrap_or(0)
     }
 
+    /// What a checkpoint says of the durable records, and of every later number of them.
+    pub fn head(&self) -> watch::Receiver<Head> {
+        self.head.clone()
+    }
+
     /// How many records are durable, and every later number.
     pub fn length(&self) -> watch::Receiver<u64> {
         self.length.clone()
     }
+}
+
+/// The segments of a folder, oldest first, and the highest sequence of each source in them.
+fn segments_of(
+    folder: &Path,
+    heights: &mut BTreeMap<Source, u64>,
+) -> Result<Vec<Segment>, LedgerError> {
+    let paths = segment::paths(folder)?;
+    let full = paths.len().saturating_sub(1);
+    let mut segments = Vec::new();
+    for (number, path) in paths.iter().enumerate() {
+        let (segment, summary) = if number < full {
+            Summary::of_full(path)?
+        } else {
+            Summary::scan(path)?
+        };
+        summary.raise(heights);
+        segments.push(segment);
+    }
+    Ok(segments)
 }
 
 /// An entry of the control plane's own, as bytes.
@@ -245,83 +328,6 @@ fn record(source: &Source, sequence: u64, entry: Vec<u8>) -> Record {
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> LedgerError {
     let path = path.to_owned();
     move |error| LedgerError::Io { path, error }
-}
-
-/// The one thread that writes.
-struct Appender {
-    writer: Writer,
-    /// The highest sequence of each source.
-    heights: BTreeMap<Source, u64>,
-    segments: Arc<RwLock<Vec<Segment>>>,
-    length: watch::Sender<u64>,
-}
-
-/// Most batches that are made durable at once.
-const MAX_GROUP: usize = 1_024;
-
-impl Appender {
-    fn run(mut self, queue: &mpsc::Receiver<Append>) {
-        while let Ok(first) = queue.recv() {
-            let mut group = vec![first];
-            group.extend(queue.try_iter().take(MAX_GROUP));
-            let before = self.heights.clone();
-            let written = group
-                .iter()
-                .map(|append| self.write(&append.batch))
-                .collect();
-            let committed: Result<Vec<u64>, LedgerError> = written;
-            let committed = committed.and_then(|heights| self.writer.commit().map(|()| heights));
-            match committed {
-                Ok(heights) => {
-                    self.publish();
-                    for (append, height) in group.into_iter().zip(heights) {
-                        // Whoever asked may be gone; the record stays.
-                        drop(append.done.send(Ok(height)));
-                    }
-                }
-                Err(error) => {
-                    tracing::error!(%error, "entries are not durable and not acknowledged");
-                    self.heights = before;
-                    self.writer.undo();
-                    let error = Arc::new(error);
-                    for append in group {
-                        drop(append.done.send(Err(Arc::clone(&error))));
-                    }
-                }
-            }
-        }
-    }
-
-    fn write(&mut self, batch: &Batch) -> Result<u64, LedgerError> {
-        let is_own = batch.source == own();
-        let height = self.heights.entry(batch.source.clone()).or_default();
-        for (sequence, entry) in &batch.entries {
-            let sequence = if is_own {
-                height.saturating_add(1)
-            } else {
-                *sequence
-            };
-            if sequence > *height {
-                self.writer
-                    .append(&record(&batch.source, sequence, entry.clone()))?;
-                *height = sequence;
-            }
-        }
-        Ok(batch
-            .entries
-            .last()
-            .map_or(*height, |(sequence, _)| *sequence))
-    }
-
-    fn publish(&mut self) {
-        let mut segments = self
-            .segments
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.writer.publish(&mut segments);
-        self.length
-            .send_replace(segments.last().map_or(0, Segment::end));
-    }
 }
 
 #[cfg(test)]

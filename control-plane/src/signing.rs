@@ -155,6 +155,16 @@ impl SigningKey {
         &self.id
     }
 
+    /// The private key itself.
+    pub(crate) fn secret(&self) -> &ed25519_dalek::SigningKey {
+        &self.key
+    }
+
+    /// The public half.
+    pub(crate) fn public(&self) -> ed25519_dalek::VerifyingKey {
+        self.key.verifying_key()
+    }
+
     /// What a filter that trusts it has among its `trust_keys`.
     pub fn trust_key(&self) -> serde_json::Value {
         let public_key = STANDARD.encode(self.key.verifying_key().as_bytes());

@@ -44,7 +44,9 @@ impl Ledger {
                     | Event::Shadow(_)
                     | Event::AdminChange(_)
                     | Event::Gap(_)
-                    | Event::Review(_),
+                    | Event::Review(_)
+                    | Event::Tombstone(_)
+                    | Event::Restoration(_),
                 )
                 | None => {}
             }

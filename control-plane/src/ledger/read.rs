@@ -94,7 +94,10 @@ impl Filter {
             Some(Event::AdminChange(change)) => &change.resource,
             Some(Event::Review(review)) => &review.server,
             // These name no resource.
-            Some(Event::Gap(_) | Event::Shadow(_)) | None => return false,
+            Some(
+                Event::Gap(_) | Event::Shadow(_) | Event::Tombstone(_) | Event::Restoration(_),
+            )
+            | None => return false,
         };
         let mut names = names.split(' ').peekable();
         names.peek().is_some() && names.all(|name| grants.allow_at(Role::Auditor, name))
@@ -146,9 +149,14 @@ impl Filter {
                     && is(capability, &review.capability)
             }
             Some(Event::Outcome(outcome)) => !asks_of_decisions && at(&outcome.server),
-            Some(Event::AdminChange(_) | Event::Gap(_) | Event::Shadow(_)) | None => {
-                !asks_of_decisions && server.is_empty()
-            }
+            Some(
+                Event::AdminChange(_)
+                | Event::Gap(_)
+                | Event::Shadow(_)
+                | Event::Tombstone(_)
+                | Event::Restoration(_),
+            )
+            | None => !asks_of_decisions && server.is_empty(),
         }
     }
 }

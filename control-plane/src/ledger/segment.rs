@@ -1,5 +1,7 @@
 //! Segment files: frames of length, checksum and record.
 
+mod summary;
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
@@ -10,10 +12,11 @@ use std::{
 use chancery_proto::audit::v1::Record;
 use prost::Message as _;
 
-use super::{LedgerError, io_error};
-
-/// A new segment is begun when one has grown to this.
-const SEGMENT_BYTES: u64 = 64 << 20;
+pub(super) use self::summary::Summary;
+use super::{
+    LedgerError, io_error,
+    tree::{Head, Tree},
+};
 
 /// Length and CRC-32 of the record, little endian.
 const HEADER_BYTES: usize = 8;
@@ -62,6 +65,15 @@ impl Segment {
         Ok(segment)
     }
 
+    /// A record as it is in the tree, by its position.
+    pub(super) fn leaf(&self, position: u64) -> Result<Option<Vec<u8>>, LedgerError> {
+        let bytes = self.durable()?;
+        let skipped = position.checked_sub(self.first);
+        let skipped = skipped.and_then(|skipped| usize::try_from(skipped).ok());
+        let leaf = skipped.and_then(|skipped| bodies(&bytes).nth(skipped));
+        Ok(leaf.map(|(_, leaf)| leaf.to_vec()))
+    }
+
     /// Its durable records, oldest first.
     pub(super) fn read(&self) -> Result<Vec<Record>, LedgerError> {
         let bytes = self.durable()?;
@@ -99,8 +111,15 @@ impl Segment {
     }
 }
 
-/// The whole frames at the start of a segment's bytes: where each ends, and its record.
+/// The whole frames at the start of a segment's bytes: where each ends, and its record. One that cannot
+/// be read is empty, so that the others keep their positions.
 pub(super) fn frames(bytes: &[u8]) -> impl Iterator<Item = (usize, Record)> {
+    bodies(bytes).map(|(end, body)| (end, Record::decode(body).unwrap_or_default()))
+}
+
+/// The whole frames at the start of a segment's bytes: where each ends, and what it holds, which is a
+/// leaf of the tree.
+pub(super) fn bodies(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut at = 0_usize;
     std::iter::from_fn(move || {
         let header = bytes.get(at..at.checked_add(HEADER_BYTES)?)?;
@@ -114,7 +133,7 @@ pub(super) fn frames(bytes: &[u8]) -> impl Iterator<Item = (usize, Record)> {
             return None;
         }
         at = end;
-        Some((end, Record::decode(body).ok()?))
+        Some((end, body))
     })
 }
 
@@ -134,29 +153,37 @@ pub(super) fn paths(folder: &Path) -> Result<Vec<PathBuf>, LedgerError> {
     Ok(paths)
 }
 
-fn first_of(path: &Path) -> u64 {
+/// The position of a segment's first record, which its name says.
+pub(super) fn first_of(path: &Path) -> u64 {
     path.file_stem()
         .and_then(|stem| stem.to_str()?.parse().ok())
         .unwrap_or(0)
 }
 
-/// Appends to the newest segment.
+/// Appends to the newest segment, and to the tree.
 #[derive(Debug)]
 pub(super) struct Writer {
     folder: PathBuf,
     file: File,
     segment: Segment,
+    tree: Tree,
     /// Frames that are not written yet.
     pending: Vec<u8>,
     pending_records: u64,
+    /// A new segment is begun when one has grown to this.
+    segment_bytes: u64,
     /// A failed write could not be undone.
     is_broken: bool,
 }
 
 impl Writer {
-    /// Goes on with a segment, without what is torn at its end, or begins the first.
-    pub(super) fn open(folder: &Path, newest: Option<&Segment>) -> Result<Self, LedgerError> {
-        let segment = match newest {
+    /// Goes on with the newest segment, without what is torn at its end, or begins the first.
+    pub(super) fn open(
+        folder: &Path,
+        segments: &[Segment],
+        segment_bytes: u64,
+    ) -> Result<Self, LedgerError> {
+        let segment = match segments.last() {
             Some(segment) => Segment {
                 torn_bytes: 0,
                 ..segment.clone()
@@ -170,45 +197,59 @@ impl Writer {
             .and_then(|()| file.sync_all())
             .map_err(io_error(&path))?;
         sync_folder(folder)?;
+        let tree = open_tree(folder, segments)?;
         let folder = folder.to_owned();
         Ok(Self {
             folder,
             file,
             segment,
+            tree,
             pending: Vec::new(),
             pending_records: 0,
+            segment_bytes,
             is_broken: false,
         })
     }
 
     /// Adds a record to what the next commit writes.
     pub(super) fn append(&mut self, record: &Record) -> Result<(), LedgerError> {
-        let body = record.encode_to_vec();
-        let size = u32::try_from(body.len())
+        let body_bytes = record.encoded_len();
+        let size = u32::try_from(body_bytes)
             .ok()
-            .filter(|_| body.len() <= MAX_RECORD_BYTES);
+            .filter(|_| body_bytes <= MAX_RECORD_BYTES);
         let Some(size) = size else {
-            let error = io::Error::new(io::ErrorKind::InvalidInput, "a record is too long");
-            return Err(LedgerError::Io {
-                path: self.segment.path.clone(),
-                error,
-            });
+            return Err(self.too_long());
         };
+        let start = self.pending.len();
         self.pending.extend_from_slice(&size.to_le_bytes());
-        self.pending
-            .extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
-        self.pending.extend_from_slice(&body);
+        self.pending.extend_from_slice(&[0; 4]);
+        record
+            .encode(&mut self.pending)
+            .map_err(|_full| self.too_long())?;
+        let frame = self.pending.get_mut(start..).unwrap_or_default();
+        let (header, body) = frame.split_at_mut_checked(HEADER_BYTES).unwrap_or_default();
+        if let Some(checksum) = header.last_chunk_mut() {
+            *checksum = crc32fast::hash(body).to_le_bytes();
+        }
+        self.tree.append(body);
         self.pending_records = self.pending_records.saturating_add(1);
         Ok(())
     }
 
-    /// Writes what was added and makes it durable.
-    pub(super) fn commit(&mut self) -> Result<(), LedgerError> {
+    fn too_long(&self) -> LedgerError {
+        LedgerError::Io {
+            path: self.segment.path.clone(),
+            error: io::Error::new(io::ErrorKind::InvalidInput, "a record is too long"),
+        }
+    }
+
+    /// Writes what was added and makes it durable. The answer is the head of the log from then on.
+    pub(super) fn commit(&mut self) -> Result<Head, LedgerError> {
         if self.is_broken {
             return Err(LedgerError::Broken);
         }
         if self.pending.is_empty() {
-            return Ok(());
+            return Ok(self.tree.head());
         }
         let written = self
             .file
@@ -222,13 +263,19 @@ impl Writer {
         self.segment.records = self.segment.records.saturating_add(self.pending_records);
         self.pending.clear();
         self.pending_records = 0;
-        Ok(())
+        Ok(self.tree.commit())
+    }
+
+    /// The head of what is durable.
+    pub(super) fn head(&self) -> Head {
+        self.tree.head()
     }
 
     /// Forgets what was added, and takes back what a failed commit may have written of it.
     pub(super) fn undo(&mut self) {
         self.pending.clear();
         self.pending_records = 0;
+        self.tree.undo();
         let undone = self
             .file
             .set_len(self.segment.bytes)
@@ -245,27 +292,48 @@ impl Writer {
             Some(newest) if newest.path == self.segment.path => newest.clone_from(&self.segment),
             Some(_) | None => segments.push(self.segment.clone()),
         }
-        if self.segment.bytes < SEGMENT_BYTES {
+        if self.segment.bytes < self.segment_bytes {
             return;
         }
-        let next = new_segment(&self.folder, self.segment.end());
-        match OpenOptions::new()
-            .create_new(true)
-            .append(true)
-            .open(&next.path)
-        {
-            Ok(file) => {
-                if let Err(error) = sync_folder(&self.folder) {
-                    tracing::error!(%error, "a new segment may not survive a crash");
-                    return;
-                }
-                self.file = file;
-                self.segment = next;
-            }
-            // The present one goes on growing, which loses nothing.
-            Err(error) => tracing::error!(%error, "cannot begin a new segment"),
+        // The present one goes on growing where this fails, which loses nothing.
+        if let Err(error) = self.begin_segment() {
+            tracing::error!(%error, "cannot begin a new segment");
         }
     }
+
+    fn begin_segment(&mut self) -> Result<(), LedgerError> {
+        // Of full segments the tree's hashes are not made again.
+        self.tree.sync()?;
+        let next = new_segment(&self.folder, self.segment.end());
+        let mut options = OpenOptions::new();
+        options.create_new(true).append(true);
+        let file = options.open(&next.path).map_err(io_error(&next.path))?;
+        sync_folder(&self.folder)?;
+        self.file = file;
+        self.segment = next;
+        Ok(())
+    }
+}
+
+/// The tree over all segments. Its file has the hashes of all but the newest, else it is made again.
+fn open_tree(folder: &Path, segments: &[Segment]) -> Result<Tree, LedgerError> {
+    let sealed = segments.last().map_or(0, |newest| newest.first);
+    let (mut tree, missing) = match Tree::open(folder, sealed)? {
+        Some(tree) => (tree, segments.last().map_or(&[][..], std::slice::from_ref)),
+        None => {
+            tracing::warn!("the log's hashes are made again from its segments");
+            let from = segments.first().map_or(0, |oldest| oldest.first);
+            let tree = Tree::open(folder, from)?;
+            (tree.ok_or_else(|| LedgerError::NoHashes { before: from })?, segments)
+        }
+    };
+    for segment in missing {
+        let bytes = segment.durable()?;
+        bodies(&bytes).for_each(|(_, body)| tree.append(body));
+        tree.commit();
+    }
+    tree.sync()?;
+    Ok(tree)
 }
 
 fn new_segment(folder: &Path, first: u64) -> Segment {
@@ -280,7 +348,7 @@ fn new_segment(folder: &Path, first: u64) -> Segment {
 }
 
 /// A new file is durable once its folder is.
-fn sync_folder(folder: &Path) -> Result<(), LedgerError> {
+pub(super) fn sync_folder(folder: &Path) -> Result<(), LedgerError> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(io_error(folder))

@@ -122,8 +122,15 @@ impl Notification {
             Some(Recorded::AdminChange(change)) => about.change(change)?,
             Some(Recorded::Gap(gap)) => about.gap(gap)?,
             Some(Recorded::Review(review)) => about.review(review)?,
-            // Whose host it is nobody knows: `registry shadows` lists it.
-            Some(Recorded::Decision(_) | Recorded::Outcome(_) | Recorded::Shadow(_)) | None => {
+            // Whose host a shadow is nobody knows: `registry shadows` lists it.
+            Some(
+                Recorded::Decision(_)
+                | Recorded::Outcome(_)
+                | Recorded::Shadow(_)
+                | Recorded::Tombstone(_)
+                | Recorded::Restoration(_),
+            )
+            | None => {
                 return None;
             }
         };

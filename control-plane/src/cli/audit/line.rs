@@ -2,8 +2,8 @@
 
 use chancery_proto::audit::v1::{
     AdminChange, Attribute, Decision, DriftSighting, Entry, Finding, Gap, Outcome, OutcomeStatus,
-    PositionedRecord, Review, ReviewVerdict, ShadowKind, ShadowSighting, SightingSource, Verdict,
-    entry::Event,
+    PositionedRecord, Restoration, Review, ReviewVerdict, ShadowKind, ShadowSighting,
+    SightingSource, Tombstone, Verdict, entry::Event,
 };
 use prost::Message as _;
 use prost_types::Duration;
@@ -118,6 +118,8 @@ fn said(event: Option<&Event>) -> Said {
         Some(Event::AdminChange(change)) => changed(change),
         Some(Event::Gap(gap)) => missed(gap),
         Some(Event::Review(review)) => reviewed(review),
+        Some(Event::Tombstone(tombstone)) => dropped(tombstone),
+        Some(Event::Restoration(restoration)) => restored(restoration),
         None => unreadable("an entry of a newer kind; -o json shows what is known of it"),
     }
 }
@@ -302,6 +304,33 @@ fn missed(gap: &Gap) -> Said {
         server: String::new(),
         call: format!("{}/{}", gap.node_id, short_id(&gap.instance_id)),
         why: format!("{count} entries missing: {}", gap.reason),
+    }
+}
+
+fn dropped(tombstone: &Tombstone) -> Said {
+    let last = tombstone.to_position.saturating_sub(1);
+    Said {
+        verdict: Cell::new("dropped").tone(Tone::Plain),
+        user: String::new(),
+        server: String::new(),
+        call: "-".to_owned(),
+        why: format!(
+            "records {} to {last}, whose time was over",
+            tombstone.from_position
+        ),
+    }
+}
+
+fn restored(restoration: &Restoration) -> Said {
+    Said {
+        verdict: Cell::new("restored").tone(Tone::Bad),
+        user: String::new(),
+        server: String::new(),
+        call: "-".to_owned(),
+        why: format!(
+            "from a copy of {} with {} records",
+            restoration.origin, restoration.size
+        ),
     }
 }
 
