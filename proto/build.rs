@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 25] = [
+const FILES: [&str; 26] = [
     "chancery/admin/v1/allowlist.proto",
     "chancery/admin/v1/apply.proto",
     "chancery/admin/v1/binding.proto",
@@ -28,6 +28,7 @@ const FILES: [&str; 25] = [
     "chancery/admin/v1/store_key.proto",
     "chancery/admin/v1/webhook_service.proto",
     "chancery/audit/v1/audit_service.proto",
+    "chancery/audit/v1/log_service.proto",
     "chancery/node/v1/node.proto",
     "chancery/policy/v1/snapshot.proto",
 ];

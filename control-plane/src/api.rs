@@ -8,6 +8,7 @@ mod change;
 mod credential;
 mod error;
 mod instance;
+mod log;
 mod node;
 mod page;
 mod policy;
@@ -33,7 +34,7 @@ use crate::{
     discovery::scanner::Scanner,
     instances::Instances,
     issuer_keys::IssuerKeys,
-    ledger::Ledger,
+    ledger::{Ledger, checkpoint::Checkpoints},
     outbox::Outbox,
     registry::Registry,
     secrets::Secrets,
@@ -47,6 +48,8 @@ pub struct ControlPlane {
     pub registry: Arc<Registry>,
     /// The record.
     pub ledger: Arc<Ledger>,
+    /// Signs the record's head.
+    pub checkpoints: Arc<Checkpoints>,
     /// The way of changes to the record.
     pub outbox: Arc<Outbox>,
     /// What enforces the rules.

@@ -1,8 +1,8 @@
 //! The command line.
 //!
 //! It talks to a control plane through the admin and audit APIs alone, as any other client could;
-//! only `serve`, `test`, `redact` and parts of `review` know the control plane's inside, the one to run it
-//! and the others to judge without it.
+//! only `serve`, `test`, `redact` and parts of `review` and `audit` know the control plane's inside, the
+//! one to run it and the others to judge without it.
 
 mod alone;
 mod apply;
@@ -28,6 +28,7 @@ mod get;
 mod keygen;
 mod keys;
 mod locate;
+mod log;
 mod name;
 mod nodes;
 mod output;

@@ -28,6 +28,8 @@ pub struct Config {
     pub store_key: Option<PathBuf>,
     /// Files with the keys that sign snapshots. None: the command line says.
     pub signing_keys: Vec<PathBuf>,
+    /// The file with the key that signs the record. Absent: the command line says.
+    pub log_key: Option<PathBuf>,
     /// The `iss` of assertions. Absent: the command line says.
     pub assertion_issuer: Option<String>,
     /// Networks that issuers may be in beside the public internet.
@@ -102,6 +104,9 @@ pub(crate) struct ConfigDocument {
     /// The keys that sign snapshots (`chancery keygen`); `--signing-key` outweighs them.
     #[serde(default)]
     signing_keys: Vec<String>,
+    /// The key that signs the record (`chancery keygen`); `--log-key` outweighs it.
+    #[serde(default)]
+    log_key: Option<String>,
     /// The `iss` of assertions; `--assertion-issuer` outweighs it.
     #[serde(default)]
     assertion_issuer: Option<String>,
@@ -278,6 +283,7 @@ impl ConfigDocument {
                 data_dir: self.data_dir.map(PathBuf::from),
                 store_key: self.store_key.map(PathBuf::from),
                 signing_keys: self.signing_keys.into_iter().map(PathBuf::from).collect(),
+                log_key: self.log_key.map(PathBuf::from),
                 assertion_issuer: self.assertion_issuer,
                 allowed_networks,
                 discovery,

@@ -8,8 +8,8 @@ mod appender;
 pub mod checkpoint;
 pub mod decision;
 mod follow;
-mod read;
 pub mod proof;
+mod read;
 mod segment;
 mod tree;
 pub mod verify;
@@ -30,8 +30,8 @@ use appender::{Append, Appender};
 pub use follow::Follower;
 pub use read::{Filter, Page, Positioned};
 use segment::{Segment, Summary, Writer};
-pub use tree::Head;
 use tree::HashFile;
+pub use tree::Head;
 
 use crate::registry::now;
 
@@ -256,6 +256,14 @@ impl Ledger {
     /// the log was opened.
     pub fn own_height(&self, instance_id: &[u8]) -> u64 {
         self.own_heights.get(instance_id).copied().unwrap_or(0)
+    }
+
+    /// The files that it takes to verify the log from the record at a position on, but for its checkpoint.
+    pub fn files(&self, from: u64) -> Vec<PathBuf> {
+        let segments = self.segments_now();
+        let wanted = segments.into_iter().filter(|segment| segment.end() > from);
+        let beside = ["origin", "tree"].map(|name| self.folder.join(name));
+        beside.into_iter().chain(wanted.map(|it| it.path)).collect()
     }
 
     /// What a checkpoint says of the durable records, and of every later number of them.

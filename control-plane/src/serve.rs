@@ -46,6 +46,8 @@ pub struct ServeOptions {
     pub store_key: Option<PathBuf>,
     /// Files with the keys that sign snapshots. None: in development, one in the data folder.
     pub signing_keys: Vec<PathBuf>,
+    /// The file with the key that signs the record. `None`: one in the data folder, in development only.
+    pub log_key: Option<PathBuf>,
     /// The `iss` of assertions of principals.
     pub assertion_issuer: String,
     /// Networks that issuers may be in beside the public internet.
@@ -91,6 +93,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         data_dir,
         store_key,
         signing_keys,
+        log_key,
         assertion_issuer,
         allowed_networks,
         discovery,
@@ -103,12 +106,19 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let mut house = House::build(mode, &egress)?;
     let _lock = data::lock(&data_dir)?;
     let signer = data::signer(&signing_keys, is_development.then_some(&*data_dir))?;
+    let log_key = data::log_key(log_key.as_deref(), is_development.then_some(&*data_dir))?;
     let (drain, draining) = watch::channel(false);
     let keys = data::store_keys(store_key.as_deref(), is_development, &data_dir)?;
     let store = data::store(&data_dir)?;
     let asked = (egress.clone(), assertion_issuer, ways);
     let opened = (&*data_dir, Arc::clone(&store));
-    let control_plane = data::open(opened, (keys, signer), asked, &house, draining.clone())?;
+    let control_plane = data::open(
+        opened,
+        (keys, signer, log_key),
+        asked,
+        &house,
+        draining.clone(),
+    )?;
     let tokens = house.tokens.take();
     let tokens = tokens
         .map(|tokens| tokens.start(store, egress))

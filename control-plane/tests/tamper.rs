@@ -77,7 +77,11 @@ impl Log {
     }
 
     fn verify(&self) -> Result<Report, VerifyError> {
-        verify(&self.folder, &self.keys, std::slice::from_ref(&self.remembered))
+        verify(
+            &self.folder,
+            &self.keys,
+            std::slice::from_ref(&self.remembered),
+        )
     }
 
     fn fault(&self, what: &str) -> Fault {
@@ -109,12 +113,7 @@ impl Log {
     }
 
     /// Writes the log with one segment's frames changed, and says what is found.
-    fn with(
-        &self,
-        segment: usize,
-        what: &str,
-        change: impl FnOnce(&mut Vec<Vec<u8>>),
-    ) -> Fault {
+    fn with(&self, segment: usize, what: &str, change: impl FnOnce(&mut Vec<Vec<u8>>)) -> Fault {
         let (path, frames) = &self.segments[segment];
         let mut frames = frames.clone();
         change(&mut frames);
@@ -133,10 +132,13 @@ impl Log {
 async fn append(ledger: &Ledger, sequences: std::ops::RangeInclusive<u64>) {
     // Each is an `Entry` with a time and an id, of different lengths.
     let entry = |sequence: u64| {
-        let id = vec![u8::try_from(sequence % 251).unwrap(); 3 + usize::try_from(sequence % 9).unwrap()];
+        let id =
+            vec![u8::try_from(sequence % 251).unwrap(); 3 + usize::try_from(sequence % 9).unwrap()];
         [&[0x1a, u8::try_from(id.len()).unwrap()][..], &id].concat()
     };
-    let all: Vec<_> = sequences.map(|sequence| (sequence, entry(sequence))).collect();
+    let all: Vec<_> = sequences
+        .map(|sequence| (sequence, entry(sequence)))
+        .collect();
     for entries in all.chunks(20) {
         let batch = Batch {
             source: ("node".to_owned(), vec![1; 16]),
@@ -150,7 +152,8 @@ async fn append(ledger: &Ledger, sequences: std::ops::RangeInclusive<u64>) {
 fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
     let (mut frames, mut rest) = (Vec::new(), bytes);
     while let Some((size, _)) = rest.split_first_chunk() {
-        let (frame, behind) = rest.split_at(8 + usize::try_from(u32::from_le_bytes(*size)).unwrap());
+        let (frame, behind) =
+            rest.split_at(8 + usize::try_from(u32::from_le_bytes(*size)).unwrap());
         frames.push(frame.to_vec());
         rest = behind;
     }
@@ -181,7 +184,9 @@ fn alter(log: &Log, record: usize) -> usize {
     let is_last = at + 1 == in_segment && segment + 1 == log.segments.len();
     let mut tried = 4;
 
-    let fault = log.with(segment, "flip", |frames| frames[at] = flipped(&frames[at], record));
+    let fault = log.with(segment, "flip", |frames| {
+        frames[at] = flipped(&frames[at], record)
+    });
     expect(&fault, &[FaultKind::Altered], record, "flip");
 
     let fault = log.with(segment, "flip without its checksum", |frames| {
@@ -189,10 +194,19 @@ fn alter(log: &Log, record: usize) -> usize {
         let bit = record.wrapping_mul(31) % bits;
         frames[at][bit / 8] ^= 1 << (bit % 8);
     });
-    expect(&fault, &[FaultKind::Altered], record, "flip without its checksum");
+    expect(
+        &fault,
+        &[FaultKind::Altered],
+        record,
+        "flip without its checksum",
+    );
 
     let fault = log.with(segment, "delete", |frames| drop(frames.remove(at)));
-    let kind = if is_last { FaultKind::Truncated } else { FaultKind::Missing };
+    let kind = if is_last {
+        FaultKind::Truncated
+    } else {
+        FaultKind::Missing
+    };
     expect(&fault, &[kind], record, "delete");
 
     let fault = log.with(segment, "duplicate", |frames| {
@@ -215,7 +229,8 @@ fn cut(log: &Log, record: usize, (segment, at): (usize, usize)) -> usize {
     let (before, behind) = frames.split_at(at);
     fs::write(path, before.concat()).unwrap();
     let gone = &log.segments[segment + 1..];
-    gone.iter().for_each(|(path, _)| fs::remove_file(path).unwrap());
+    gone.iter()
+        .for_each(|(path, _)| fs::remove_file(path).unwrap());
     let fault = log.fault("truncate the tail");
     expect(&fault, &[FaultKind::Truncated], record, "truncate the tail");
     log.restore();
@@ -223,7 +238,8 @@ fn cut(log: &Log, record: usize, (segment, at): (usize, usize)) -> usize {
         return 1;
     }
     let gone = &log.segments[..=segment];
-    gone.iter().for_each(|(path, _)| fs::remove_file(path).unwrap());
+    gone.iter()
+        .for_each(|(path, _)| fs::remove_file(path).unwrap());
     let begun = log.folder.join(format!("{record:020}.segment"));
     fs::write(&begun, behind.concat()).unwrap();
     let fault = log.fault("truncate the head");
@@ -332,7 +348,10 @@ async fn whatever_is_done_to_one_record_is_found() {
 async fn an_older_copy_of_all_of_it_is_found_with_a_newer_checkpoint() {
     let (folder, older) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let log = Log::write(folder.path(), 40).await;
-    let newer = log.keys.open(&fs::read(folder.path().join("checkpoint")).unwrap()).unwrap();
+    let newer = log
+        .keys
+        .open(&fs::read(folder.path().join("checkpoint")).unwrap())
+        .unwrap();
     let older = Log::write(older.path(), 20).await;
     // By itself it is what was signed.
     verify(&older.folder, &older.keys, &[]).unwrap();
@@ -351,7 +370,10 @@ async fn nothing_is_opened_that_is_not_what_was_signed() {
     let (path, frames) = log.segments.last().unwrap();
     fs::write(path, frames[..frames.len() - 1].concat()).unwrap();
     let refused = Ledger::open(folder.path()).unwrap_err().to_string();
-    assert!(refused.starts_with("60 records of the log were signed, and 59 are there"), "{refused}");
+    assert!(
+        refused.starts_with("60 records of the log were signed, and 59 are there"),
+        "{refused}"
+    );
     let mut altered = frames.clone();
     altered[0] = flipped(&altered[0], 3);
     fs::write(path, altered.concat()).unwrap();

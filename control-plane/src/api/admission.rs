@@ -266,6 +266,13 @@ rpcs! {
         SearchRecords(audit::SearchRecordsRequest) _r => Somewhere(Auditor);
         TailRecords(audit::TailRecordsRequest) _r => Somewhere(Auditor);
     }
+    "chancery.audit.v1.LogService" {
+        // It says how many records there are, and nothing of them.
+        GetCheckpoint(audit::GetCheckpointRequest) _r => Somewhere(Auditor);
+        ProveRecords(audit::ProveRecordsRequest) _r => Somewhere(Auditor);
+        // All of everybody's.
+        CopyLog(audit::CopyLogRequest) _r => Everywhere(Auditor);
+    }
 }
 
 /// A caller who may make a request, and what else they may do.

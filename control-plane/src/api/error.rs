@@ -187,6 +187,14 @@ pub(super) fn no_decision(id: &str) -> Status {
     status(Code::NotFound, "NOT_FOUND", message, details)
 }
 
+/// No such record, or none that may be read.
+pub(super) fn no_record(which: &str) -> Status {
+    let message = format!("there is no {which} in the record");
+    let mut details = ErrorDetails::new();
+    details.set_resource_info("record", which, "", "there is none, or it may not be read");
+    status(Code::NotFound, "NOT_FOUND", message, details)
+}
+
 pub(super) fn sealing(error: &SealingError) -> Status {
     let message = error.to_string();
     tracing::error!(error = %message, "there are no sealing keys");

@@ -17,7 +17,7 @@ use super::{
     connect::{Channel, Connection, MAX_ANSWER_BYTES},
     console::Console,
     exit::{Exit, Failure},
-    explain,
+    explain, log,
     output::Format,
     render,
     time::When,
@@ -26,7 +26,7 @@ use super::{
 /// As many as the control plane gives at once.
 const MAX_PAGE_SIZE: u32 = 1000;
 
-/// Read the record
+/// Read the record, and prove what is on it
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum AuditCommand {
     /// Follow the record, oldest first
@@ -77,6 +77,8 @@ Examples:
         #[arg(long, value_name = "TIME", value_parser = When::parse)]
         until: Option<When>,
     },
+    #[command(flatten)]
+    Log(log::LogCommand),
 }
 
 /// Which records. All that is given must match.
@@ -145,6 +147,9 @@ pub(crate) async fn run(
     context: &Context,
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {
+    if let AuditCommand::Log(command) = command {
+        return log::run(command, context, console).await;
+    }
     let format = context.format_of(&[Format::Table, Format::Json, Format::Yaml])?;
     let connection = Connection::open(&context.address).await?;
     match command {
@@ -195,6 +200,7 @@ pub(crate) async fn run(
             search_each(&connection, filter, u32::MAX, |found| tally.add(&found)).await?;
             tally.write(format, console)?;
         }
+        AuditCommand::Log(_) => {}
     }
     Ok(Exit::Success)
 }
@@ -274,6 +280,14 @@ async fn follow(
             Err(status) => return Err(connection.refused(ACTION, status)),
         }
     }
+}
+
+/// Writes records as lines for a person.
+pub(super) fn write_lines(
+    records: &[PositionedRecord],
+    console: &mut Console<'_>,
+) -> Result<(), Failure> {
+    Lines::default().write_all(records, console)
 }
 
 /// Writes records in one format.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::signing::{SigningError, SigningKey};
 
-/// Make a key that signs snapshots
+/// Make a key that signs snapshots, or the record
 ///
 /// Prints what filters that trust it need in `trust_keys` of their plugin configuration. A key that
 /// is there already is kept, and its public half printed.
@@ -16,7 +16,8 @@ use crate::signing::{SigningError, SigningKey};
 #[command(after_help = "\
 Examples:
   chancery keygen signing.pem
-  chancery serve --signing-key signing.pem --data-dir ./data --insecure-development")]
+  chancery keygen log.pem
+  chancery serve --signing-key signing.pem --log-key log.pem --data-dir ./data --insecure-development")]
 pub(crate) struct KeygenArgs {
     /// The private key: PKCS #8 in PEM, for its owner alone
     file: PathBuf,

@@ -83,6 +83,12 @@ pub(crate) struct ServeArgs {
         env = "CHANCERY_SIGNING_KEY"
     )]
     signing_keys: Vec<PathBuf>,
+    /// The key that signs the record (see `chancery keygen`)
+    ///
+    /// In development and without it one is made in the data folder. `chancery audit key` prints its public
+    /// half, which is what `chancery audit verify` needs.
+    #[arg(long, value_name = "FILE", env = "CHANCERY_LOG_KEY")]
+    log_key: Option<PathBuf>,
     /// The `iss` of assertions (chancery); their keys are at `/.well-known/jwks.json`
     #[arg(long, value_name = "ISSUER", env = "CHANCERY_ASSERTION_ISSUER")]
     assertion_issuer: Option<String>,
@@ -137,6 +143,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         node_listen,
         registry_listen,
         mut signing_keys,
+        mut log_key,
         mut assertion_issuer,
         mut allowed_networks,
         discovery_proxy,
@@ -165,6 +172,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
             if signing_keys.is_empty() {
                 signing_keys = std::mem::take(&mut config.signing_keys);
             }
+            log_key = log_key.or_else(|| config.log_key.take());
             assertion_issuer = assertion_issuer.or_else(|| config.assertion_issuer.take());
             allowed_networks.append(&mut config.allowed_networks);
             discovery = discovery.over(std::mem::take(&mut config.discovery));
@@ -194,6 +202,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         data_dir,
         store_key,
         signing_keys,
+        log_key,
         assertion_issuer: assertion_issuer.unwrap_or_else(|| DEFAULT_ISSUER.to_owned()),
         allowed_networks,
         discovery,
@@ -209,6 +218,7 @@ fn exit_of(error: &ServeError) -> Exit {
     match error {
         ServeError::NotLoopback { .. }
         | ServeError::NoSigningKey
+        | ServeError::NoLogKey
         | ServeError::NoStoreKey
         | ServeError::Signing(_)
         | ServeError::Key(_)

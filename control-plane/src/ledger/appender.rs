@@ -76,11 +76,7 @@ impl Appender {
     }
 
     /// Writes what of a batch is new. The answer is the highest sequence in it.
-    fn write(
-        &mut self,
-        batch: Batch,
-        before: &mut Vec<(Source, u64)>,
-    ) -> Result<u64, LedgerError> {
+    fn write(&mut self, batch: Batch, before: &mut Vec<(Source, u64)>) -> Result<u64, LedgerError> {
         let Batch { source, entries } = batch;
         let is_own = source == own();
         let mut height = self.heights.get(&source).copied().unwrap_or(0);

@@ -8,7 +8,7 @@ use std::{
     fmt, fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -60,7 +60,9 @@ pub enum CheckpointError {
 
 /// Why there is no verifier key.
 #[derive(Debug, thiserror::Error)]
-#[error("found `{found}`, expected a log's public key, `NAME+HASH+KEY` as `chancery audit key` prints it: {problem}")]
+#[error(
+    "found `{found}`, expected a log's public key, `NAME+HASH+KEY` as `chancery audit key` prints it: {problem}"
+)]
 pub struct KeyError {
     found: String,
     problem: signed_note::VerifierError,
@@ -285,12 +287,16 @@ pub(super) fn last_signed(folder: &Path) -> Result<Option<Head>, LedgerError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io_error(&path)(error)),
     };
-    let note = Note::from_bytes(&bytes).map_err(|error| error.to_string());
-    let signed =
-        note.and_then(|note| Signed::of_text(note.text()).map_err(|error| error.to_string()));
-    signed
-        .map(|signed| Some(signed.head))
+    head_of(&bytes)
+        .map(Some)
         .map_err(|problem| LedgerError::Malformed { path, problem })
+}
+
+/// What a checkpoint says, whoever signed it.
+pub(super) fn head_of(note: &[u8]) -> Result<Head, String> {
+    let note = Note::from_bytes(note).map_err(|error| error.to_string())?;
+    let signed = Signed::of_text(note.text()).map_err(|error| error.to_string())?;
+    Ok(signed.head)
 }
 
 /// Whether a log still has what was signed.
@@ -313,6 +319,8 @@ pub struct Checkpoints {
     path: PathBuf,
     head: watch::Receiver<Head>,
     newest: watch::Sender<Arc<[u8]>>,
+    /// One at a time: a later checkpoint is never replaced by an earlier one.
+    turn: Mutex<()>,
 }
 
 impl Checkpoints {
@@ -326,6 +334,7 @@ impl Checkpoints {
             path: path(&ledger.folder),
             head: ledger.head(),
             newest: watch::Sender::new(Arc::default()),
+            turn: Mutex::new(()),
         };
         checkpoints.sign()?;
         Ok(checkpoints)
@@ -346,11 +355,15 @@ impl Checkpoints {
     /// # Errors
     /// Where the checkpoint cannot be written.
     pub fn sign(&self) -> Result<Arc<[u8]>, LedgerError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let head = *self.head.borrow();
-        let note = self.signer.sign(head).map_err(|error| LedgerError::Malformed {
-            path: self.path.clone(),
-            problem: error.to_string(),
-        })?;
+        let note = self
+            .signer
+            .sign(head)
+            .map_err(|error| LedgerError::Malformed {
+                path: self.path.clone(),
+                problem: error.to_string(),
+            })?;
         replace(&self.path, &note)?;
         let note: Arc<[u8]> = note.into();
         self.newest.send_replace(Arc::clone(&note));

@@ -6,7 +6,11 @@ use chancery_proto::audit::v1::Record;
 use prost::Message as _;
 use tlog_tiles::{Hash, record_hash};
 
-use super::checkpoint::{CheckpointError, LogKeys, Signed};
+use super::{
+    Ledger, LedgerError, Positioned,
+    checkpoint::{self, CheckpointError, LogKeys, Signed},
+    tree::{HashFile, tree_error},
+};
 
 /// The first line of a proof.
 const HEADER: &str = "c2sp.org/tlog-proof@v1";
@@ -145,7 +149,8 @@ impl Proof {
             let expected = "a hash in base64, or an empty line before the checkpoint";
             let hash = Hash::parse_hash(line).ok();
             let hash = hash.filter(|_| hashes.len() < MAX_HASHES);
-            hashes.push(hash.ok_or_else(|| malformed(start.saturating_add(number), line, expected))?);
+            hashes
+                .push(hash.ok_or_else(|| malformed(start.saturating_add(number), line, expected))?);
         }
         let mut checkpoint = String::new();
         lines.for_each(|(_, line)| checkpoint.extend([line, "\n"]));
@@ -179,8 +184,48 @@ impl Proof {
     }
 }
 
+impl Ledger {
+    /// Proves that records are in the log, under a checkpoint of it. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Where a segment or the stored hashes cannot be read.
+    pub fn prove(
+        &self,
+        records: &[Positioned],
+        checkpoint: &[u8],
+    ) -> Result<Vec<Proof>, LedgerError> {
+        let hashes = HashFile::open(&self.folder)?;
+        let size = checkpoint::head_of(checkpoint)
+            .map_err(|problem| LedgerError::Malformed {
+                path: checkpoint::path(&self.folder),
+                problem,
+            })?
+            .size;
+        let segments = self.segments_now();
+        let mut proofs = Vec::new();
+        for Positioned { position, .. } in records {
+            let segment = segments.iter().rfind(|it| it.first <= *position);
+            let leaf = segment.map(|it| it.leaf(*position)).transpose()?.flatten();
+            // What became durable after the checkpoint is in a later one.
+            let Some(leaf) = leaf.filter(|_| *position < size) else {
+                continue;
+            };
+            let proof = tlog_tiles::prove_record(size, *position, &hashes);
+            proofs.push(Proof {
+                position: *position,
+                leaf,
+                hashes: proof.map_err(tree_error(&self.folder))?,
+                checkpoint: checkpoint.to_vec(),
+            });
+        }
+        Ok(proofs)
+    }
+}
+
 fn malformed(line: usize, found: &str, expected: &'static str) -> ProofError {
-    let cut = found.get(..found.floor_char_boundary(60)).unwrap_or_default();
+    let cut = found
+        .get(..found.floor_char_boundary(60))
+        .unwrap_or_default();
     ProofError::Malformed {
         line: line.saturating_add(1),
         found: format!("`{cut}`"),

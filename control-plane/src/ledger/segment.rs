@@ -324,7 +324,10 @@ fn open_tree(folder: &Path, segments: &[Segment]) -> Result<Tree, LedgerError> {
             tracing::warn!("the log's hashes are made again from its segments");
             let from = segments.first().map_or(0, |oldest| oldest.first);
             let tree = Tree::open(folder, from)?;
-            (tree.ok_or_else(|| LedgerError::NoHashes { before: from })?, segments)
+            (
+                tree.ok_or_else(|| LedgerError::NoHashes { before: from })?,
+                segments,
+            )
         }
     };
     for segment in missing {

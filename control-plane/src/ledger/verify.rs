@@ -59,11 +59,7 @@ pub enum VerifyError {
 ///
 /// # Errors
 /// The first thing that is wrong with it.
-pub fn verify(
-    folder: &Path,
-    keys: &LogKeys,
-    remembered: &[Signed],
-) -> Result<Report, VerifyError> {
+pub fn verify(folder: &Path, keys: &LogKeys, remembered: &[Signed]) -> Result<Report, VerifyError> {
     let path = checkpoint::path(folder);
     let note = fs::read(&path).map_err(io_error(&path))?;
     let signed = keys.open(&note).map_err(Fault::signature)?;
@@ -145,14 +141,15 @@ impl Walk<'_> {
         self.position = first;
         if !self.hashes.is_signed() && first > 0 {
             let file = self.hashes.file()?;
-            self.frontier =
-                Frontier::read(first, file).map_err(super::tree::tree_error(folder))?;
+            self.frontier = Frontier::read(first, file).map_err(super::tree::tree_error(folder))?;
         }
         self.hashes.seek(first)?;
         for path in &paths {
             let begins = segment::first_of(path);
             if begins > self.position {
-                return Err(Fault::new(FaultKind::Missing, self.position).to(begins).into());
+                return Err(Fault::new(FaultKind::Missing, self.position)
+                    .to(begins)
+                    .into());
             }
             if begins < self.position {
                 return Err(Fault::new(FaultKind::Duplicated, begins).into());
@@ -175,7 +172,12 @@ impl Walk<'_> {
         Ok(first)
     }
 
-    fn record(&mut self, leaf: Hash, record: &[u8], next: Option<&[u8]>) -> Result<(), VerifyError> {
+    fn record(
+        &mut self,
+        leaf: Hash,
+        record: &[u8],
+        next: Option<&[u8]>,
+    ) -> Result<(), VerifyError> {
         let position = self.position;
         if position < self.signed.size {
             if self.hashes.is_signed() {

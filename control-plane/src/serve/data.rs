@@ -17,7 +17,10 @@ use crate::{
     egress::Egress,
     instances::Instances,
     issuer_keys::IssuerKeys,
-    ledger::Ledger,
+    ledger::{
+        Ledger,
+        checkpoint::{Checkpoints, LogSigner},
+    },
     outbox::Outbox,
     registry::{Registry, now},
     secrets::{Secrets, key_file::KeyFile, key_service::KeyService},
@@ -63,6 +66,19 @@ pub(super) fn signer(files: &[PathBuf], development: Option<&Path>) -> Result<Si
     Ok(Signer::new(keys)?)
 }
 
+/// What signs the record; in development, unless a key is given, one of the data folder's own.
+pub(super) fn log_key(
+    file: Option<&Path>,
+    development: Option<&Path>,
+) -> Result<Arc<SigningKey>, ServeError> {
+    let key = match (file, development) {
+        (Some(file), _) => SigningKey::read(file)?,
+        (None, Some(data_dir)) => SigningKey::read_or_make(&data_dir.join("log.pem"))?,
+        (None, None) => return Err(ServeError::NoLogKey),
+    };
+    Ok(Arc::new(key))
+}
+
 /// The store keys. A development mode without any has its own, in the data folder.
 pub(super) fn store_keys(
     file: Option<&Path>,
@@ -93,13 +109,19 @@ pub(super) fn store(data_dir: &Path) -> Result<Arc<Store>, ServeError> {
 /// Opens everything that is in the data folder beside the store. The log ends, flushed, with the last that holds it.
 pub(super) fn open(
     (data_dir, store): (&Path, Arc<Store>),
-    (keys, signer): (Arc<dyn KeyService>, Signer),
+    (keys, signer, log_key): (Arc<dyn KeyService>, Signer, Arc<SigningKey>),
     (egress, assertion_issuer, ways): (Egress, String, Ways),
     house: &House,
     draining: watch::Receiver<bool>,
 ) -> Result<ControlPlane, ServeError> {
     let secrets = Secrets::open(Arc::clone(&store), keys)?;
-    let ledger = Arc::new(Ledger::open(&data_dir.join("ledger"))?);
+    let folder = data_dir.join("ledger");
+    let ledger = Arc::new(Ledger::open(&folder)?);
+    let log_signer = LogSigner::open(&folder, log_key)?;
+    let public_key = log_signer.public_key();
+    tracing::info!(%public_key, "the record is signed; its checkpoints can be verified with this key");
+    let checkpoints = Arc::new(Checkpoints::open(&ledger, log_signer)?);
+    tokio::spawn(Arc::clone(&checkpoints).run(draining.clone()));
     let outbox = Arc::new(Outbox::open(Arc::clone(&store), Arc::clone(&ledger))?);
     let registry = Arc::new(Registry::open(Arc::clone(&store), secrets.clone(), signer)?);
     registry.renew_for(&house.nodes)?;
@@ -127,6 +149,7 @@ pub(super) fn open(
         rewrap: Arc::default(),
         attempts: Arc::new(Attempts::new(Arc::clone(&ledger))),
         ledger,
+        checkpoints,
         instances: Arc::new(Instances::default()),
         administrators: house.administrators.as_slice().into(),
         nodes,

@@ -26,7 +26,7 @@ use chancery_proto::{
         store_key_service_server::StoreKeyServiceServer,
         webhook_service_server::WebhookServiceServer,
     },
-    audit::v1::audit_service_server::AuditServiceServer,
+    audit::v1::{audit_service_server::AuditServiceServer, log_service_server::LogServiceServer},
     node::v1::node_service_server::NodeServiceServer,
 };
 use tokio::net::TcpListener;
@@ -96,6 +96,7 @@ impl House {
             data_dir: _,
             store_key: _,
             signing_keys: _,
+            log_key: _,
             assertion_issuer: _,
             allowed_networks: _,
             discovery: _,
@@ -255,7 +256,8 @@ impl Door {
                 .add_service(SnapshotServiceServer::new(here()))
                 .add_service(StoreKeyServiceServer::new(here()))
                 .add_service(WebhookServiceServer::new(here()))
-                .add_service(AuditServiceServer::new(here()));
+                .add_service(AuditServiceServer::new(here()))
+                .add_service(LogServiceServer::new(here()));
         }
         if for_nodes {
             routes.add_service(NodeServiceServer::new(here()));

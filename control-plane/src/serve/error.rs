@@ -51,7 +51,12 @@ pub enum ServeError {
         "no key signs the snapshots: make one with `chancery keygen FILE` and name it with `--signing-key FILE`"
     )]
     NoSigningKey,
-    /// A key that signs snapshots.
+    /// Nobody could tell the record from any other.
+    #[error(
+        "no key signs the record: make one with `chancery keygen FILE` and name it with `--log-key FILE`"
+    )]
+    NoLogKey,
+    /// A key that signs.
     #[error(transparent)]
     Signing(#[from] SigningError),
     /// What is asked of others.

@@ -57,6 +57,7 @@ impl Secured {
         let at = |name: &str| folder.path().join(name);
         fs::write(at("jwks.json"), issuer.jwks().to_string())?;
         signing::key().write(&at("signing.pem"))?;
+        signing::key().write(&at("log.pem"))?;
         let server = pki.server()?;
         let listener = |ca: Authority| {
             json!({
@@ -72,6 +73,7 @@ impl Secured {
             "dataDir": at("data"),
             "storeKey": at("store-key"),
             "signingKeys": [at("signing.pem")],
+            "logKey": at("log.pem"),
             "admin": listener(Authority::Admins),
             "node": listener(Authority::Nodes),
             "oidc": {

@@ -1,6 +1,7 @@
 //! `chancery-lab demo`: a tour with a real client, then a stack to play with.
 
 mod answer;
+mod proof;
 mod question;
 mod record;
 mod report;

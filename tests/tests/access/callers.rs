@@ -21,7 +21,9 @@ use crate::site::{apply, changes, login, member, site, succeeded, who};
 fn allowed(rpc: &Rpc) -> &'static str {
     match (rpc.service(), rpc.method()) {
         ("StoreKeyService", _) | (_, "RollbackSnapshot") => "root",
-        ("AuditService", _) | (_, "ExplainDecision" | "ReplayDecisions") => "auditor",
+        ("AuditService" | "LogService", _) | (_, "ExplainDecision" | "ReplayDecisions") => {
+            "auditor"
+        }
         (_, "ApproveProposal" | "RejectProposal" | "ChangeServerState" | "UndeleteServer") => {
             "reviewer"
         }

@@ -12,7 +12,8 @@ fn a_checkpoint_is_opened_with_the_logs_key_alone() {
     let note = log.sign(Head::EMPTY).unwrap();
     let text = String::from_utf8(note.clone()).unwrap();
     let origin = log.origin();
-    let expected = format!("{origin}\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— {origin} ");
+    let expected =
+        format!("{origin}\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— {origin} ");
     assert!(text.starts_with(&expected), "{text}");
 
     let keys = LogKeys::parse(&log.public_key()).unwrap();
@@ -20,7 +21,10 @@ fn a_checkpoint_is_opened_with_the_logs_key_alone() {
     assert_eq!((&*signed.origin, signed.head), (origin, Head::EMPTY));
     let strange = LogKeys::parse(&stranger.public_key()).unwrap();
     let refused = strange.open(&note).unwrap_err();
-    assert!(matches!(refused, CheckpointError::OtherKey { .. }), "{refused}");
+    assert!(
+        matches!(refused, CheckpointError::OtherKey { .. }),
+        "{refused}"
+    );
     let both = format!("{}\n{}\n", stranger.public_key(), log.public_key());
     LogKeys::parse(&both).unwrap().open(&note).unwrap();
 }
@@ -34,7 +38,10 @@ fn a_key_speaks_for_its_own_log_alone() {
     note.add_sigs(&[&log]).unwrap();
     let keys = LogKeys::parse(&log.public_key()).unwrap();
     let refused = keys.open(&note.to_bytes()).unwrap_err();
-    assert!(matches!(refused, CheckpointError::OtherLog { .. }), "{refused}");
+    assert!(
+        matches!(refused, CheckpointError::OtherLog { .. }),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -97,7 +97,8 @@ impl Fault {
     }
 
     pub(super) fn other_log(found: &str, expected: &str) -> Self {
-        let detail = format!("a checkpoint that was kept is of the log `{found}`, not of `{expected}`");
+        let detail =
+            format!("a checkpoint that was kept is of the log `{found}`, not of `{expected}`");
         Self::of_none(FaultKind::OtherLog, detail)
     }
 

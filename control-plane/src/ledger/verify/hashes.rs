@@ -8,7 +8,7 @@ use super::FaultKind;
 use crate::ledger::{
     LedgerError,
     segment::length,
-    tree::{Frontier, Head, HashFile},
+    tree::{Frontier, HashFile, Head},
 };
 
 /// Hashes that are read at once.
@@ -89,7 +89,9 @@ impl Hashes {
 
     /// The file, where there is one.
     pub(super) fn file(&self) -> Result<&HashFile, LedgerError> {
-        self.file.as_ref().ok_or(LedgerError::NoHashes { before: 0 })
+        self.file
+            .as_ref()
+            .ok_or(LedgerError::NoHashes { before: 0 })
     }
 
     /// Goes to a leaf.
@@ -168,7 +170,10 @@ impl Hashes {
     }
 
     fn next(&mut self) -> Result<Hash, LedgerError> {
-        let file = self.file.as_ref().ok_or(LedgerError::NoHashes { before: 0 })?;
+        let file = self
+            .file
+            .as_ref()
+            .ok_or(LedgerError::NoHashes { before: 0 })?;
         let hash = self.ahead.get(file, self.index)?;
         self.index = self.index.saturating_add(1);
         Ok(hash)

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{
     super::LabError,
     answer::{call, create_note, customers, said, surfaced, tool_names},
-    question,
+    proof, question,
     record::{EXPECTED, holds},
     report::Report,
     scene::Scene,
@@ -45,10 +45,11 @@ pub(super) enum Step {
     Change,
     Turn,
     Record,
+    Proof,
 }
 
 /// All steps, with their titles and what there is to know before.
-pub(super) const STEPS: [(&str, &str, Step); 10] = [
+pub(super) const STEPS: [(&str, &str, Step); 11] = [
     (
         "Alice lists the tools",
         "She is in `team` and `support`. What no rule could ever allow her is not shown to her.",
@@ -99,6 +100,11 @@ pub(super) const STEPS: [(&str, &str, Step); 10] = [
         "`chancery audit search`",
         Step::Record,
     ),
+    (
+        "The record proves it, and an edited copy does not",
+        "Offline, with the log's public key alone. `chancery audit prove`, `verify-proof`, `copy`, `verify`",
+        Step::Proof,
+    ),
 ];
 
 impl Step {
@@ -118,6 +124,7 @@ impl Step {
             Self::Change => change(scene, report).await,
             Self::Turn => turn::turn(scene, report).await,
             Self::Record => record(scene, report).await,
+            Self::Proof => proof::prove(scene, report).await,
         }
     }
 }
