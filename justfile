@@ -87,6 +87,11 @@ lint: wasm-target linters
     {{ tools }}/shellcheck .ci/* .setup/*
     {{ tools }}/python -m yamllint --strict .
 
+# Kill the control plane, instances and Envoy under load CYCLES times; the last line is the figure
+[group("work")]
+torture CYCLES: setup build
+    CHANCERY_TORTURE="$1" cargo test --locked --test torture -- --nocapture | awk '/^torture: /{figure = $0; next} {print} END {print figure}'
+
 # Attack the stack with every hostile row; the last line counts who was refused and who passed
 [group("work")]
 hostile: setup build
@@ -144,6 +149,17 @@ redaction-speed LABELS=labels: envoy wasm-target
 list-speed: envoy wasm-target
     cargo build --locked --profile wasm --target wasm32-wasip1 -p chancery-redaction-bench
     {{ lab }} -- list
+
+# Fill a log with RECORDS entries of each size on one core, durable, and verify it; the last line is the figure
+[group("measure")]
+log-speed RECORDS="2000000":
+    cargo bench --locked -p chancery --bench ledger --no-run
+    CHANCERY_RECORDS="$1" taskset -c 0 cargo bench --locked --quiet -p chancery --bench ledger
+
+# Alter every record of a log of RECORDS in every way, and verify each; the last line is the figure
+[group("measure")]
+tamper RECORDS="10000":
+    CHANCERY_TAMPER="$1" cargo test --locked --release --test tamper -- --nocapture | awk '/^tamper: /{figure = $0; next} {print} END {print figure}'
 
 # Time operations on a registry of 10,000 servers and 100,000 tools; the last line is the figure
 [group("measure")]

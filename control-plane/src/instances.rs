@@ -25,6 +25,7 @@ struct Row {
     instance: Instance,
     heard: Instant,
     has_stream: bool,
+    said_goodbye: bool,
     /// What the node serves.
     scope: NodeScope,
 }
@@ -54,6 +55,7 @@ impl Instances {
             instance,
             heard: Instant::now(),
             has_stream: true,
+            said_goodbye: false,
             scope,
         };
         let mut rows = self.rows();
@@ -72,26 +74,30 @@ impl Instances {
 
     /// A stream ended.
     pub fn disconnected(&self, source: &Source, said_goodbye: bool) {
-        let mut rows = self.rows();
-        if said_goodbye {
-            rows.remove(source);
-        } else if let Some(row) = rows.get_mut(source) {
+        if let Some(row) = self.rows().get_mut(source) {
             row.has_stream = false;
+            row.said_goodbye = said_goodbye;
         }
+    }
+
+    /// Whether an instance has, or lately had, a stream.
+    pub fn was_here(&self, source: &Source) -> bool {
+        self.rows().contains_key(source)
     }
 
     /// Every row that is to be shown, in the order of node and instance. Whoever says so may take
     /// from it what is not.
     pub fn list(&self, show: impl Fn(&NodeScope, &mut Instance) -> bool) -> Vec<Instance> {
         let rows = self.rows();
-        let shown = |row: &Row| {
+        let shown = |row: &&Row| !row.said_goodbye;
+        let instance = |row: &Row| {
             let mut instance = Instance {
                 live: row.has_stream && row.heard.elapsed() < LIVE_FOR,
                 ..row.instance.clone()
             };
             show(&row.scope, &mut instance).then_some(instance)
         };
-        rows.values().filter_map(shown).collect()
+        rows.values().filter(shown).filter_map(instance).collect()
     }
 
     /// Whether every live instance enforces a snapshot, and there is one.

@@ -22,14 +22,14 @@ use std::{
     thread,
 };
 
-use chancery_proto::audit::v1::{Entry, Gap, Record, entry};
+use chancery_proto::audit::v1::{Entry, Gap, InstanceEnd, Record, entry};
 use prost::Message as _;
 use tokio::sync::{oneshot, watch};
 
 use appender::{Append, Appender};
 pub use follow::Follower;
 pub use read::{Filter, Page, Positioned};
-use segment::{Segment, Summary, Writer};
+use segment::{Known, Segment, Sources, Summary, Writer};
 use tree::HashFile;
 pub use tree::Head;
 
@@ -116,6 +116,8 @@ pub struct Ledger {
     head: watch::Receiver<Head>,
     /// The highest sequence of what is the control plane's own, by instance id, when it was opened.
     own_heights: BTreeMap<Vec<u8>, u64>,
+    /// Instances that had neither ended nor were lost when it was opened, and their highest sequences.
+    unfinished: Vec<(Source, u64)>,
 }
 
 impl Ledger {
@@ -134,8 +136,14 @@ impl Ledger {
     /// As [`Self::open`].
     pub fn open_with(folder: &Path, segment_bytes: u64) -> Result<Self, LedgerError> {
         fs::create_dir_all(folder).map_err(io_error(folder))?;
-        let mut heights = BTreeMap::new();
-        let mut segments = segments_of(folder, &mut heights)?;
+        let (mut segments, sources) = segments_of(folder)?;
+        let heights = (sources.iter()).map(|(source, known)| (source.clone(), known.height));
+        let mut heights: BTreeMap<_, _> = heights.collect();
+        let is_open = |(source, known): (&Source, &Known)| {
+            let is_open = !known.is_over && !source.0.is_empty();
+            is_open.then(|| (source.clone(), known.height))
+        };
+        let unfinished = sources.iter().filter_map(is_open).collect();
         let signed = checkpoint::last_signed(folder)?;
         let found = segments.last().map_or(0, Segment::end);
         // Before anything is cut off.
@@ -194,6 +202,7 @@ impl Ledger {
             length,
             head,
             own_heights,
+            unfinished,
         })
     }
 
@@ -252,6 +261,23 @@ impl Ledger {
         .await
     }
 
+    /// Records that an instance ended on purpose.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub async fn note_end(
+        &self,
+        source: &Source,
+        next_sequence: u64,
+    ) -> Result<u64, Arc<LedgerError>> {
+        self.note(entry::Event::InstanceEnd(InstanceEnd {
+            node_id: source.0.clone(),
+            instance_id: source.1.clone(),
+            next_sequence,
+        }))
+        .await
+    }
+
     /// The highest sequence that the control plane's own entries under this instance id had when
     /// the log was opened.
     pub fn own_height(&self, instance_id: &[u8]) -> u64 {
@@ -266,6 +292,11 @@ impl Ledger {
         beside.into_iter().chain(wanted.map(|it| it.path)).collect()
     }
 
+    /// Instances that had neither ended nor were lost when the log was opened, and their highest sequences.
+    pub fn unfinished(&self) -> &[(Source, u64)] {
+        &self.unfinished
+    }
+
     /// What a checkpoint says of the durable records, and of every later number of them.
     pub fn head(&self) -> watch::Receiver<Head> {
         self.head.clone()
@@ -277,24 +308,21 @@ impl Ledger {
     }
 }
 
-/// The segments of a folder, oldest first, and the highest sequence of each source in them.
-fn segments_of(
-    folder: &Path,
-    heights: &mut BTreeMap<Source, u64>,
-) -> Result<Vec<Segment>, LedgerError> {
+/// The segments of a folder, oldest first, and what they say of who wrote them.
+fn segments_of(folder: &Path) -> Result<(Vec<Segment>, Sources), LedgerError> {
     let paths = segment::paths(folder)?;
     let full = paths.len().saturating_sub(1);
-    let mut segments = Vec::new();
+    let (mut segments, mut sources) = (Vec::new(), Sources::new());
     for (number, path) in paths.iter().enumerate() {
         let (segment, summary) = if number < full {
             Summary::of_full(path)?
         } else {
             Summary::scan(path)?
         };
-        summary.raise(heights);
+        summary.add_to(&mut sources);
         segments.push(segment);
     }
-    Ok(segments)
+    Ok((segments, sources))
 }
 
 /// An entry of the control plane's own, as bytes.

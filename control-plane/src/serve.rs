@@ -75,6 +75,10 @@ pub enum Mode {
 /// How long streams may take to end when it shuts down.
 const DRAIN_FOR: Duration = Duration::from_secs(5);
 
+/// An instance that does not come back within this, once the control plane is up, is lost: one that lives
+/// connects again within seconds.
+const BACK_WITHIN: Duration = Duration::from_secs(15);
+
 /// How often store keys that were rotated are looked at.
 const REWRAPPED_EVERY: Duration = Duration::from_hours(1);
 
@@ -125,6 +129,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .transpose()?;
     let tokens = tokens.map(Arc::new);
     tokio::spawn(rewrap(control_plane.clone()));
+    tokio::spawn(note_absent(control_plane.clone()));
     let (health, health_service) = tonic_health::server::health_reporter();
     health
         .set_serving::<NodeServiceServer<ControlPlane>>()
@@ -281,6 +286,22 @@ async fn rewrap(control_plane: ControlPlane) {
         // Either way: it is time again.
         let asked = control_plane.rewrap.notified();
         drop(tokio::time::timeout(REWRAPPED_EVERY, asked).await);
+    }
+}
+
+/// Records as lost who was here before this control plane was, and does not come back.
+async fn note_absent(control_plane: ControlPlane) {
+    tokio::time::sleep(BACK_WITHIN).await;
+    let ControlPlane {
+        ledger, instances, ..
+    } = control_plane;
+    for (source, height) in ledger.unfinished() {
+        // Whoever came back and went again is recorded already.
+        if !instances.was_here(source)
+            && let Err(error) = ledger.note_lost(source, *height).await
+        {
+            tracing::error!(%error, "a lost instance is not recorded");
+        }
     }
 }
 

@@ -12,6 +12,7 @@
 //! - [`matrix`]: every real client with every real server.
 //! - [`hostile`]: tables of hostile requests and answers, and clients that can send them.
 //! - [`suite`]: the public suites in `tests/corpora`.
+//! - [`torture`]: load, and death at random points.
 //! - [`lab`]: the parts put together, as `chancery-lab` runs them.
 
 pub mod artifacts;
@@ -39,5 +40,6 @@ pub mod rpc;
 pub mod scale;
 pub mod signing;
 pub mod suite;
+pub mod torture;
 pub mod wait;
 pub mod wasm_host;

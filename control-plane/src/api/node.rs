@@ -89,7 +89,7 @@ struct Session {
     /// Looks for credentials.
     credentials: Credentials,
     out: Out,
-    said_goodbye: bool,
+    goodbye: Option<node::Goodbye>,
 }
 
 impl Session {
@@ -110,9 +110,7 @@ impl Session {
         let source = (hello.node_id.clone(), hello.instance_id.clone());
         control_plane.instances.connected(&hello, scope.clone());
         tracing::info!(node = %hello.node_id, version = %hello.filter_version, "an instance connected");
-        let mut published = control_plane.registry.published();
-        let mut expiries = control_plane.registry.expiries();
-        let (credentials, mut found) = Credentials::new(Arc::clone(&control_plane.broker));
+        let (credentials, found) = Credentials::new(Arc::clone(&control_plane.broker));
         let mut session = Self {
             features: instances::features(&hello),
             holdings: Holdings::new(hello.held_sections),
@@ -125,46 +123,58 @@ impl Session {
             source,
             scope,
             out: out.clone(),
-            said_goodbye: false,
+            goodbye: None,
         };
-        let mut draining = session.control_plane.draining.clone();
         let (highest, acked) = watch::channel(0_u64);
         let highest = Arc::new(highest);
         tokio::spawn(acknowledge(acked, out.clone()));
-        session.send_keys().await?;
-        session.offer(&mut published).await?;
+        let ended = session.talk(incoming, found, &highest).await;
+        // However it ended.
+        let acked = *highest.borrow();
+        session.finish(acked).await;
+        ended
+    }
+
+    /// Hears and answers until the stream ends.
+    async fn talk(
+        &mut self,
+        mut incoming: Streaming<ConnectRequest>,
+        mut found: mpsc::UnboundedReceiver<Found>,
+        highest: &Arc<watch::Sender<u64>>,
+    ) -> Result<(), Status> {
+        let mut published = self.control_plane.registry.published();
+        let mut expiries = self.control_plane.registry.expiries();
+        let mut draining = self.control_plane.draining.clone();
+        self.send_keys().await?;
+        self.offer(&mut published).await?;
         let first = Instant::now() + KEYS_CHECKED_EVERY;
         let mut lookups = JoinSet::new();
         let mut keys_due = tokio::time::interval_at(first, KEYS_CHECKED_EVERY);
-        let ended = loop {
+        loop {
             tokio::select! {
                 message = incoming.next() => match message {
-                    Some(Ok(message)) => session.take(message, &highest, &mut lookups).await?,
-                    Some(Err(status)) => break Err(status),
-                    None => break Ok(()),
+                    Some(message) => self.take(message?, highest, &mut lookups).await?,
+                    None => return Ok(()),
                 },
                 changed = published.changed() => {
-                    if changed.is_err() { break Ok(()) }
-                    session.send_keys().await?;
-                    session.offer(&mut published).await?;
+                    if changed.is_err() { return Ok(()) }
+                    self.send_keys().await?;
+                    self.offer(&mut published).await?;
                 }
                 Some(looked) = lookups.join_next() => {
                     let answer = looked.map_err(|error| error::task(&error))?;
                     // The snapshot with the key comes first.
-                    session.offer(&mut published).await?;
-                    session.say(connect_response::Message::KeyAnswer(answer)).await?;
+                    self.offer(&mut published).await?;
+                    self.say(connect_response::Message::KeyAnswer(answer)).await?;
                 }
-                Some(found) = found.recv() => session.hand_over(found).await?,
-                expiry = expiries.recv() => session.expire(expiry).await?,
-                _ = keys_due.tick() => session.send_keys().await?,
+                Some(found) = found.recv() => self.hand_over(found).await?,
+                expiry = expiries.recv() => self.expire(expiry).await?,
+                _ = keys_due.tick() => self.send_keys().await?,
                 () = until(&mut draining) => {
-                    break Err(Status::unavailable("the control plane is shutting down; connect again"));
+                    return Err(Status::unavailable("the control plane is shutting down; connect again"));
                 }
             }
-        };
-        let acked = *highest.borrow();
-        session.finish(acked).await;
-        ended
+        }
     }
 
     /// Hands over a credential, or looks again where it changed while it was looked for.
@@ -255,7 +265,7 @@ impl Session {
                     instance.nack_reason = nack.reason;
                 });
             }
-            Some(connect_request::Message::Goodbye(_)) => self.said_goodbye = true,
+            Some(connect_request::Message::Goodbye(goodbye)) => self.goodbye = Some(goodbye),
             Some(connect_request::Message::Hello(_)) => {
                 return Err(Status::invalid_argument("a second hello on one stream"));
             }
@@ -323,17 +333,19 @@ impl Session {
     async fn finish(&self, acked: u64) {
         self.control_plane
             .instances
-            .disconnected(&self.source, self.said_goodbye);
+            .disconnected(&self.source, self.goodbye.is_some());
         let is_draining = *self.control_plane.draining.borrow();
-        if !self.said_goodbye
-            && !is_draining
-            && let Err(error) = self
-                .control_plane
-                .ledger
-                .note_lost(&self.source, acked)
-                .await
-        {
-            tracing::error!(%error, "a lost instance is not recorded");
+        let ledger = &self.control_plane.ledger;
+        let noted = match self.goodbye {
+            Some(node::Goodbye { next_sequence }) => {
+                ledger.note_end(&self.source, next_sequence).await
+            }
+            // Who goes on without this control plane is seen by it, or by the next, when it is back.
+            None if is_draining => return,
+            None => ledger.note_lost(&self.source, acked).await,
+        };
+        if let Err(error) = noted {
+            tracing::error!(%error, "the end of an instance is not recorded");
         }
     }
 }

@@ -46,7 +46,8 @@ impl Ledger {
                     | Event::Gap(_)
                     | Event::Review(_)
                     | Event::Tombstone(_)
-                    | Event::Restoration(_),
+                    | Event::Restoration(_)
+                    | Event::InstanceEnd(_),
                 )
                 | None => {}
             }

@@ -95,7 +95,11 @@ impl Filter {
             Some(Event::Review(review)) => &review.server,
             // These name no resource.
             Some(
-                Event::Gap(_) | Event::Shadow(_) | Event::Tombstone(_) | Event::Restoration(_),
+                Event::Gap(_)
+                | Event::Shadow(_)
+                | Event::Tombstone(_)
+                | Event::Restoration(_)
+                | Event::InstanceEnd(_),
             )
             | None => return false,
         };
@@ -154,7 +158,8 @@ impl Filter {
                 | Event::Gap(_)
                 | Event::Shadow(_)
                 | Event::Tombstone(_)
-                | Event::Restoration(_),
+                | Event::Restoration(_)
+                | Event::InstanceEnd(_),
             )
             | None => !asks_of_decisions && server.is_empty(),
         }

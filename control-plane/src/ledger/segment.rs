@@ -12,7 +12,7 @@ use std::{
 use chancery_proto::audit::v1::Record;
 use prost::Message as _;
 
-pub(super) use self::summary::Summary;
+pub(super) use self::summary::{Known, Sources, Summary};
 use super::{
     LedgerError, io_error,
     tree::{Head, Tree},

@@ -128,7 +128,8 @@ impl Notification {
                 | Recorded::Outcome(_)
                 | Recorded::Shadow(_)
                 | Recorded::Tombstone(_)
-                | Recorded::Restoration(_),
+                | Recorded::Restoration(_)
+                | Recorded::InstanceEnd(_),
             )
             | None => {
                 return None;

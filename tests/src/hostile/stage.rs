@@ -268,7 +268,8 @@ impl Record {
                     | Event::AdminChange(_)
                     | Event::Review(_)
                     | Event::Tombstone(_)
-                    | Event::Restoration(_),
+                    | Event::Restoration(_)
+                    | Event::InstanceEnd(_),
                 )
                 | None => {}
             }

@@ -1,9 +1,9 @@
 //! A record as one line for a person.
 
 use chancery_proto::audit::v1::{
-    AdminChange, Attribute, Decision, DriftSighting, Entry, Finding, Gap, Outcome, OutcomeStatus,
-    PositionedRecord, Restoration, Review, ReviewVerdict, ShadowKind, ShadowSighting,
-    SightingSource, Tombstone, Verdict, entry::Event,
+    AdminChange, Attribute, Decision, DriftSighting, Entry, Finding, Gap, InstanceEnd, Outcome,
+    OutcomeStatus, PositionedRecord, Restoration, Review, ReviewVerdict, ShadowKind,
+    ShadowSighting, SightingSource, Tombstone, Verdict, entry::Event,
 };
 use prost::Message as _;
 use prost_types::Duration;
@@ -120,6 +120,7 @@ fn said(event: Option<&Event>) -> Said {
         Some(Event::Review(review)) => reviewed(review),
         Some(Event::Tombstone(tombstone)) => dropped(tombstone),
         Some(Event::Restoration(restoration)) => restored(restoration),
+        Some(Event::InstanceEnd(end)) => instance_ended(end),
         None => unreadable("an entry of a newer kind; -o json shows what is known of it"),
     }
 }
@@ -331,6 +332,16 @@ fn restored(restoration: &Restoration) -> Said {
             "from a copy of {} with {} records",
             restoration.origin, restoration.size
         ),
+    }
+}
+
+fn instance_ended(end: &InstanceEnd) -> Said {
+    Said {
+        verdict: Cell::new("ended").tone(Tone::Plain),
+        user: String::new(),
+        server: String::new(),
+        call: format!("{}/{}", end.node_id, short_id(&end.instance_id)),
+        why: "the instance said goodbye".to_owned(),
     }
 }
 

@@ -9,6 +9,8 @@ use std::{
     path::Path,
 };
 
+use chancery_proto::audit::v1::{Entry, Record, entry::Event};
+use prost::Message as _;
 use serde::{Deserialize, Serialize};
 
 use super::{Segment, first_of};
@@ -20,9 +22,21 @@ use crate::ledger::{LedgerError, Source, io_error};
 pub(in crate::ledger) struct Summary {
     records: u64,
     bytes: u64,
-    /// The highest sequence of each source in it.
-    heights: Vec<(Source, u64)>,
+    sources: Vec<(Source, Known)>,
 }
+
+/// What records say of a source.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::ledger) struct Known {
+    /// Its highest sequence.
+    pub(in crate::ledger) height: u64,
+    /// Whether it ended, or was lost, after that.
+    pub(in crate::ledger) is_over: bool,
+}
+
+/// What records say of every source.
+pub(in crate::ledger) type Sources = BTreeMap<Source, Known>;
 
 impl Summary {
     /// Of a segment that is full, and what is known of the segment by it.
@@ -54,25 +68,22 @@ impl Summary {
 
     /// Reads a segment through.
     pub(in crate::ledger) fn scan(path: &Path) -> Result<(Segment, Self), LedgerError> {
-        let mut heights = BTreeMap::new();
-        let segment = Segment::scan(path, |record| {
-            let source = (record.node_id, record.instance_id);
-            let height: &mut u64 = heights.entry(source).or_default();
-            *height = (*height).max(record.sequence);
-        })?;
+        let mut sources = Sources::new();
+        let segment = Segment::scan(path, |record| see(&mut sources, record))?;
         let summary = Self {
             records: segment.records,
             bytes: segment.bytes,
-            heights: heights.into_iter().collect(),
+            sources: sources.into_iter().collect(),
         };
         Ok((segment, summary))
     }
 
-    /// Raises the heights of sources to those in the segment.
-    pub(in crate::ledger) fn raise(self, heights: &mut BTreeMap<Source, u64>) {
-        for (source, found) in self.heights {
-            let height = heights.entry(source).or_default();
-            *height = (*height).max(found);
+    /// Adds what the segment says to what those before it said.
+    pub(in crate::ledger) fn add_to(self, sources: &mut Sources) {
+        for (source, found) in self.sources {
+            let known = sources.entry(source).or_default();
+            known.height = known.height.max(found.height);
+            known.is_over = found.is_over;
         }
     }
 
@@ -80,4 +91,31 @@ impl Summary {
         let mut file = fs::File::create(path)?;
         file.write_all(&serde_json::to_vec(self)?)
     }
+}
+
+fn see(sources: &mut Sources, record: Record) {
+    let is_own = record.node_id.is_empty();
+    let known = sources
+        .entry((record.node_id, record.instance_id))
+        .or_default();
+    known.height = known.height.max(record.sequence);
+    known.is_over = false;
+    let entry = is_own.then(|| Entry::decode(&*record.entry).ok()).flatten();
+    let over = match entry.and_then(|entry| entry.event) {
+        Some(Event::Gap(gap)) if gap.reason == "instance_lost" => (gap.node_id, gap.instance_id),
+        Some(Event::InstanceEnd(end)) => (end.node_id, end.instance_id),
+        Some(
+            Event::Gap(_)
+            | Event::Decision(_)
+            | Event::Outcome(_)
+            | Event::Drift(_)
+            | Event::AdminChange(_)
+            | Event::Review(_)
+            | Event::Shadow(_)
+            | Event::Tombstone(_)
+            | Event::Restoration(_),
+        )
+        | None => return,
+    };
+    sources.entry(over).or_default().is_over = true;
 }
