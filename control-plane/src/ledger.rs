@@ -7,6 +7,7 @@
 mod appender;
 pub mod checkpoint;
 pub mod decision;
+mod disk;
 mod follow;
 pub mod proof;
 mod read;
@@ -27,6 +28,7 @@ use prost::Message as _;
 use tokio::sync::{oneshot, watch};
 
 use appender::{Append, Appender};
+use disk::Disks;
 pub use follow::Follower;
 pub use read::{Filter, Page, Positioned};
 use segment::{Known, Segment, Sources, Summary, Writer};
@@ -135,6 +137,10 @@ impl Ledger {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_with(folder: &Path, segment_bytes: u64) -> Result<Self, LedgerError> {
+        Self::open_on(folder, segment_bytes, Disks::default())
+    }
+
+    fn open_on(folder: &Path, segment_bytes: u64, disks: Disks) -> Result<Self, LedgerError> {
         fs::create_dir_all(folder).map_err(io_error(folder))?;
         let (mut segments, sources) = segments_of(folder)?;
         let heights = (sources.iter()).map(|(source, known)| (source.clone(), known.height));
@@ -154,7 +160,7 @@ impl Ledger {
             });
         }
         let torn: u64 = segments.last().map_or(0, |newest| newest.torn_bytes);
-        let mut writer = Writer::open(folder, &segments, segment_bytes)?;
+        let mut writer = Writer::open(folder, &segments, (segment_bytes, disks))?;
         if let Some(signed) = signed {
             checkpoint::compare(&HashFile::open(folder)?, signed)?;
         }

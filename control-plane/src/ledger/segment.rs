@@ -4,7 +4,7 @@ mod summary;
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom},
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
@@ -14,7 +14,9 @@ use prost::Message as _;
 
 pub(super) use self::summary::{Known, Sources, Summary};
 use super::{
-    LedgerError, io_error,
+    LedgerError,
+    disk::{Disk, Disks},
+    io_error,
     tree::{Head, Tree},
 };
 
@@ -164,7 +166,8 @@ pub(super) fn first_of(path: &Path) -> u64 {
 #[derive(Debug)]
 pub(super) struct Writer {
     folder: PathBuf,
-    file: File,
+    disk: Box<dyn Disk>,
+    disks: Disks,
     segment: Segment,
     tree: Tree,
     /// Frames that are not written yet.
@@ -181,7 +184,7 @@ impl Writer {
     pub(super) fn open(
         folder: &Path,
         segments: &[Segment],
-        segment_bytes: u64,
+        (segment_bytes, disks): (u64, Disks),
     ) -> Result<Self, LedgerError> {
         let segment = match segments.last() {
             Some(segment) => Segment {
@@ -201,7 +204,8 @@ impl Writer {
         let folder = folder.to_owned();
         Ok(Self {
             folder,
-            file,
+            disk: disks.of(file),
+            disks,
             segment,
             tree,
             pending: Vec::new(),
@@ -252,9 +256,9 @@ impl Writer {
             return Ok(self.tree.head());
         }
         let written = self
-            .file
-            .write_all(&self.pending)
-            .and_then(|()| self.file.sync_data());
+            .disk
+            .append(&self.pending)
+            .and_then(|()| self.disk.sync());
         written.map_err(io_error(&self.segment.path))?;
         self.segment.bytes = self
             .segment
@@ -276,11 +280,7 @@ impl Writer {
         self.pending.clear();
         self.pending_records = 0;
         self.tree.undo();
-        let undone = self
-            .file
-            .set_len(self.segment.bytes)
-            .and_then(|()| self.file.sync_all());
-        if let Err(error) = undone {
+        if let Err(error) = self.disk.cut(self.segment.bytes) {
             tracing::error!(%error, "a failed write to the log cannot be undone");
             self.is_broken = true;
         }
@@ -309,7 +309,7 @@ impl Writer {
         options.create_new(true).append(true);
         let file = options.open(&next.path).map_err(io_error(&next.path))?;
         sync_folder(&self.folder)?;
-        self.file = file;
+        self.disk = self.disks.of(file);
         self.segment = next;
         Ok(())
     }

@@ -1,3 +1,5 @@
+mod faults;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
