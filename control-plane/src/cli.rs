@@ -46,6 +46,7 @@ mod secret;
 mod serve;
 mod simulate;
 mod snapshot;
+mod store;
 mod stored;
 mod table;
 mod test;
@@ -181,6 +182,8 @@ enum Command {
     Credentials(credentials::CredentialsCommand),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     #[command(subcommand)]
     Webhooks(webhooks::WebhooksCommand),
     /// Print the JSON Schema of the resource documents
@@ -336,6 +339,7 @@ async fn dispatch(cli: Cli, matches: &ArgMatches, console: &mut Console<'_>) -> 
         Command::Snapshot(command) => snapshot::run(&command, &context, console).await,
         Command::Keys(command) => keys::run(&command, &context, console).await,
         Command::Audit(command) => audit::run(&command, &context, console).await,
+        Command::Store(command) => store::run(&command, console).await,
         Command::Webhooks(command) => webhooks::run(&command, &context, console).await,
         Command::Schema { kind } => schema::run(kind, console),
         Command::Completion { shell } => completion(shell, console),

@@ -1,6 +1,7 @@
 //! What `chancery serve` is configured with: the document as it is written, and what it means.
 
 mod discovery;
+mod log;
 mod registry;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -12,8 +13,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-pub use self::registry::RegistryConfig;
-use self::{discovery::DiscoveryDocument, registry::RegistryDocument};
+use self::{discovery::DiscoveryDocument, log::LogDocument, registry::RegistryDocument};
+pub use self::{log::LogSettings, registry::RegistryConfig};
 use crate::{
     access::{Member, node::NodeRule, scope::Slice, token::TokenRules},
     discovery::Settings,
@@ -28,8 +29,8 @@ pub struct Config {
     pub store_key: Option<PathBuf>,
     /// Files with the keys that sign snapshots. None: the command line says.
     pub signing_keys: Vec<PathBuf>,
-    /// The file with the key that signs the record. Absent: the command line says.
-    pub log_key: Option<PathBuf>,
+    /// How the record is signed and kept, as far as the command line does not say.
+    pub log: LogSettings,
     /// The `iss` of assertions. Absent: the command line says.
     pub assertion_issuer: Option<String>,
     /// Networks that issuers may be in beside the public internet.
@@ -104,9 +105,9 @@ pub(crate) struct ConfigDocument {
     /// The keys that sign snapshots (`chancery keygen`); `--signing-key` outweighs them.
     #[serde(default)]
     signing_keys: Vec<String>,
-    /// The key that signs the record (`chancery keygen`); `--log-key` outweighs it.
+    /// How the record is signed and kept.
     #[serde(default)]
-    log_key: Option<String>,
+    log: LogDocument,
     /// The `iss` of assertions; `--assertion-issuer` outweighs it.
     #[serde(default)]
     assertion_issuer: Option<String>,
@@ -276,6 +277,7 @@ impl ConfigDocument {
             nodes.extend(rule);
         }
         let discovery = self.discovery.read(&mut problems);
+        let log = self.log.read(&mut problems);
         let registry = self.registry.and_then(|it| it.read(&mut problems));
         let tokens = self.oidc.and_then(|oidc| oidc.read(&mut problems));
         match (admin, node, &*problems) {
@@ -283,7 +285,7 @@ impl ConfigDocument {
                 data_dir: self.data_dir.map(PathBuf::from),
                 store_key: self.store_key.map(PathBuf::from),
                 signing_keys: self.signing_keys.into_iter().map(PathBuf::from).collect(),
-                log_key: self.log_key.map(PathBuf::from),
+                log,
                 assertion_issuer: self.assertion_issuer,
                 allowed_networks,
                 discovery,

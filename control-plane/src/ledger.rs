@@ -4,6 +4,7 @@
 //! `fdatasync`, and only then says so. An entry is known by node, instance and sequence, and kept
 //! once however often it is sent. Every record is a leaf of a Merkle tree, whose head is signed.
 
+pub mod anchor;
 mod appender;
 pub mod checkpoint;
 pub mod decision;
@@ -11,6 +12,8 @@ mod disk;
 mod follow;
 pub mod proof;
 mod read;
+pub mod restore;
+pub mod retention;
 mod segment;
 mod tree;
 pub mod verify;

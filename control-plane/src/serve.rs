@@ -3,6 +3,7 @@
 mod data;
 mod door;
 mod error;
+mod log;
 
 use std::{io, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
@@ -18,6 +19,7 @@ use tokio::{
 use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
+pub(crate) use self::data::lock;
 pub use self::error::ServeError;
 use self::{
     door::{Door, House},
@@ -29,7 +31,7 @@ use crate::{
         ControlPlane,
         authentication::{Doorkeeper, authenticate},
     },
-    config::Config,
+    config::{Config, LogSettings},
     credential::Broker,
     discovery::{Settings, Ways},
     egress::Egress,
@@ -46,8 +48,8 @@ pub struct ServeOptions {
     pub store_key: Option<PathBuf>,
     /// Files with the keys that sign snapshots. None: in development, one in the data folder.
     pub signing_keys: Vec<PathBuf>,
-    /// The file with the key that signs the record. `None`: one in the data folder, in development only.
-    pub log_key: Option<PathBuf>,
+    /// How the record is signed and kept.
+    pub log: LogSettings,
     /// The `iss` of assertions of principals.
     pub assertion_issuer: String,
     /// Networks that issuers may be in beside the public internet.
@@ -75,10 +77,6 @@ pub enum Mode {
 /// How long streams may take to end when it shuts down.
 const DRAIN_FOR: Duration = Duration::from_secs(5);
 
-/// An instance that does not come back within this, once the control plane is up, is lost: one that lives
-/// connects again within seconds.
-const BACK_WITHIN: Duration = Duration::from_secs(15);
-
 /// How often store keys that were rotated are looked at.
 const REWRAPPED_EVERY: Duration = Duration::from_hours(1);
 
@@ -97,7 +95,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         data_dir,
         store_key,
         signing_keys,
-        log_key,
+        log,
         assertion_issuer,
         allowed_networks,
         discovery,
@@ -108,9 +106,9 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let egress = Egress::new(is_development, allowed_networks)?;
     let ways = Ways::new(egress.clone(), &discovery, is_development)?;
     let mut house = House::build(mode, &egress)?;
-    let _lock = data::lock(&data_dir)?;
+    let _lock = lock(&data_dir)?;
     let signer = data::signer(&signing_keys, is_development.then_some(&*data_dir))?;
-    let log_key = data::log_key(log_key.as_deref(), is_development.then_some(&*data_dir))?;
+    let log_key = data::log_key(log.key.as_deref(), is_development.then_some(&*data_dir))?;
     let (drain, draining) = watch::channel(false);
     let keys = data::store_keys(store_key.as_deref(), is_development, &data_dir)?;
     let store = data::store(&data_dir)?;
@@ -123,13 +121,13 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         &house,
         draining.clone(),
     )?;
+    log::tend(&control_plane, log, egress.clone(), &draining);
     let tokens = house.tokens.take();
     let tokens = tokens
         .map(|tokens| tokens.start(store, egress))
         .transpose()?;
     let tokens = tokens.map(Arc::new);
     tokio::spawn(rewrap(control_plane.clone()));
-    tokio::spawn(note_absent(control_plane.clone()));
     let (health, health_service) = tonic_health::server::health_reporter();
     health
         .set_serving::<NodeServiceServer<ControlPlane>>()
@@ -286,22 +284,6 @@ async fn rewrap(control_plane: ControlPlane) {
         // Either way: it is time again.
         let asked = control_plane.rewrap.notified();
         drop(tokio::time::timeout(REWRAPPED_EVERY, asked).await);
-    }
-}
-
-/// Records as lost who was here before this control plane was, and does not come back.
-async fn note_absent(control_plane: ControlPlane) {
-    tokio::time::sleep(BACK_WITHIN).await;
-    let ControlPlane {
-        ledger, instances, ..
-    } = control_plane;
-    for (source, height) in ledger.unfinished() {
-        // Whoever came back and went again is recorded already.
-        if !instances.was_here(source)
-            && let Err(error) = ledger.note_lost(source, *height).await
-        {
-            tracing::error!(%error, "a lost instance is not recorded");
-        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 };
 
 use chancery_proto::admin::v1::{DriftId, Proposal, Rejection};
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
 pub use self::{
     history::{Publication, Published},
@@ -185,6 +185,31 @@ impl Store {
             connection: Mutex::new(connection),
             epoch: epoch.unsigned_abs(),
         })
+    }
+
+    /// Begins another epoch, so that every version from now on is above all before it: for a store from a
+    /// backup, whose nodes have seen more than it has.
+    ///
+    /// # Errors
+    /// Where SQLite does not.
+    pub fn begin_epoch(path: &Path, now_seconds: u64) -> Result<u64, StoreError> {
+        let store = Self::open(path, now_seconds)?;
+        let epoch = now_seconds.max(store.epoch.saturating_add(1));
+        let connection = store.connection();
+        connection.execute("UPDATE store SET epoch = ?1", [integer(epoch)])?;
+        drop(connection);
+        Ok(epoch)
+    }
+
+    /// Copies a store, also while a control plane works with it.
+    ///
+    /// # Errors
+    /// Where SQLite does not, or there is something at `to`.
+    pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(from, flags)?;
+        connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+        Ok(())
     }
 
     /// When the store was made, in seconds since the Unix epoch: the first half of a version.

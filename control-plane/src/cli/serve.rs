@@ -14,7 +14,9 @@ use super::{
     time,
 };
 use crate::{
+    config::LogSettings,
     discovery::Settings,
+    ledger::anchor::Anchor,
     serve::{self, Mode, ServeError, ServeOptions},
 };
 
@@ -89,6 +91,12 @@ pub(crate) struct ServeArgs {
     /// half, which is what `chancery audit verify` needs.
     #[arg(long, value_name = "FILE", env = "CHANCERY_LOG_KEY")]
     log_key: Option<PathBuf>,
+    /// Where signed heads of the record are kept once a minute: a folder's absolute path, or a URL; repeatable
+    #[arg(long = "log-anchor", value_name = "DIR|URL")]
+    log_anchors: Vec<Anchor>,
+    /// How old records may become, such as 400d; for ever where left out. Their hashes stay
+    #[arg(long, value_name = "LENGTH", value_parser = time::parse_length)]
+    log_retention: Option<Duration>,
     /// The `iss` of assertions (chancery); their keys are at `/.well-known/jwks.json`
     #[arg(long, value_name = "ISSUER", env = "CHANCERY_ASSERTION_ISSUER")]
     assertion_issuer: Option<String>,
@@ -143,7 +151,9 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         node_listen,
         registry_listen,
         mut signing_keys,
-        mut log_key,
+        log_key,
+        log_anchors,
+        log_retention,
         mut assertion_issuer,
         mut allowed_networks,
         discovery_proxy,
@@ -151,6 +161,11 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         scan_interval,
         insecure_development,
     } = args;
+    let mut log = LogSettings {
+        key: log_key,
+        anchors: log_anchors,
+        retention: log_retention,
+    };
     let mut discovery = Settings {
         proxy: discovery_proxy,
         hosts: discovery_hosts,
@@ -172,7 +187,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
             if signing_keys.is_empty() {
                 signing_keys = std::mem::take(&mut config.signing_keys);
             }
-            log_key = log_key.or_else(|| config.log_key.take());
+            log = log.over(std::mem::take(&mut config.log));
             assertion_issuer = assertion_issuer.or_else(|| config.assertion_issuer.take());
             allowed_networks.append(&mut config.allowed_networks);
             discovery = discovery.over(std::mem::take(&mut config.discovery));
@@ -202,7 +217,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         data_dir,
         store_key,
         signing_keys,
-        log_key,
+        log,
         assertion_issuer: assertion_issuer.unwrap_or_else(|| DEFAULT_ISSUER.to_owned()),
         allowed_networks,
         discovery,

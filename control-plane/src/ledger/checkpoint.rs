@@ -274,6 +274,12 @@ impl Origin {
     }
 }
 
+/// Gives a log another name.
+pub(super) fn rename(folder: &Path, origin: &str) -> Result<String, LedgerError> {
+    replace(&folder.join("origin"), format!("{origin}\n").as_bytes())?;
+    Ok(origin.to_owned())
+}
+
 /// The file that the newest checkpoint is in.
 pub(super) fn path(folder: &Path) -> PathBuf {
     folder.join("checkpoint")

@@ -11,6 +11,7 @@ use std::{
 
 use chancery_proto::audit::v1::Record;
 use prost::Message as _;
+use prost_types::Timestamp;
 
 pub(super) use self::summary::{Known, Sources, Summary};
 use super::{
@@ -65,6 +66,13 @@ impl Segment {
         }
         segment.torn_bytes = length(bytes.len()).saturating_sub(segment.bytes);
         Ok(segment)
+    }
+
+    /// When the newest of its records was taken in. `None`: it has none.
+    pub(super) fn newest_receive_time(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let bytes = self.durable()?;
+        let newest = frames(&bytes).last();
+        Ok(newest.map(|(_, record)| record.receive_time.unwrap_or_default()))
     }
 
     /// A record as it is in the tree, by its position.

@@ -63,7 +63,7 @@ pub fn verify(folder: &Path, keys: &LogKeys, remembered: &[Signed]) -> Result<Re
     let path = checkpoint::path(folder);
     let note = fs::read(&path).map_err(io_error(&path))?;
     let signed = keys.open(&note).map_err(Fault::signature)?;
-    let known = known_heads(&signed, remembered)?;
+    let known = known_heads(folder, &signed, remembered)?;
     let hashes = Hashes::check(folder, &known)?;
     let mut walk = Walk {
         hashes,
@@ -102,21 +102,40 @@ pub fn verify(folder: &Path, keys: &LogKeys, remembered: &[Signed]) -> Result<Re
 }
 
 /// The heads that must be those of the log, the smallest first: what is remembered, and what is signed now.
-fn known_heads(signed: &Signed, remembered: &[Signed]) -> Result<Vec<Head>, Fault> {
-    let mut known = Vec::new();
+fn known_heads(
+    folder: &Path,
+    signed: &Signed,
+    remembered: &[Signed],
+) -> Result<Vec<Head>, VerifyError> {
+    let mut known = vec![signed.head];
     for checkpoint in remembered {
-        if checkpoint.origin != signed.origin {
-            return Err(Fault::other_log(&checkpoint.origin, &signed.origin));
-        }
-        if checkpoint.head.size > signed.head.size {
-            let from = signed.head.size;
-            return Err(Fault::new(FaultKind::Truncated, from).to(checkpoint.head.size));
+        // As much of what was signed as this log can have.
+        let size = if checkpoint.origin == signed.origin {
+            signed.head.size
+        } else {
+            let restored = restored_from(folder, &checkpoint.origin)?;
+            restored.ok_or_else(|| Fault::other_log(&checkpoint.origin, &signed.origin))?
+        };
+        if checkpoint.head.size > size {
+            let fault = Fault::new(FaultKind::Truncated, size).to(checkpoint.head.size);
+            return Err(fault.into());
         }
         known.push(checkpoint.head);
     }
-    known.push(signed.head);
     known.sort_by_key(|head| head.size);
     Ok(known)
+}
+
+/// With how many records the log went on from a copy, when it was called so.
+fn restored_from(folder: &Path, origin: &str) -> Result<Option<u64>, VerifyError> {
+    let mut size = None;
+    for path in segment::paths(folder)? {
+        let bytes = fs::read(&path).map_err(io_error(&path))?;
+        let found = bodies(&bytes).filter_map(|(_, record)| sources::restoration(record));
+        let found = found.filter(|it| it.origin == origin);
+        size = found.map(|it| it.size).last().or(size);
+    }
+    Ok(size)
 }
 
 /// Reads the records, oldest first.

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Makes sure of being the only one; the lock ends with the process, however it ends.
-pub(super) fn lock(data_dir: &Path) -> Result<File, ServeError> {
+pub(crate) fn lock(data_dir: &Path) -> Result<File, ServeError> {
     let path = data_dir.join("lock");
     let io = |error| ServeError::Io {
         what: data_dir.display().to_string(),
@@ -121,7 +121,6 @@ pub(super) fn open(
     let public_key = log_signer.public_key();
     tracing::info!(%public_key, "the record is signed; its checkpoints can be verified with this key");
     let checkpoints = Arc::new(Checkpoints::open(&ledger, log_signer)?);
-    tokio::spawn(Arc::clone(&checkpoints).run(draining.clone()));
     let outbox = Arc::new(Outbox::open(Arc::clone(&store), Arc::clone(&ledger))?);
     let registry = Arc::new(Registry::open(Arc::clone(&store), secrets.clone(), signer)?);
     registry.renew_for(&house.nodes)?;

@@ -96,7 +96,7 @@ impl House {
             data_dir: _,
             store_key: _,
             signing_keys: _,
-            log_key: _,
+            log: _,
             assertion_issuer: _,
             allowed_networks: _,
             discovery: _,

@@ -73,7 +73,7 @@ impl Secured {
             "dataDir": at("data"),
             "storeKey": at("store-key"),
             "signingKeys": [at("signing.pem")],
-            "logKey": at("log.pem"),
+            "log": { "key": at("log.pem") },
             "admin": listener(Authority::Admins),
             "node": listener(Authority::Nodes),
             "oidc": {

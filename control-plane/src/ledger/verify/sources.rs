@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use chancery_proto::audit::v1::{Gap, Record, Tombstone};
+use chancery_proto::audit::v1::{Gap, Record, Restoration, Tombstone};
 use prost::Message as _;
 
 use super::{Fault, FaultKind, VerifyError};
@@ -17,6 +17,23 @@ struct Absence {
     /// `Entry.tombstone`.
     #[prost(message, optional, tag = "13")]
     tombstone: Option<Tombstone>,
+}
+
+/// As much of an entry as says that the log went on from a copy.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Copied {
+    /// `Entry.restoration`.
+    #[prost(message, optional, tag = "14")]
+    restoration: Option<Restoration>,
+}
+
+/// What a record says of a copy that the log went on from.
+pub(super) fn restoration(record: &[u8]) -> Option<Restoration> {
+    let record = Record::decode(record).ok()?;
+    // Nobody else restores anything.
+    let is_own = record.node_id.is_empty();
+    let entry = is_own.then(|| Copied::decode(&*record.entry).ok())??;
+    entry.restoration
 }
 
 #[derive(Debug, Default)]
