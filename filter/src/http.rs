@@ -3,6 +3,7 @@
 //! Whatever is not decided yet is held: every callback returns `Pause` until then, because a
 //! `Continue` from any of them would release the whole request.
 
+mod ahead;
 mod opening;
 mod request;
 mod response;
@@ -20,6 +21,7 @@ use chancery_engine::{
     id::Time,
     reason::Reason,
     refusal::Reply,
+    ring::Ticket,
     shadow::Watch,
 };
 use proxy_wasm::{
@@ -73,6 +75,8 @@ enum Phase {
     HoldRequest,
     /// The request is allowed, and held until there is a credential for its server.
     AwaitCredential,
+    /// The request is allowed, and held until its decision is durable.
+    AwaitRecord,
     /// The request went on, or was never ours.
     Forwarded,
     /// The response is held until its body is whole.
@@ -126,11 +130,9 @@ impl Request {
         }
     }
 
-    /// Hands over the entries made so far.
-    fn flush(&mut self) {
-        let Some(exchange) = &mut self.exchange else {
-            return;
-        };
+    /// Hands over the entries made so far. A ticket for the last of them about a call, if it is kept.
+    fn flush(&mut self) -> Option<Ticket> {
+        let exchange = self.exchange.as_mut()?;
         let entries = exchange.take_entries();
         let id = exchange.decision_id();
         for entry in &entries {
@@ -147,9 +149,10 @@ impl Request {
                 host::set_decision_property(&format!("{word} {id}"));
             }
         }
-        if !entries.is_empty() {
-            instance::with(|instance| instance.record(entries));
+        if entries.is_empty() {
+            return None;
         }
+        instance::with(|instance| instance.record(entries)).flatten()
     }
 
     /// Books what is held of a body; the reason to refuse where it is too much.

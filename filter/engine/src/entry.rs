@@ -4,6 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     approved::Drift,
+    audit::AuditLevel,
     canonical::{DefinitionPlace, Pin},
     decide::Verdict,
     id::{DecisionId, Digest, SnapshotVersion, Time},
@@ -96,6 +97,8 @@ pub struct DecisionEvent {
     pub size_bytes: usize,
     /// Whose identity the server sees. `None`: nobody's.
     pub upstream_identity: Option<UpstreamIdentity>,
+    /// When the message goes on, where it is allowed.
+    pub audit: AuditLevel,
 }
 
 /// What names a request beside its decision.
@@ -250,6 +253,9 @@ pub struct OutcomeEvent {
     pub size_bytes: usize,
     /// Why the answer was refused.
     pub reason: Option<crate::reason::Reason>,
+    /// Whether the server got nothing, since the decision was not durable in time or the message was
+    /// not allowed any more when it was.
+    pub is_unsent: bool,
 }
 
 /// What a server offers is not what people have approved.

@@ -83,6 +83,8 @@ pub enum Reason {
     SensitiveContent,
     /// A quota has no call left.
     QuotaExceeded,
+    /// The decision is not on the record, and may not be before it is.
+    AuditUnavailable,
     /// The server's answer cannot be judged.
     UnreadableResponse,
     /// Redacted, the result would not fit the schema that the tool promises.
@@ -141,6 +143,7 @@ impl Reason {
             Self::UnopenedToken => "unopened_token",
             Self::SensitiveContent => "sensitive_content",
             Self::QuotaExceeded => "quota_exceeded",
+            Self::AuditUnavailable => "audit_unavailable",
             Self::UnreadableResponse => "unreadable_response",
             Self::SchemaMisfit => "schema_misfit",
             Self::InvalidResult => "invalid_result",
@@ -211,6 +214,7 @@ impl Reason {
             Self::UnopenedToken => "a token that stands for a redacted value does not open",
             Self::SensitiveContent => "the message holds what policy lets nobody send on",
             Self::QuotaExceeded => "a quota is used up",
+            Self::AuditUnavailable => "the call is not on the record yet, and was not sent on",
             Self::UnreadableResponse => "the server's answer could not be judged and was withheld",
             Self::SchemaMisfit => {
                 "the result was withheld: once redacted it would not fit the tool's output schema"
@@ -232,7 +236,8 @@ impl Reason {
             Self::NoSnapshot
             | Self::Overloaded
             | Self::NoSealingKey
-            | Self::NoUpstreamCredential => "retry later",
+            | Self::NoUpstreamCredential
+            | Self::AuditUnavailable => "retry later",
             Self::Misconfigured | Self::UpstreamUnauthorized => "tell the gateway's operator",
             Self::UnknownServer | Self::ServerMismatch => {
                 "check the URL, or ask an administrator to register the server"

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 19] = [
+pub const FEATURES: [&str; 20] = [
     "blocks.v1",
     "conditions.v1",
     "credentials.v1",
@@ -39,6 +39,7 @@ pub const FEATURES: [&str; 19] = [
     "schemas.v1",
     "server_states.v1",
     "variable_pins.v1",
+    "write_ahead.v1",
 ];
 
 /// Why a snapshot is refused.

@@ -48,6 +48,13 @@ pub enum BodyStep {
         /// The body in place of the one that came, if it was rewritten.
         body: Option<String>,
     },
+    /// Change it, and hold it until its decision is durable.
+    AwaitRecord {
+        /// Changes to its headers.
+        headers: Vec<HeaderEdit>,
+        /// The body in place of the one that came, if it was rewritten.
+        body: Option<String>,
+    },
     /// Spend from these buckets with [`quota::spend`](crate::quota::spend) and say what came of it
     /// with [`Exchange::spent`].
     Spend(Vec<Charge>),

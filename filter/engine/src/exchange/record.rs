@@ -73,6 +73,7 @@ impl Exchange {
             snapshot: self.context.policy.as_ref().map(|policy| policy.version()),
             findings: subject.findings,
             size_bytes: subject.size_bytes,
+            audit: self.asked.audit,
             upstream_identity: self.used().and_then(|_| self.upstream_identity()),
         })
     }
@@ -99,6 +100,7 @@ impl Exchange {
             latency_ms: now.since_ms(self.context.now),
             size_bytes: ending.size_bytes,
             reason: ending.reason,
+            is_unsent: self.phase == Phase::Ahead,
         };
         self.phase = Phase::Done;
         self.record(Event::Outcome(Box::new(event)), now);

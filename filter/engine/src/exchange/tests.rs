@@ -18,6 +18,7 @@ use crate::{
     token::TokenCache,
 };
 
+mod ahead;
 mod chunks;
 mod dispatch;
 mod media;
@@ -184,9 +185,10 @@ impl Site {
         let (mut exchange, step) = self.begin(message);
         let reply = match step {
             BodyStep::Reply(reply) => Some(serde_json::from_str(&reply.body).unwrap()),
-            BodyStep::Forward { .. } | BodyStep::AwaitCredential { .. } | BodyStep::Spend(_) => {
-                None
-            }
+            BodyStep::Forward { .. }
+            | BodyStep::AwaitCredential { .. }
+            | BodyStep::AwaitRecord { .. }
+            | BodyStep::Spend(_) => None,
         };
         let entries = exchange.take_entries();
         let [

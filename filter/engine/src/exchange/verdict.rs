@@ -1,6 +1,6 @@
 //! What the rules say of a message, and what a caller sees where they say no.
 
-use super::{Exchange, Subject};
+use super::{Exchange, Subject, Verb};
 use crate::{
     circumstances::{Circumstances, peer_address},
     decide::{RulesFor, Verdict},
@@ -75,6 +75,12 @@ impl Exchange {
                     add(&mut subject.shadow_rules, &judgement.shadow_rules);
                     add(&mut subject.rules, &judgement.rules);
                     self.asked.plan.extend(&asked_for);
+                    let audit = judgement.audit;
+                    let audit = audit.unwrap_or_else(|| place.server.audit_of(*act));
+                    // A head alone is no message, and is never held.
+                    if self.verb == Verb::Post {
+                        self.asked.audit = self.asked.audit.max(audit);
+                    }
                 }
                 Verdict::Deny(reason) => {
                     subject.rules.clear();
@@ -104,6 +110,7 @@ impl Exchange {
             }
         }
         let Some((reason, act)) = denied else {
+            self.hold_acts(acts);
             return Ok(subject);
         };
         let reply = self.denial(place.server, reason, act, &subject);

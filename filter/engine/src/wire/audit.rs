@@ -7,6 +7,7 @@ use chancery_proto::audit::v1 as pb;
 use crate::{
     VERSION,
     approved::Drift,
+    audit::AuditLevel,
     canonical::{DefinitionKind, DefinitionPlace},
     decide::Verdict,
     entry::{
@@ -108,10 +109,14 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         findings,
         size_bytes,
         upstream_identity,
+        audit,
     } = event;
-    let (verdict, reason) = match verdict {
-        Verdict::Allow => (pb::Verdict::Allow, ""),
-        Verdict::Deny(reason) => (pb::Verdict::Deny, reason.as_str()),
+    let (verdict, reason, audit) = match verdict {
+        Verdict::Allow => (pb::Verdict::Allow, "", level(audit)),
+        Verdict::Deny(reason) => {
+            let never = pb::AuditLevel::Unspecified;
+            (pb::Verdict::Deny, reason.as_str(), never)
+        }
     };
     let (kind, capability) = kind_and_name(capability);
     pb::Decision {
@@ -151,6 +156,14 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         size_bytes: count(size_bytes),
         count: 1,
         upstream_identity: seen_as(upstream_identity),
+        audit: audit.into(),
+    }
+}
+
+fn level(audit: AuditLevel) -> pb::AuditLevel {
+    match audit {
+        AuditLevel::Standard => pb::AuditLevel::Standard,
+        AuditLevel::WriteAhead => pb::AuditLevel::WriteAhead,
     }
 }
 
@@ -178,6 +191,7 @@ fn outcome_event(event: OutcomeEvent) -> pb::Outcome {
         latency_ms,
         size_bytes,
         reason,
+        is_unsent,
     } = event;
     let status = match status {
         OutcomeStatus::Result => pb::OutcomeStatus::Result,
@@ -203,6 +217,7 @@ fn outcome_event(event: OutcomeEvent) -> pb::Outcome {
         size_bytes: count(size_bytes),
         reason: reason.map_or("", crate::reason::Reason::as_str).to_owned(),
         server: server.into(),
+        unsent: is_unsent,
     }
 }
 

@@ -104,6 +104,7 @@ fn parts() -> Parts {
         approved: None,
         state: ServerState::Approved,
         schemas: None,
+        audit: crate::audit::CallAudit::Standard,
     };
     let scopes = vec![needs(&["mcp"], &[]), needs(&["write", "mcp"], &["set_*"])];
     let everyone = Subjects {
@@ -467,6 +468,7 @@ fn scopes_are_asked_for_where_rules_would_let_it_through() {
                 challenge(&reply)
             }
             BodyStep::AwaitCredential { .. } => panic!("there are no credentials"),
+            BodyStep::AwaitRecord { .. } => panic!("nothing is written ahead"),
         }
     };
     let url = "https://mcp.test/.well-known/oauth-protected-resource/scoped";

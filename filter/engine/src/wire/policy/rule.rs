@@ -11,6 +11,7 @@ use super::{
     subject::SUBJECTS,
 };
 use crate::{
+    audit::AuditLevel,
     glob::Glob,
     id::Time,
     message::Method,
@@ -38,6 +39,7 @@ impl TryFrom<pb::Rule> for Rule {
             source_ranges,
             expire_time,
             mode,
+            audit,
         } = message;
         let name = rule_name(name)?;
         let effect = effect_of(effect)?;
@@ -61,7 +63,7 @@ impl TryFrom<pb::Rule> for Rule {
             check_conditional(&capabilities, &methods)?;
         }
         let is_there = obligations.is_some();
-        let obligations = obligations.map(Obligations::from).unwrap_or_default();
+        let mut obligations = obligations.map(Obligations::from).unwrap_or_default();
         // What somebody else knew to say in them must not be lost.
         if is_there && obligations.is_empty() {
             let expected = "`redact` or `reveal`, or no obligations";
@@ -71,6 +73,7 @@ impl TryFrom<pb::Rule> for Rule {
             let expected = "no obligations on a rule that denies";
             return Err(Invalid::new("obligations", "some", expected));
         }
+        obligations.audit = audit_of(audit, effect)?;
         Ok(Self {
             name,
             effect,
@@ -104,6 +107,7 @@ impl From<pb::Obligations> for Obligations {
         Self {
             redact: redact.into_iter().map(Into::into).collect(),
             reveal: revealed,
+            audit: None,
         }
     }
 }
@@ -138,6 +142,24 @@ fn mode_of(mode: i32) -> Result<Mode, Invalid> {
         Ok(pb::RuleMode::Unspecified | pb::RuleMode::Enforce) => Ok(Mode::Enforce),
         Ok(pb::RuleMode::Shadow) => Ok(Mode::Shadow),
         Err(_) => Err(Invalid::new("mode", mode, "`enforce` or `shadow`")),
+    }
+}
+
+/// What is denied goes nowhere, so there is nothing to wait for.
+fn audit_of(audit: i32, effect: Effect) -> Result<Option<AuditLevel>, Invalid> {
+    let level = match pb::AuditLevel::try_from(audit) {
+        Ok(pb::AuditLevel::Unspecified) => return Ok(None),
+        Ok(pb::AuditLevel::Standard) => AuditLevel::Standard,
+        Ok(pb::AuditLevel::WriteAhead) => AuditLevel::WriteAhead,
+        Err(_) => return Err(Invalid::new("audit", audit, "`standard` or `write_ahead`")),
+    };
+    match effect {
+        Effect::Allow => Ok(Some(level)),
+        Effect::Deny => Err(Invalid::new(
+            "audit",
+            "a level",
+            "none on a rule that denies",
+        )),
     }
 }
 

@@ -215,6 +215,7 @@ fn what_must_be_masked_by_now_is_masked() {
         let obligations = Obligations {
             redact: vec!["default".into()],
             reveal: Vec::new(),
+            audit: None,
         };
         parts.rules = vec![Arc::new(Rule {
             obligations,
