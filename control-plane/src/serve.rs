@@ -34,7 +34,7 @@ use crate::{
     discovery::{Settings, Ways},
     egress::Egress,
     registry::now,
-    tls::{Peer, Tls, TlsListener},
+    tls::{Peer, PlainListener, Tls, TlsListener},
 };
 
 /// How the control plane is run.
@@ -186,7 +186,7 @@ async fn serve(
                     .await
             }
             None => {
-                axum::serve(listener, app)
+                axum::serve(PlainListener::new(listener), app)
                     .with_graceful_shutdown(stopped)
                     .await
             }
