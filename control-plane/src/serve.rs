@@ -33,6 +33,7 @@ use crate::{
     credential::Broker,
     discovery::{Settings, Ways},
     egress::Egress,
+    intents,
     registry::now,
     tls::{Peer, PlainListener, Tls, TlsListener},
 };
@@ -115,6 +116,11 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .transpose()?;
     let tokens = tokens.map(Arc::new);
     tokio::spawn(rewrap(control_plane.clone()));
+    tokio::spawn(intents::close(
+        Arc::clone(&control_plane.ledger),
+        Arc::clone(&control_plane.instances),
+        draining.clone(),
+    ));
     let (health, health_service) = tonic_health::server::health_reporter();
     health
         .set_serving::<NodeServiceServer<ControlPlane>>()

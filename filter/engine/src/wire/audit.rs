@@ -218,6 +218,9 @@ fn outcome_event(event: OutcomeEvent) -> pb::Outcome {
         reason: reason.map_or("", crate::reason::Reason::as_str).to_owned(),
         server: server.into(),
         unsent: is_unsent,
+        // What instances know of themselves ended otherwise.
+        lost_node_id: String::new(),
+        lost_instance_id: Vec::new(),
     }
 }
 
