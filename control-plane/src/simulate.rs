@@ -217,6 +217,7 @@ impl Simulator {
             now: call.time,
             may_wait: false,
             lists: None,
+            conversation_keys: Arc::default(),
         }
     }
 

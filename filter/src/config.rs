@@ -1,6 +1,6 @@
 //! The plugin's configuration: small, and never policy.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chancery_engine::{
@@ -22,6 +22,9 @@ struct Document {
     trust_keys: TrustKeysValue,
     #[serde(default)]
     unmatched: UnmatchedName,
+    /// Keys of `_meta` of which the first that is there names the conversation.
+    #[serde(default)]
+    conversation_keys: Vec<Box<str>>,
     #[serde(default)]
     limits: LimitValues,
 }
@@ -99,6 +102,8 @@ pub(crate) struct Config {
     pub(crate) trust: TrustKeys,
     /// What happens to requests that no endpoint matches.
     pub(crate) unmatched: Unmatched,
+    /// The keys of `_meta` that name the conversation.
+    pub(crate) conversation_keys: Arc<[Box<str>]>,
     /// The bounds.
     pub(crate) limits: Limits,
 }
@@ -118,6 +123,7 @@ impl Config {
             labels: document.labels,
             trust: document.trust_keys.0,
             unmatched,
+            conversation_keys: document.conversation_keys.into(),
             limits: document.limits.over(Limits::DEFAULT),
         })
     }

@@ -136,18 +136,25 @@ impl Request {
         let entries = exchange.take_entries();
         let id = exchange.decision_id();
         for entry in &entries {
-            let Event::Decision(decision) = &entry.event else {
-                continue;
+            let word = match &entry.event {
+                Event::Decision(decision) => {
+                    metric::count(decision);
+                    match decision.verdict {
+                        // The access log has one line for the request; what streams back has entries
+                        // only.
+                        _ if decision.direction == Direction::ToClient => continue,
+                        Verdict::Allow => "allow",
+                        Verdict::Deny(reason) => reason.as_str(),
+                    }
+                }
+                Event::Outcome(outcome) if outcome.is_unsent => {
+                    outcome.reason.map_or("unsent", Reason::as_str)
+                }
+                Event::Outcome(_) | Event::Drift(_) | Event::Shadow(_) | Event::Gap { .. } => {
+                    continue;
+                }
             };
-            metric::count(decision);
-            // The access log has one line for the request; what streams back has entries only.
-            if decision.direction == Direction::ToServer {
-                let word = match decision.verdict {
-                    Verdict::Allow => "allow",
-                    Verdict::Deny(reason) => reason.as_str(),
-                };
-                host::set_decision_property(&format!("{word} {id}"));
-            }
+            host::set_access_log_properties(&id.to_string(), word);
         }
         if entries.is_empty() {
             return None;

@@ -1,6 +1,7 @@
 //! `chancery audit`.
 
 mod line;
+mod reconcile;
 mod shadow;
 
 use std::time::SystemTime;
@@ -11,7 +12,7 @@ use chancery_proto::audit::v1::{
 };
 use clap::ValueEnum;
 
-use self::{line::Lines, shadow::Tally};
+use self::{line::Lines, reconcile::ReconcileArgs, shadow::Tally};
 use super::{
     Context,
     connect::{Channel, Connection, MAX_ANSWER_BYTES},
@@ -77,6 +78,7 @@ Examples:
         #[arg(long, value_name = "TIME", value_parser = When::parse)]
         until: Option<When>,
     },
+    Reconcile(ReconcileArgs),
 }
 
 /// Which records. All that is given must match.
@@ -194,6 +196,9 @@ pub(crate) async fn run(
             let mut tally = Tally::default();
             search_each(&connection, filter, u32::MAX, |found| tally.add(&found)).await?;
             tally.write(format, console)?;
+        }
+        AuditCommand::Reconcile(args) => {
+            return reconcile::run(args, &connection, format, console).await;
         }
     }
     Ok(Exit::Success)

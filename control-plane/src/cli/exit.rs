@@ -24,7 +24,8 @@ Exit status:
   0  done
   1  done, and the answer is no: `diff` and `review diff` found differences, `simulate` and `can-i`
      a call that would be refused, `who-can` nobody, `replay` decisions that would flip, `test`
-     failures, `redact` samples that a filter would refuse, `review inspect` warnings above low
+     failures, `redact` samples that a filter would refuse, `review inspect` warnings above low,
+     `audit reconcile` differences
   2  wrong usage, or invalid input; nothing was changed
   3  not found
   4  denied

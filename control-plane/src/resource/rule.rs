@@ -121,6 +121,7 @@ fn policy_rule(rule: &admin::Rule) -> policy::Rule {
         review_time: _,
         owner: _,
         audit,
+        require_prompt,
     } = rule.clone();
     let mode = match policy::RuleMode::try_from(mode) {
         Ok(policy::RuleMode::Unspecified) => policy::RuleMode::Enforce.into(),
@@ -143,5 +144,6 @@ fn policy_rule(rule: &admin::Rule) -> policy::Rule {
         expire_time,
         mode,
         audit,
+        require_prompt,
     }
 }

@@ -56,7 +56,7 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         state_changes: _,
         labels: _,
         data_class: _,
-        data_sources: _,
+        data_sources,
         risk: _,
         packages: _,
         registry_name: _,
@@ -109,6 +109,7 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         output_schemas: schemas.outputs,
         write_ahead,
         standard_tools,
+        data_sources: data_sources.clone(),
     })
 }
 

@@ -47,6 +47,8 @@ pub struct Judgement<'p> {
     pub masks: Vec<&'p str>,
     /// When it goes on, as the strictest of the rules says that allow it. `None`: none of them says so.
     pub audit: Option<AuditLevel>,
+    /// Whether a rule that allows it wants the prompt behind it.
+    pub requires_prompt: bool,
 }
 
 impl<'p> Judgement<'p> {
@@ -67,6 +69,7 @@ impl<'p> Judgement<'p> {
             reads_arguments: false,
             masks: Vec::new(),
             audit: None,
+            requires_prompt: false,
         }
     }
 }
@@ -278,6 +281,7 @@ struct Tally<'p> {
     reads_arguments: bool,
     masks: Vec<&'p str>,
     audit: Option<AuditLevel>,
+    requires_prompt: bool,
 }
 
 impl<'p> Tally<'p> {
@@ -306,6 +310,7 @@ impl<'p> Tally<'p> {
             add_each(&mut self.redact, &rule.obligations.redact);
             add_each(&mut self.reveal, &rule.obligations.reveal);
             self.audit = self.audit.max(rule.audit(act));
+            self.requires_prompt |= rule.obligations.require_prompt && act.target != Target::Server;
         }
     }
 
@@ -319,6 +324,7 @@ impl<'p> Tally<'p> {
             reads_arguments,
             masks,
             audit,
+            requires_prompt,
         } = self;
         let is_denied = !enforced.denied.is_empty() || !shadow.denied.is_empty();
         let is_allowed = !enforced.allowed.is_empty() || !shadow.allowed.is_empty();
@@ -349,6 +355,7 @@ impl<'p> Tally<'p> {
             reads_arguments,
             masks,
             audit,
+            requires_prompt,
         }
     }
 }

@@ -43,6 +43,7 @@ mod renew;
 mod response;
 mod reveal;
 mod schemas;
+mod situation;
 mod spend;
 mod stateless;
 mod stream;
@@ -109,6 +110,8 @@ pub struct Context {
     /// Which lists were approved as a whole, as all exchanges of an instance know. `None`: every
     /// definition of every list is compared.
     pub lists: Option<Arc<Mutex<ListMemory>>>,
+    /// The keys of `_meta` of which the first that is there names the conversation.
+    pub conversation_keys: Arc<[Box<str>]>,
 }
 
 /// What happens to requests that no endpoint matches.
@@ -146,6 +149,10 @@ pub struct Exchange {
     /// The HTTP method, where it is one that is governed.
     verb: Verb,
     claims: HeaderClaims,
+    /// The prompt, as the head has it.
+    prompt: Option<Box<str>>,
+    /// Whether head or message have one.
+    has_prompt: bool,
     /// The session as the client shows it, until it is used.
     session: Option<Box<str>>,
     /// Whether the client wants to go on after an event.
@@ -234,6 +241,7 @@ struct Subject<'a> {
     rpc_id: Option<&'a str>,
     capability: Option<Capability>,
     arguments: Option<Content>,
+    prompt: Option<Content>,
     findings: Vec<Finding>,
     rules: Vec<Box<str>>,
     shadow_rules: Vec<Box<str>>,
@@ -260,6 +268,8 @@ impl Exchange {
             peer: None,
             verb: Verb::Post,
             claims: HeaderClaims::default(),
+            prompt: None,
+            has_prompt: false,
             session: None,
             resumes: false,
             fault: None,

@@ -83,6 +83,8 @@ pub enum Reason {
     SensitiveContent,
     /// A quota has no call left.
     QuotaExceeded,
+    /// A rule wants the prompt behind the call, and there is none.
+    PromptMissing,
     /// The decision is not on the record, and may not be before it is.
     AuditUnavailable,
     /// The server's answer cannot be judged.
@@ -143,6 +145,7 @@ impl Reason {
             Self::UnopenedToken => "unopened_token",
             Self::SensitiveContent => "sensitive_content",
             Self::QuotaExceeded => "quota_exceeded",
+            Self::PromptMissing => "prompt_missing",
             Self::AuditUnavailable => "audit_unavailable",
             Self::UnreadableResponse => "unreadable_response",
             Self::SchemaMisfit => "schema_misfit",
@@ -214,6 +217,7 @@ impl Reason {
             Self::UnopenedToken => "a token that stands for a redacted value does not open",
             Self::SensitiveContent => "the message holds what policy lets nobody send on",
             Self::QuotaExceeded => "a quota is used up",
+            Self::PromptMissing => "this call needs the prompt behind it",
             Self::AuditUnavailable => "the call is not on the record yet, and was not sent on",
             Self::UnreadableResponse => "the server's answer could not be judged and was withheld",
             Self::SchemaMisfit => {
@@ -276,6 +280,9 @@ impl Reason {
             }
             Self::SensitiveContent => "do not retry with it; leave it out, or ask an administrator",
             Self::QuotaExceeded => "retry after `data.retry_after` seconds",
+            Self::PromptMissing => {
+                "send the user's words in the message's `_meta`, under `chancery.dev/prompt`"
+            }
             Self::DeniedByRule
             | Self::NoMatchingRule
             | Self::NotOffered

@@ -206,6 +206,7 @@ impl Refusal<'_> {
             | Reason::SensitiveContent
             | Reason::QuotaExceeded
             | Reason::AuditUnavailable
+            | Reason::PromptMissing
             | Reason::Origin
             | Reason::Aborted
             | Reason::UnknownSession
@@ -269,6 +270,7 @@ impl Refusal<'_> {
             | Reason::InvalidArguments
             | Reason::UnopenedToken
             | Reason::SensitiveContent
+            | Reason::PromptMissing
             | Reason::UnreadableDispatch => {
                 if self.rpc_id.is_some() {
                     200

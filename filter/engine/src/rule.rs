@@ -64,6 +64,8 @@ pub struct Obligations {
     pub reveal: Vec<Box<str>>,
     /// When it goes on. `None`: the rule does not say.
     pub audit: Option<AuditLevel>,
+    /// Whether it must come with the prompt behind it.
+    pub require_prompt: bool,
 }
 
 impl Obligations {
@@ -73,8 +75,9 @@ impl Obligations {
             redact,
             reveal,
             audit,
+            require_prompt,
         } = self;
-        redact.is_empty() && reveal.is_empty() && audit.is_none()
+        redact.is_empty() && reveal.is_empty() && audit.is_none() && !require_prompt
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Server {
     pub schemas: Option<Arc<Schemas>>,
     /// When calls of its tools go on, where no rule says so.
     pub audit: CallAudit,
+    /// Where what it gives comes from, for the record.
+    pub data_sources: Vec<Box<str>>,
 }
 
 /// How far a server is in the registry. Only one that is approved can be used.
@@ -318,6 +320,7 @@ mod tests {
             state: ServerState::Approved,
             schemas: None,
             audit: CallAudit::Standard,
+            data_sources: Vec::new(),
         };
         let (named, any) = (server(Some("mcp.example.com")), server(None));
         for (server, origin, authority, expected) in [

@@ -101,6 +101,7 @@ pub(crate) fn drive(sent: &Sent, answered: &Answered) -> Seen {
         now: now(),
         may_wait: false,
         lists: None,
+        conversation_keys: Arc::default(),
     };
     let head = RequestHead {
         method: &sent.method,

@@ -106,6 +106,7 @@ impl Native {
             now: self.now,
             may_wait: false,
             lists: None,
+            conversation_keys: Arc::default(),
         };
         let head = RequestHead {
             method: request.method.as_bytes(),

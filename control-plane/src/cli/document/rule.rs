@@ -119,6 +119,10 @@ struct RuleSpec {
     /// that allow a call the strictest counts; where none says it, what the server's `audit` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     audit: Option<Audit>,
+    /// Whether calls that this rule allows are refused without the prompt behind them:
+    /// `chancery.dev/prompt` in their `_meta`, or `chancery.prompt` in W3C `baggage`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    require_prompt: bool,
 }
 
 #[expect(
@@ -195,6 +199,7 @@ impl RuleDocument {
             redact,
             reveal,
             audit,
+            require_prompt,
         } = self.spec.clone();
         let obligations = policy::Obligations { redact, reveal };
         admin::Rule {
@@ -220,6 +225,7 @@ impl RuleDocument {
             review_time: review_by.map(|time| time.0),
             owner: owner.unwrap_or_default(),
             audit: audit.map_or(0, |audit| audit.to_message().into()),
+            require_prompt,
         }
     }
 }
@@ -305,6 +311,7 @@ impl TryFrom<admin::Rule> for RuleDocument {
             review_time,
             owner,
             audit,
+            require_prompt,
         } = message;
         let policy::Obligations { redact, reveal } = obligations.unwrap_or_default();
         let when = when
@@ -334,6 +341,7 @@ impl TryFrom<admin::Rule> for RuleDocument {
                 redact,
                 reveal,
                 audit: Audit::parse(&name, audit)?,
+                require_prompt,
             },
         })
     }

@@ -6,9 +6,9 @@ use chancery_proto::policy::v1 as policy;
 
 use crate::snapshot::{
     CONDITIONS_FEATURE, CREDENTIALS_FEATURE, DISPATCHERS_FEATURE, ENDPOINTS_FEATURE,
-    IDENTITY_FEATURE, KEY_SETS_FEATURE, METHODS_FEATURE, PINS_FEATURE, REDACTION_PROFILES_FEATURE,
-    ROLES_FEATURE, SCHEMAS_FEATURE, SERVER_STATES_FEATURE, VARIABLE_PINS_FEATURE,
-    WRITE_AHEAD_FEATURE,
+    IDENTITY_FEATURE, KEY_SETS_FEATURE, METHODS_FEATURE, PINS_FEATURE, PROMPTS_FEATURE,
+    REDACTION_PROFILES_FEATURE, ROLES_FEATURE, SCHEMAS_FEATURE, SERVER_STATES_FEATURE,
+    VARIABLE_PINS_FEATURE, WRITE_AHEAD_FEATURE,
 };
 
 /// The features that a rule needs beside [`RULES_FEATURE`].
@@ -30,6 +30,7 @@ pub(super) fn needed_by_rule(rule: &policy::Rule) -> BTreeSet<&'static str> {
         expire_time,
         mode,
         audit,
+        require_prompt,
     } = rule;
     let has_conditions = name.contains("/workspaces/")
         || !(environments.is_empty() && agents.is_empty() && when.is_empty())
@@ -44,6 +45,7 @@ pub(super) fn needed_by_rule(rule: &policy::Rule) -> BTreeSet<&'static str> {
         (!methods.is_empty(), METHODS_FEATURE),
         (has_conditions, CONDITIONS_FEATURE),
         (has_roles, ROLES_FEATURE),
+        (*require_prompt, PROMPTS_FEATURE),
         // At once is all that a filter without it can do.
         (is_written_ahead, WRITE_AHEAD_FEATURE),
     ]
@@ -90,6 +92,8 @@ pub(super) fn needed_by_server(server: &policy::Server) -> BTreeSet<&'static str
         output_schemas,
         write_ahead,
         standard_tools: _,
+        // For the record alone.
+        data_sources: _,
     } = server;
     let is_bound = |endpoint: &policy::Endpoint| {
         let policy::Endpoint {

@@ -133,6 +133,7 @@ fn obligations() -> impl Strategy<Value = Obligations> {
         redact: boxed(redact),
         reveal: boxed(reveal),
         audit,
+        require_prompt: false,
     })
 }
 
@@ -257,6 +258,7 @@ fn server() -> Server {
         state: ServerState::Approved,
         schemas: None,
         audit: crate::audit::CallAudit::Standard,
+        data_sources: Vec::new(),
     }
 }
 

@@ -178,6 +178,7 @@ impl Exchange {
                 self.asked.protocol_version = Some(version.into());
             }
             self.ids.client_name = client_name(call);
+            self.situate(call);
             self.claims
                 .agree(call, self.asked.era)
                 .map_err(|header| Malformed::new(Reason::HeaderMismatch, header))?;

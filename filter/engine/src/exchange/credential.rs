@@ -33,7 +33,7 @@ pub enum CredentialStep {
 }
 
 impl Exchange {
-    fn server(&self) -> Option<&Server> {
+    pub(super) fn server(&self) -> Option<&Server> {
         let policy = self.context.policy.as_deref();
         self.arrival
             .and_then(|arrival| policy?.server(arrival.server))

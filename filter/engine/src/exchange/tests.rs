@@ -28,6 +28,7 @@ mod redaction;
 mod reveal;
 mod schema;
 mod shadow;
+mod situation;
 mod spend;
 mod trip;
 mod unmatched;
@@ -159,6 +160,7 @@ impl Site {
             now,
             may_wait: false,
             lists: self.lists.clone(),
+            conversation_keys: ["example.com/chat".into(), "chat".into()].into(),
         };
         let head = RequestHead {
             method: b"POST",

@@ -57,7 +57,7 @@ impl Exchange {
         let mut masks = Plan::default();
         let organization = place.server.organization();
         let mut asked: usize = 0;
-        let mut reads_arguments = false;
+        let (mut reads_arguments, mut requires_prompt) = (false, false);
         for act in acts {
             let judgement = place.rules.judge(*act);
             self.explain(place, *act);
@@ -70,6 +70,7 @@ impl Exchange {
             };
             masks.extend(&seen);
             reads_arguments |= judgement.reads_arguments;
+            requires_prompt |= judgement.requires_prompt;
             match judgement.verdict {
                 Verdict::Allow => {
                     add(&mut subject.shadow_rules, &judgement.shadow_rules);
@@ -110,6 +111,9 @@ impl Exchange {
             }
         }
         let Some((reason, act)) = denied else {
+            if requires_prompt && !self.has_prompt {
+                return Err(self.refuse(Reason::PromptMissing, subject));
+            }
             self.hold_acts(acts);
             return Ok(subject);
         };

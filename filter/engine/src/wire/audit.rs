@@ -53,11 +53,27 @@ impl From<Entry> for pb::Entry {
     }
 }
 
-fn session(id: Box<str>) -> pb::Session {
-    pb::Session {
-        id: id.into(),
-        source: pb::SessionSource::McpSession.into(),
-    }
+/// The conversation that a call belongs to, by the first of these that there is.
+fn session(
+    session_id: Option<Box<str>>,
+    conversation: Option<Box<str>>,
+    trace_parent: Option<&str>,
+) -> Option<pb::Session> {
+    let of = |id: &str, source: pb::SessionSource| pb::Session {
+        id: id.to_owned(),
+        source: source.into(),
+    };
+    let session = session_id.map(|id| of(&id, pb::SessionSource::McpSession));
+    let said = || conversation.map(|id| of(&id, pb::SessionSource::Meta));
+    let trace = || trace_id(trace_parent?).map(|id| of(id, pb::SessionSource::Trace));
+    session.or_else(said).or_else(trace)
+}
+
+/// The trace id in a `traceparent` (W3C Trace Context section 3.2); `None` where that is none.
+fn trace_id(trace_parent: &str) -> Option<&str> {
+    let id = trace_parent.split('-').nth(1)?;
+    let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_id && id.bytes().any(|byte| byte != b'0')).then_some(id)
 }
 
 /// A time as protobuf has it.
@@ -88,6 +104,8 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
             RequestIds {
                 request_id,
                 trace_parent,
+                trace_state,
+                conversation,
                 session_id,
                 source,
                 client_name,
@@ -100,7 +118,10 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         server,
         workspace,
         capability,
+        pin,
+        data_sources,
         arguments,
+        prompt,
         verdict,
         rules,
         shadow_rules,
@@ -119,6 +140,7 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         }
     };
     let (kind, capability) = kind_and_name(capability);
+    let session = session(session_id, conversation, trace_parent.as_deref());
     pb::Decision {
         request_id: text(request_id),
         trace_parent: text(trace_parent),
@@ -126,7 +148,7 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
             source: Some(verified(source.as_deref())),
             ..principal_at(&principal, client_name, &server, &workspace)
         }),
-        session: session_id.map(session),
+        session,
         direction: match direction {
             Direction::ToServer => pb::Direction::ToServer.into(),
             Direction::ToClient => pb::Direction::ToClient.into(),
@@ -137,10 +159,10 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         server: server.into(),
         capability_kind: kind.into(),
         capability: capability.into(),
-        pin: Vec::new(),
+        pin: pin.map(|pin| pin.as_bytes().to_vec()).unwrap_or_default(),
         arguments: arguments.map(content),
-        prompt: None,
-        data_sources: Vec::new(),
+        prompt: prompt.map(content),
+        data_sources: data_sources.into_iter().map(String::from).collect(),
         verdict: verdict.into(),
         reason: reason.to_owned(),
         rules: rules.into_iter().map(String::from).collect(),
@@ -157,6 +179,7 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         count: 1,
         upstream_identity: seen_as(upstream_identity),
         audit: audit.into(),
+        trace_state: text(trace_state),
     }
 }
 

@@ -36,6 +36,7 @@ fn denied_last(allows: usize, methods: &[&str]) -> Vec<Rule> {
         redact: vec!["default".into()],
         reveal: Vec::new(),
         audit: None,
+        require_prompt: false,
     };
     let rule = |name: String, effect, methods: Vec<Glob>| Rule {
         name: format!("organizations/o/rules/{name}").into(),

@@ -105,6 +105,7 @@ fn parts() -> Parts {
         state: ServerState::Approved,
         schemas: None,
         audit: crate::audit::CallAudit::Standard,
+        data_sources: Vec::new(),
     };
     let scopes = vec![needs(&["mcp"], &[]), needs(&["write", "mcp"], &["set_*"])];
     let everyone = Subjects {
@@ -232,6 +233,7 @@ fn open(policy: Policy, asked: &Asked<'_>, tokens: &mut TokenCache) -> (Exchange
         now: Time::from_unix_ms(NOW_SECONDS * 1_000),
         may_wait: asked.may_wait,
         lists: None,
+        conversation_keys: Arc::default(),
     };
     let head = RequestHead {
         method: asked.method.as_bytes(),

@@ -40,6 +40,7 @@ impl TryFrom<pb::Rule> for Rule {
             expire_time,
             mode,
             audit,
+            require_prompt,
         } = message;
         let name = rule_name(name)?;
         let effect = effect_of(effect)?;
@@ -74,6 +75,11 @@ impl TryFrom<pb::Rule> for Rule {
             return Err(Invalid::new("obligations", "some", expected));
         }
         obligations.audit = audit_of(audit, effect)?;
+        if require_prompt && effect == Effect::Deny {
+            let expected = "nothing on a rule that denies";
+            return Err(Invalid::new("require_prompt", "true", expected));
+        }
+        obligations.require_prompt = require_prompt;
         Ok(Self {
             name,
             effect,
@@ -108,6 +114,7 @@ impl From<pb::Obligations> for Obligations {
             redact: redact.into_iter().map(Into::into).collect(),
             reveal: revealed,
             audit: None,
+            require_prompt: false,
         }
     }
 }

@@ -45,6 +45,7 @@ impl TryFrom<pb::Server> for Server {
             output_schemas,
             write_ahead,
             standard_tools,
+            data_sources,
         } = message;
         let name = named(name, ["organizations", "workspaces", "servers"])?;
         if endpoints.is_empty() {
@@ -89,6 +90,7 @@ impl TryFrom<pb::Server> for Server {
             state: state_of(state)?,
             schemas: schemas_of(input_schemas, output_schemas)?.map(Arc::new),
             audit: audit_of(write_ahead, standard_tools)?,
+            data_sources: data_sources.into_iter().map(Box::from).collect(),
         })
     }
 }

@@ -216,6 +216,7 @@ fn what_must_be_masked_by_now_is_masked() {
             redact: vec!["default".into()],
             reveal: Vec::new(),
             audit: None,
+            require_prompt: false,
         };
         parts.rules = vec![Arc::new(Rule {
             obligations,
