@@ -85,6 +85,7 @@ struct LimitValues {
     max_cache_ttl_ms: Option<u64>,
     max_content_bytes: Option<usize>,
     max_snapshot_bytes: Option<usize>,
+    max_call_ring_bytes: Option<usize>,
     max_ahead_ms: Option<u64>,
     max_ahead_calls: Option<usize>,
 }
@@ -143,6 +144,9 @@ impl LimitValues {
             max_cache_ttl_ms: self.max_cache_ttl_ms.unwrap_or(limits.max_cache_ttl_ms),
             max_content_bytes: self.max_content_bytes.unwrap_or(limits.max_content_bytes),
             max_snapshot_bytes: self.max_snapshot_bytes.unwrap_or(limits.max_snapshot_bytes),
+            max_call_ring_bytes: self
+                .max_call_ring_bytes
+                .unwrap_or(limits.max_call_ring_bytes),
             max_ahead_ms: self.max_ahead_ms.unwrap_or(limits.max_ahead_ms),
             max_ahead_calls: self.max_ahead_calls.unwrap_or(limits.max_ahead_calls),
             ..limits

@@ -33,7 +33,7 @@ struct Stage {
 
 impl Stage {
     fn new(limits: &str) -> Self {
-        let module = Module::load(&artifacts::filter().unwrap()).unwrap();
+        let module = Module::load(artifacts::filter().unwrap()).unwrap();
         let config = NodeConfig {
             start_unix_ns: now_unix_ms() * 1_000_000,
             ..NodeConfig::default()
@@ -102,9 +102,11 @@ impl Stage {
     fn sent(&mut self) -> Vec<(u64, Entry)> {
         self.wasm.wait(Duration::ZERO).unwrap();
         let batches = self.wasm.take_requests().into_iter();
-        let entries = batches.filter_map(|request| match request {
-            connect_request::Message::Entries(batch) => Some(batch.entries),
-            _ => None,
+        let entries = batches.filter_map(|request| {
+            let connect_request::Message::Entries(batch) = request else {
+                return None;
+            };
+            Some(batch.entries)
         });
         let read = |entry: &[u8]| Entry::decode(entry).unwrap();
         let entries = entries.flatten();
@@ -259,6 +261,26 @@ fn no_more_wait_than_may_and_strangers_are_a_quarter() {
         Phase::RequestHeld,
         "there is room again"
     );
+}
+
+#[test]
+fn a_call_is_refused_for_whose_entry_there_is_no_room() {
+    let mut stage = Stage::new(r#"{"max_call_ring_bytes":1000}"#);
+    let (first, second) = (stage.call(), stage.call());
+    assert_eq!(first.phase(), Phase::RequestHeld);
+    assert_eq!(refusal(&second).as_deref(), Some("audit_unavailable"));
+    assert!(second.forwarded().is_none());
+    stage.acknowledge(1);
+    assert!(first.forwarded().is_some());
+    stage.pass(50);
+    let lost = stage
+        .sent()
+        .into_iter()
+        .any(|(_, entry)| match entry.event {
+            Some(Event::Gap(gap)) => gap.reason == "ring_full",
+            _ => false,
+        });
+    assert!(lost, "what is not there is known to be missing");
 }
 
 #[test]

@@ -87,10 +87,8 @@ async fn a_log_is_held_against_the_record() {
         let id = Hex(&record.entry.decision_id).to_string();
         let line = lines.iter().find(|line| line["decision"] == *id);
         let line = line.unwrap_or_else(|| panic!("{id} is in no line: {lines:#?}"));
-        let (verdict, is_sent) = match decision.verdict() {
-            Verdict::Allow => ("allow", true),
-            _ => (&*decision.reason, false),
-        };
+        let is_sent = decision.verdict() == Verdict::Allow;
+        let verdict = if is_sent { "allow" } else { &decision.reason };
         assert_eq!(line["verdict"], verdict);
         assert_eq!(line["upstream"].is_string(), is_sent, "{line}");
         assert_eq!(line["request_id"], decision.request_id);

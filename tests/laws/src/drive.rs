@@ -163,7 +163,7 @@ fn refuse(exchange: &mut Exchange, seen: &mut Seen) {
     match exchange.credential(Err("no_answer".into())) {
         CredentialStep::Reply(reply) => seen.reply = Some(reply),
         CredentialStep::Forward(_) | CredentialStep::AwaitRecord(_) => {
-            seen.forwarded = Some(Vec::new())
+            seen.forwarded = Some(Vec::new());
         }
     }
 }

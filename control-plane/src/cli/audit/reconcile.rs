@@ -24,9 +24,9 @@ const AROUND_SECONDS: i64 = 60;
 
 /// Find calls that an Envoy sent on without an entry, and entries without a line
 ///
-/// Reads an access log in JSON lines, each with start_time, duration_ms, upstream, request_id and
-/// decision, as envoy/envoy.yaml has it, that is written to the end. Exits with 1 where the log and the
-/// record differ.
+/// Reads an access log in JSON lines, each with `start_time`, `duration_ms`, `upstream`, `request_id` and
+/// `decision`, as envoy/envoy.yaml has it, that is written to the end. Exits with 1 where the log and
+/// the record differ.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -171,17 +171,17 @@ fn differences(lines: &Lines, record: &Record, args: &ReconcileArgs) -> Vec<Foun
             Some(of_line(difference, line))
         })
         .collect();
-    let named = |node: &str| match &args.node {
-        Some(own) => own == node,
-        None => {
-            let mut lines = lines.all();
-            lines.any(|line| {
-                record
-                    .0
-                    .get(&line.decision)
-                    .is_some_and(|it| it.node_id == node)
-            })
+    let named = |node: &str| {
+        if let Some(own) = &args.node {
+            return own == node;
         }
+        let of = |line: &Line| {
+            record
+                .0
+                .get(&line.decision)
+                .is_some_and(|it| it.node_id == node)
+        };
+        lines.all().any(of)
     };
     let mut nodes: BTreeMap<&str, bool> = BTreeMap::new();
     for (id, recorded) in &record.0 {

@@ -34,8 +34,18 @@ struct HeldAct {
     method: Option<Method>,
     /// `None`: the server as such.
     on: Option<Capability>,
-    /// Its arguments as JSON text, where they are settled.
-    given: Option<Option<Box<str>>>,
+    given: HeldGiven,
+}
+
+/// What is known of the arguments of an act.
+#[derive(Debug)]
+enum HeldGiven {
+    /// Nothing.
+    Open,
+    /// It has none.
+    Nothing,
+    /// This JSON text.
+    Arguments(Box<str>),
 }
 
 impl HeldAct {
@@ -49,8 +59,9 @@ impl HeldAct {
                 Target::Resource(uri) => Some(Capability::Resource(uri.into())),
             },
             given: match act.given {
-                Given::Open => None,
-                Given::Settled(arguments) => Some(arguments.map(|value| value.raw().into())),
+                Given::Open => HeldGiven::Open,
+                Given::Settled(None) => HeldGiven::Nothing,
+                Given::Settled(Some(arguments)) => HeldGiven::Arguments(arguments.raw().into()),
             },
         }
     }
@@ -62,16 +73,22 @@ impl HeldAct {
         limits: &Limits,
         plan: &mut impl FnMut(&[&str]) -> Result<(), Reason>,
     ) -> Result<(), Reason> {
-        let text = self.given.as_ref().and_then(Option::as_deref);
-        let document = text.map(|text| Document::parse(text.as_bytes(), text.len(), limits));
-        // It was read before, so it can be read now.
-        let document = document.transpose().map_err(|_| Reason::InvalidJson)?;
+        let document = match &self.given {
+            HeldGiven::Open | HeldGiven::Nothing => None,
+            HeldGiven::Arguments(text) => {
+                // It was read before, so it can be read now.
+                let document = Document::parse(text.as_bytes(), text.len(), limits);
+                Some(document.map_err(|_unread| Reason::InvalidJson)?)
+            }
+        };
         let judgement = rules.judge(Act {
             method: self.method,
             target: self.on.as_ref().map_or(Target::Server, Capability::target),
             given: match &self.given {
-                None => Given::Open,
-                Some(_) => Given::Settled(document.as_ref().map(Document::root)),
+                HeldGiven::Open => Given::Open,
+                HeldGiven::Nothing | HeldGiven::Arguments(_) => {
+                    Given::Settled(document.as_ref().map(Document::root))
+                }
             },
         });
         match judgement.verdict {
@@ -81,8 +98,10 @@ impl HeldAct {
     }
 
     fn size_bytes(&self) -> usize {
-        let text = self.given.as_ref().and_then(Option::as_deref);
-        text.map_or(0, str::len)
+        match &self.given {
+            HeldGiven::Open | HeldGiven::Nothing => 0,
+            HeldGiven::Arguments(text) => text.len(),
+        }
     }
 }
 

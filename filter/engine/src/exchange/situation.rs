@@ -77,7 +77,7 @@ impl Exchange {
         let messages = call.param("messages");
         let messages = messages.filter(|_| call.method == Some(Method::Sample))?;
         let edited = edits.applied_within(messages);
-        Some(self.keep(edited.as_deref().unwrap_or(messages.raw())))
+        Some(self.keep(edited.as_deref().unwrap_or_else(|| messages.raw())))
     }
 
     fn keep(&self, text: &str) -> Content {

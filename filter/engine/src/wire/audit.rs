@@ -1,18 +1,18 @@
 //! The engine's entries to `chancery.audit.v1`.
 
+mod drift;
+mod session;
 mod shadow;
 
 use chancery_proto::audit::v1 as pb;
 
 use crate::{
     VERSION,
-    approved::Drift,
     audit::AuditLevel,
-    canonical::{DefinitionKind, DefinitionPlace},
     decide::Verdict,
     entry::{
-        Capability, Content, DecisionEvent, Direction, DriftEvent, Entry, Event, Fact,
-        OutcomeEvent, OutcomeStatus, Provenance, Pruned, RequestIds,
+        Capability, Content, DecisionEvent, Direction, Entry, Event, Fact, OutcomeEvent,
+        OutcomeStatus, Provenance, Pruned, RequestIds,
     },
     id::Time,
     principal::Principal,
@@ -39,7 +39,7 @@ impl From<Entry> for pb::Entry {
             event: Some(match event {
                 Event::Decision(decision) => pb::entry::Event::Decision(decision_event(*decision)),
                 Event::Outcome(outcome) => pb::entry::Event::Outcome(outcome_event(*outcome)),
-                Event::Drift(drift) => pb::entry::Event::Drift(drift_sighting(*drift)),
+                Event::Drift(drift) => pb::entry::Event::Drift(drift::sighting(*drift)),
                 Event::Shadow(shadow) => pb::entry::Event::Shadow(shadow::sighting(*shadow)),
                 Event::Gap { reason, count } => pb::entry::Event::Gap(pb::Gap {
                     reason: reason.to_owned(),
@@ -51,29 +51,6 @@ impl From<Entry> for pb::Entry {
             }),
         }
     }
-}
-
-/// The conversation that a call belongs to, by the first of these that there is.
-fn session(
-    session_id: Option<Box<str>>,
-    conversation: Option<Box<str>>,
-    trace_parent: Option<&str>,
-) -> Option<pb::Session> {
-    let of = |id: &str, source: pb::SessionSource| pb::Session {
-        id: id.to_owned(),
-        source: source.into(),
-    };
-    let session = session_id.map(|id| of(&id, pb::SessionSource::McpSession));
-    let said = || conversation.map(|id| of(&id, pb::SessionSource::Meta));
-    let trace = || trace_id(trace_parent?).map(|id| of(id, pb::SessionSource::Trace));
-    session.or_else(said).or_else(trace)
-}
-
-/// The trace id in a `traceparent` (W3C Trace Context section 3.2); `None` where that is none.
-fn trace_id(trace_parent: &str) -> Option<&str> {
-    let id = trace_parent.split('-').nth(1)?;
-    let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (is_id && id.bytes().any(|byte| byte != b'0')).then_some(id)
 }
 
 /// A time as protobuf has it.
@@ -98,6 +75,10 @@ pub(crate) fn time_of(timestamp: prost_types::Timestamp) -> Time {
     Time::from_unix_ms(seconds.saturating_mul(1_000).saturating_add(milliseconds))
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "each field once, so that none is forgotten"
+)]
 fn decision_event(event: DecisionEvent) -> pb::Decision {
     let DecisionEvent {
         request:
@@ -140,7 +121,7 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         }
     };
     let (kind, capability) = kind_and_name(capability);
-    let session = session(session_id, conversation, trace_parent.as_deref());
+    let session = session::of(session_id, conversation, trace_parent.as_deref());
     pb::Decision {
         request_id: text(request_id),
         trace_parent: text(trace_parent),
@@ -345,45 +326,6 @@ fn content(content: Content) -> pb::Content {
             .map(|digest| digest.as_bytes().to_vec())
             .unwrap_or_default(),
         size_bytes: count(size_bytes),
-    }
-}
-
-fn drift_sighting(event: DriftEvent) -> pb::DriftSighting {
-    let DriftEvent {
-        server,
-        place,
-        name,
-        seen,
-        drift,
-        definition,
-        is_hidden,
-        principal,
-    } = event;
-    let workspace = server.split('/').nth(3).unwrap_or_default();
-    let kind = match place {
-        DefinitionPlace::List(DefinitionKind::Tool) => pb::DefinitionKind::Tool,
-        DefinitionPlace::List(DefinitionKind::Prompt) => pb::DefinitionKind::Prompt,
-        DefinitionPlace::List(DefinitionKind::Resource) => pb::DefinitionKind::Resource,
-        DefinitionPlace::List(DefinitionKind::Template) => pb::DefinitionKind::ResourceTemplate,
-        DefinitionPlace::Instructions => pb::DefinitionKind::Instructions,
-        DefinitionPlace::ServerInfo => pb::DefinitionKind::ServerInfo,
-    };
-    let drift = match drift {
-        Drift::New => pb::Drift::New,
-        Drift::Changed => pb::Drift::Changed,
-        Drift::Unpinnable => pb::Drift::Unpinnable,
-    };
-    pb::DriftSighting {
-        definition_kind: kind.into(),
-        capability: name.into(),
-        seen: seen.map(|pin| pin.as_bytes().to_vec()).unwrap_or_default(),
-        drift: drift.into(),
-        definition: Some(content(definition)),
-        hidden: is_hidden,
-        principal: Some(principal_at(&principal, None, &server, workspace)),
-        // In traffic.
-        source: pb::SightingSource::Unspecified.into(),
-        server: server.into(),
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Line {
 /// The requests of a log.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    lines: Vec<Line>,
+    requests: Vec<Line>,
     decisions: BTreeSet<String>,
     /// The first beginning and the last end.
     span: Option<(Timestamp, Timestamp)>,
@@ -85,7 +85,7 @@ impl Lines {
         ));
         let decision = given(written.decision);
         self.decisions.insert(decision.clone());
-        self.lines.push(Line {
+        self.requests.push(Line {
             start,
             // What the filter or Envoy has answered itself has none.
             is_sent: !given(written.upstream).is_empty(),
@@ -110,12 +110,12 @@ impl Lines {
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Line> {
-        self.lines.iter()
+        self.requests.iter()
     }
 
     /// What a server got.
     pub(super) fn sent_on(&self) -> impl Iterator<Item = &Line> {
-        self.lines.iter().filter(|line| line.is_sent)
+        self.requests.iter().filter(|line| line.is_sent)
     }
 }
 

@@ -63,17 +63,7 @@ impl TryFrom<pb::Rule> for Rule {
         if !when.is_empty() {
             check_conditional(&capabilities, &methods)?;
         }
-        let is_there = obligations.is_some();
-        let mut obligations = obligations.map(Obligations::from).unwrap_or_default();
-        // What somebody else knew to say in them must not be lost.
-        if is_there && obligations.is_empty() {
-            let expected = "`redact` or `reveal`, or no obligations";
-            return Err(Invalid::new("obligations", "none", expected));
-        }
-        if !obligations.is_empty() && effect == Effect::Deny {
-            let expected = "no obligations on a rule that denies";
-            return Err(Invalid::new("obligations", "some", expected));
-        }
+        let mut obligations = obligations_of(obligations, effect)?;
         obligations.audit = audit_of(audit, effect)?;
         if require_prompt && effect == Effect::Deny {
             let expected = "nothing on a rule that denies";
@@ -98,6 +88,26 @@ impl TryFrom<pb::Rule> for Rule {
             obligations,
         })
     }
+}
+
+fn obligations_of(
+    message: Option<pb::Obligations>,
+    effect: Effect,
+) -> Result<Obligations, Invalid> {
+    let Some(message) = message else {
+        return Ok(Obligations::default());
+    };
+    let obligations = Obligations::from(message);
+    // What somebody else knew to say in them must not be lost.
+    if obligations.is_empty() {
+        let expected = "`redact` or `reveal`, or no obligations";
+        return Err(Invalid::new("obligations", "none", expected));
+    }
+    if effect == Effect::Deny {
+        let expected = "no obligations on a rule that denies";
+        return Err(Invalid::new("obligations", "some", expected));
+    }
+    Ok(obligations)
 }
 
 impl From<pb::Obligations> for Obligations {
