@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Exchange, Phase};
 use crate::{
     audit::AuditLevel,
-    decide::{RulesFor, Verdict},
+    decide::Verdict,
     entry::{Capability, DecisionEvent, Event},
     id::Time,
     json::Document,
@@ -17,6 +17,7 @@ use crate::{
     redact::Plan,
     refusal::Reply,
     rule::{Act, Given, Target},
+    scope,
 };
 
 /// What is kept of a message that goes on only once its decision is durable.
@@ -66,34 +67,29 @@ impl HeldAct {
         }
     }
 
-    /// Asks rules about it, and adds what they want redacted to a plan.
-    fn judge(
-        &self,
-        rules: &RulesFor<'_>,
-        limits: &Limits,
-        plan: &mut impl FnMut(&[&str]) -> Result<(), Reason>,
-    ) -> Result<(), Reason> {
-        let document = match &self.given {
-            HeldGiven::Open | HeldGiven::Nothing => None,
+    /// Its arguments, read once more.
+    fn document(&self, limits: &Limits) -> Result<Option<Document<'_>>, Reason> {
+        match &self.given {
+            HeldGiven::Open | HeldGiven::Nothing => Ok(None),
             HeldGiven::Arguments(text) => {
-                // It was read before, so it can be read now.
+                // They were read before, so they can be read now.
                 let document = Document::parse(text.as_bytes(), text.len(), limits);
-                Some(document.map_err(|_unread| Reason::InvalidJson)?)
+                document.map(Some).map_err(|_unread| Reason::InvalidJson)
             }
-        };
-        let judgement = rules.judge(Act {
+        }
+    }
+
+    /// The act, with its arguments as they were read.
+    fn act<'a>(&'a self, document: Option<&'a Document<'_>>) -> Act<'a> {
+        Act {
             method: self.method,
             target: self.on.as_ref().map_or(Target::Server, Capability::target),
             given: match &self.given {
                 HeldGiven::Open => Given::Open,
                 HeldGiven::Nothing | HeldGiven::Arguments(_) => {
-                    Given::Settled(document.as_ref().map(Document::root))
+                    Given::Settled(document.map(Document::root))
                 }
             },
-        });
-        match judgement.verdict {
-            Verdict::Allow => plan(&judgement.redact),
-            Verdict::Deny(reason) => Err(reason),
         }
     }
 
@@ -179,17 +175,34 @@ impl Exchange {
         self.arrive_again(policy)?;
         self.context.policy = Some(Arc::clone(policy));
         let place = self.place(Some(policy)).ok_or(Reason::UnknownServer)?;
-        if !place.server.has_general_scopes(&self.principal) {
+        let limits = &self.context.limits;
+        let documents: Result<Vec<_>, _> = self
+            .ahead
+            .acts
+            .iter()
+            .map(|act| act.document(limits))
+            .collect();
+        let documents = documents?;
+        let acts = self.ahead.acts.iter().zip(&documents);
+        let acts: Vec<_> = acts.map(|(act, own)| act.act(own.as_ref())).collect();
+        let has_scopes = place.server.has_general_scopes(&self.principal)
+            && scope::missing(&place.server.scopes, &self.principal, &acts).is_empty();
+        if !has_scopes {
             return Err(Reason::InsufficientScope);
         }
         let mut plan = Plan::default();
-        let mut add = |ids: &[&str]| {
-            let more = policy.plan(place.server.organization(), ids);
-            plan.extend(&more.ok_or(Reason::NoSnapshot)?);
-            Ok(())
-        };
-        for act in &self.ahead.acts {
-            act.judge(&place.rules, &self.context.limits, &mut add)?;
+        for act in &acts {
+            let judgement = place.rules.judge(*act);
+            match judgement.verdict {
+                Verdict::Allow if judgement.requires_prompt && !self.has_prompt => {
+                    return Err(Reason::PromptMissing);
+                }
+                Verdict::Allow => {
+                    let more = policy.plan(place.server.organization(), &judgement.redact);
+                    plan.extend(&more.ok_or(Reason::NoSnapshot)?);
+                }
+                Verdict::Deny(reason) => return Err(reason),
+            }
         }
         // It was redacted by what applied before, and cannot be once more.
         if plan.is_same(&self.asked.plan) {
