@@ -107,6 +107,16 @@ rotation ROTATIONS="60": setup build
 block BLOCKS="60": setup build
     CHANCERY_BLOCKS="$1" cargo test --locked -p chancery-tests --test blocks everywhere -- --nocapture | awk '/^block: /{figure = $0; next} {print} END {print figure}'
 
+# Call CALLS times with the decision recorded first, and as often without: what that adds (the last line)
+[group("measure")]
+write-ahead CALLS="1000": setup build
+    CHANCERY_CALLS="$1" cargo test --locked -p chancery-tests --test write_ahead a_round_trip -- --nocapture | awk '/^write-ahead: /{figure = $0; next} {print} END {print figure}'
+
+# Flood Envoy with strangers for SECONDS beside calls that are recorded first; the last line is the figure
+[group("measure")]
+flood SECONDS="30": setup build
+    CHANCERY_FLOOD_SECONDS="$1" cargo test --locked -p chancery-tests --test write_ahead a_flood -- --nocapture | awk '/^flood: /{figure = $0; next} {print} END {print figure}'
+
 # Verify TOKENS new tokens in Envoy: how long each took (the last line)
 [group("measure")]
 token TOKENS="2000": setup build

@@ -85,6 +85,11 @@ impl Instances {
         self.rows().contains_key(source)
     }
 
+    /// Whether an instance has a stream.
+    pub fn has_stream(&self, source: &Source) -> bool {
+        self.rows().get(source).is_some_and(|row| row.has_stream)
+    }
+
     /// Every row that is to be shown, in the order of node and instance. Whoever says so may take
     /// from it what is not.
     pub fn list(&self, show: impl Fn(&NodeScope, &mut Instance) -> bool) -> Vec<Instance> {

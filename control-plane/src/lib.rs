@@ -13,6 +13,7 @@ pub mod discovery;
 pub mod egress;
 pub mod inspect;
 pub mod instances;
+pub mod intents;
 pub mod issuer_keys;
 pub mod ledger;
 pub mod lint;

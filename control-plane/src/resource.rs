@@ -20,6 +20,7 @@ mod rule;
 mod server;
 mod stored;
 mod variables;
+mod write_ahead;
 
 use chancery_engine::{id::Hex, name::organization_of, redact::DEFAULT_PROFILE, wire::Invalid};
 use chancery_proto::{

@@ -35,8 +35,9 @@ use crate::{
     credential::Broker,
     discovery::{Settings, Ways},
     egress::Egress,
+    intents,
     registry::now,
-    tls::{Peer, Tls, TlsListener},
+    tls::{Peer, PlainListener, Tls, TlsListener},
 };
 
 /// How the control plane is run.
@@ -128,6 +129,11 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         .transpose()?;
     let tokens = tokens.map(Arc::new);
     tokio::spawn(rewrap(control_plane.clone()));
+    tokio::spawn(intents::close(
+        Arc::clone(&control_plane.ledger),
+        Arc::clone(&control_plane.instances),
+        draining.clone(),
+    ));
     let (health, health_service) = tonic_health::server::health_reporter();
     health
         .set_serving::<NodeServiceServer<ControlPlane>>()
@@ -199,7 +205,7 @@ async fn serve(
                     .await
             }
             None => {
-                axum::serve(listener, app)
+                axum::serve(PlainListener::new(listener), app)
                     .with_graceful_shutdown(stopped)
                     .await
             }

@@ -217,6 +217,7 @@ impl Simulator {
             now: call.time,
             may_wait: false,
             lists: None,
+            conversation_keys: Arc::default(),
         }
     }
 
@@ -252,7 +253,7 @@ impl Simulator {
         let (refusal, forwarded) = match step {
             HeadStep::Reply(reply) => (Some(reply.body), None),
             HeadStep::Forward(_) => (None, None),
-            HeadStep::AwaitCredential(_) => (go_on(&mut exchange), None),
+            HeadStep::AwaitCredential(_) => (self.go_on(&mut exchange, call.time), None),
             // An assumed principal has no signature to check, and nothing unmatched passes.
             HeadStep::Pass | HeadStep::Watch(_) | HeadStep::Verify | HeadStep::AwaitKey(_) => {
                 return Err(Unreachable::Undecided);
@@ -260,10 +261,18 @@ impl Simulator {
             HeadStep::AwaitBody => match judge_body(&mut exchange, body) {
                 BodyStep::Reply(reply) => (Some(reply.body), None),
                 BodyStep::Forward { headers: _, body } => (None, body),
-                BodyStep::AwaitCredential { headers: _, body } => match go_on(&mut exchange) {
-                    Some(refusal) => (Some(refusal), None),
-                    None => (None, body),
-                },
+                BodyStep::AwaitCredential { headers: _, body } => {
+                    match self.go_on(&mut exchange, call.time) {
+                        Some(refusal) => (Some(refusal), None),
+                        None => (None, body),
+                    }
+                }
+                BodyStep::AwaitRecord { headers: _, body } => {
+                    match self.record_ahead(&mut exchange, call.time) {
+                        Some(refusal) => (Some(refusal), None),
+                        None => (None, body),
+                    }
+                }
                 BodyStep::Spend(_) => return Err(Unreachable::Undecided),
             },
         };
@@ -287,6 +296,27 @@ impl Simulator {
             forwarded,
             answer,
         })
+    }
+
+    /// Goes on as if there were a credential for the server. What is simulated reaches nobody, so none
+    /// is had; the refusal, where one is given all the same.
+    fn go_on(&self, exchange: &mut Exchange, now: Time) -> Option<String> {
+        let stand_in = Credential {
+            value: Secret::new("simulated"),
+            expires: Time::from_unix_ms(u64::MAX),
+        };
+        match exchange.credential(Ok(Arc::new(stand_in))) {
+            CredentialStep::Forward(_) => None,
+            CredentialStep::AwaitRecord(_) => self.record_ahead(exchange, now),
+            CredentialStep::Reply(reply) => Some(reply.body),
+        }
+    }
+
+    /// Goes on as if the record were durable at once.
+    fn record_ahead(&self, exchange: &mut Exchange, now: Time) -> Option<String> {
+        exchange.record_ahead();
+        let recorded = exchange.recorded(Some(&self.policy), now);
+        recorded.err().map(|reply| reply.body)
     }
 }
 
@@ -326,20 +356,8 @@ fn judge_body(exchange: &mut Exchange, body: &str) -> BodyStep {
         BodyStep::Spend(_) => exchange.spent(Ok(())),
         step @ (BodyStep::Reply(_)
         | BodyStep::Forward { .. }
-        | BodyStep::AwaitCredential { .. }) => step,
-    }
-}
-
-/// Goes on as if there were a credential for the server. What is simulated reaches nobody, so none
-/// is had; the refusal, where one is given all the same.
-fn go_on(exchange: &mut Exchange) -> Option<String> {
-    let stand_in = Credential {
-        value: Secret::new("simulated"),
-        expires: Time::from_unix_ms(u64::MAX),
-    };
-    match exchange.credential(Ok(Arc::new(stand_in))) {
-        CredentialStep::Forward(_) => None,
-        CredentialStep::Reply(reply) => Some(reply.body),
+        | BodyStep::AwaitCredential { .. }
+        | BodyStep::AwaitRecord { .. }) => step,
     }
 }
 

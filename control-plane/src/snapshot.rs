@@ -59,6 +59,10 @@ pub const PINS_FEATURE: &str = "pins.v1";
 pub const VARIABLE_PINS_FEATURE: &str = "variable_pins.v1";
 /// Arguments and results can be held against schemas.
 pub const SCHEMAS_FEATURE: &str = "schemas.v1";
+/// Rules can want the prompt behind a call.
+pub const PROMPTS_FEATURE: &str = "prompts.v1";
+/// What is allowed can wait until its decision is durable.
+pub const WRITE_AHEAD_FEATURE: &str = "write_ahead.v1";
 /// Tokens can be verified.
 pub const JWT_FEATURE: &str = "jwt.v1";
 /// Identity providers can have requirements, and sources other than tokens.

@@ -249,6 +249,7 @@ async fn accept(
                 continue;
             }
         };
+        at_once(&stream);
         let (acceptor, sender) = (tls.acceptor(), sender.clone());
         tokio::spawn(async move {
             let handshake = acceptor.accept(stream);
@@ -260,6 +261,40 @@ async fn accept(
             }
             drop(permit);
         });
+    }
+}
+
+/// Has what is written leave at once: a held call waits for an acknowledgement of a few bytes, which
+/// Nagle's algorithm (RFC 896) would keep until the peer acknowledges what came before.
+fn at_once(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::warn!(%error, "a connection may answer late");
+    }
+}
+
+/// A listener without TLS.
+#[derive(Debug)]
+pub struct PlainListener(TcpListener);
+
+impl PlainListener {
+    /// Accepts on a bound listener.
+    pub fn new(listener: TcpListener) -> Self {
+        Self(listener)
+    }
+}
+
+impl axum::serve::Listener for PlainListener {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+        let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
+        at_once(&stream);
+        (stream, address)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
     }
 }
 
@@ -290,8 +325,8 @@ pub struct Peer {
     pub certificate: Option<Arc<[String]>>,
 }
 
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+impl Connected<IncomingStream<'_, PlainListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, PlainListener>) -> Self {
         Self {
             source: stream.remote_addr().ip(),
             certificate: None,

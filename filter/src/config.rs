@@ -1,6 +1,6 @@
 //! The plugin's configuration: small, and never policy.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chancery_engine::{
@@ -22,6 +22,9 @@ struct Document {
     trust_keys: TrustKeysValue,
     #[serde(default)]
     unmatched: UnmatchedName,
+    /// Keys of `_meta` of which the first that is there names the conversation.
+    #[serde(default)]
+    conversation_keys: Vec<Box<str>>,
     #[serde(default)]
     limits: LimitValues,
 }
@@ -82,6 +85,9 @@ struct LimitValues {
     max_cache_ttl_ms: Option<u64>,
     max_content_bytes: Option<usize>,
     max_snapshot_bytes: Option<usize>,
+    max_call_ring_bytes: Option<usize>,
+    max_ahead_ms: Option<u64>,
+    max_ahead_calls: Option<usize>,
 }
 
 /// The configuration, read.
@@ -97,6 +103,8 @@ pub(crate) struct Config {
     pub(crate) trust: TrustKeys,
     /// What happens to requests that no endpoint matches.
     pub(crate) unmatched: Unmatched,
+    /// The keys of `_meta` that name the conversation.
+    pub(crate) conversation_keys: Arc<[Box<str>]>,
     /// The bounds.
     pub(crate) limits: Limits,
 }
@@ -116,6 +124,7 @@ impl Config {
             labels: document.labels,
             trust: document.trust_keys.0,
             unmatched,
+            conversation_keys: document.conversation_keys.into(),
             limits: document.limits.over(Limits::DEFAULT),
         })
     }
@@ -135,6 +144,11 @@ impl LimitValues {
             max_cache_ttl_ms: self.max_cache_ttl_ms.unwrap_or(limits.max_cache_ttl_ms),
             max_content_bytes: self.max_content_bytes.unwrap_or(limits.max_content_bytes),
             max_snapshot_bytes: self.max_snapshot_bytes.unwrap_or(limits.max_snapshot_bytes),
+            max_call_ring_bytes: self
+                .max_call_ring_bytes
+                .unwrap_or(limits.max_call_ring_bytes),
+            max_ahead_ms: self.max_ahead_ms.unwrap_or(limits.max_ahead_ms),
+            max_ahead_calls: self.max_ahead_calls.unwrap_or(limits.max_ahead_calls),
             ..limits
         }
     }

@@ -10,7 +10,12 @@ use std::{
     rc::{Rc, Weak},
 };
 
-use chancery_engine::{credential::Release, id::Time, token::WantedKey};
+use chancery_engine::{
+    credential::{Answer, Release},
+    id::Time,
+    ring::Ticket,
+    token::WantedKey,
+};
 
 use crate::{host, http::Request, instance, metric::metrics};
 
@@ -21,6 +26,22 @@ pub(crate) enum Awaited {
     Key(WantedKey),
     /// A credential for the server.
     Credential,
+    /// That its decision is durable.
+    Record(Ticket),
+}
+
+/// What came of a wait.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    /// A key was looked for, or will not come.
+    Key,
+    /// There is a credential, or none.
+    Credential(Answer),
+    /// The decision is durable, or is not by the deadline.
+    Record {
+        /// Whether it is.
+        is_durable: bool,
+    },
 }
 
 /// What is over.
@@ -32,6 +53,33 @@ pub(crate) struct Settled {
     pub(crate) released: Vec<Release>,
     /// The stream is gone, and with it every key that was to come.
     pub(crate) stream_lost: bool,
+    /// Entries about calls up to this one are durable.
+    pub(crate) durable: Option<Ticket>,
+}
+
+impl Settled {
+    /// What came of a wait, if it is over.
+    fn answer(&self, waiter: &Waiter, now: Time) -> Option<Answered> {
+        let is_late = waiter.deadline <= now;
+        match &waiter.awaited {
+            Awaited::Key(_) => {
+                let is_over =
+                    self.stream_lost || is_late || self.answered.contains(&waiter.awaited);
+                is_over.then_some(Answered::Key)
+            }
+            // The instance keeps the deadline, and asks again on the next stream.
+            Awaited::Credential => {
+                let mut released = self.released.iter();
+                let release = released.find(|release| release.waiter == waiter.context_id);
+                release.map(|release| Answered::Credential(release.answer.clone()))
+            }
+            // What is lost with a stream is sent again on the next one, which may come in time.
+            Awaited::Record(ticket) => {
+                let is_durable = self.durable.is_some_and(|durable| *ticket <= durable);
+                (is_durable || is_late).then_some(Answered::Record { is_durable })
+            }
+        }
+    }
 }
 
 struct Waiter {
@@ -62,6 +110,12 @@ pub(crate) fn wait(
     WAITERS.with_borrow_mut(|waiters| waiters.push(waiter));
 }
 
+/// How many requests wait for their decisions to be durable.
+pub(crate) fn count_ahead() -> usize {
+    let waits = |waiter: &&Waiter| matches!(waiter.awaited, Awaited::Record(_));
+    WAITERS.with_borrow(|waiters| waiters.iter().filter(waits).count())
+}
+
 /// A request is over: it waits no more.
 pub(crate) fn forget(context_id: u32) {
     WAITERS.with_borrow_mut(|waiters| waiters.retain(|waiter| waiter.context_id != context_id));
@@ -74,27 +128,22 @@ pub(crate) fn settle(root_id: u32) {
         return;
     }
     let now = host::now();
-    let is_over = |waiter: &mut Waiter| match &waiter.awaited {
-        Awaited::Key(_) => {
-            settled.stream_lost
-                || waiter.deadline <= now
-                || settled.answered.contains(&waiter.awaited)
-        }
-        // The instance keeps the deadline, and asks again on the next stream.
-        Awaited::Credential => {
-            let mut released = settled.released.iter();
-            released.any(|release| release.waiter == waiter.context_id)
-        }
-    };
     // Whoever is taken up may wait anew: the list is not borrowed meanwhile.
-    let over: Vec<_> = WAITERS.with_borrow_mut(|waiters| waiters.extract_if(.., is_over).collect());
-    for waiter in over {
-        if let Some(request) = waiter.request.upgrade() {
-            let mut released = settled.released.iter();
-            let answer = released.find(|release| release.waiter == waiter.context_id);
-            let answer = answer.map(|release| release.answer.clone());
-            let resume = || Rc::clone(&request).borrow_mut().resume(answer);
-            host::in_context(waiter.context_id, root_id, resume);
+    let over: Vec<_> = WAITERS.with_borrow_mut(|waiters| {
+        let mut over = Vec::new();
+        waiters.retain_mut(|waiter| match settled.answer(waiter, now) {
+            None => true,
+            Some(answered) => {
+                over.push((waiter.context_id, Weak::clone(&waiter.request), answered));
+                false
+            }
+        });
+        over
+    });
+    for (context_id, request, answered) in over {
+        if let Some(request) = request.upgrade() {
+            let resume = || Rc::clone(&request).borrow_mut().resume(answered);
+            host::in_context(context_id, root_id, resume);
         }
     }
 }

@@ -141,27 +141,29 @@ pub(crate) fn property(path: &[&str]) -> Option<String> {
         .filter(|text| !text.is_empty())
 }
 
-/// The name under which the access log finds the decision: `%FILTER_STATE(wasm.chancery_decision:PLAIN)%`.
-const DECISION_PROPERTY: &str = "chancery_decision";
+/// What the access log finds as `%FILTER_STATE(wasm.chancery.decision:PLAIN)%`, and likewise.
+const ACCESS_LOG_PROPERTIES: [&str; 2] = ["chancery.decision", "chancery.verdict"];
 
-/// Makes the decision's property one that the access log can show.
-pub(crate) fn declare_decision_property() {
-    // envoy.source.extensions.common.wasm.DeclarePropertyArguments: 1 name, 2 readonly (left out:
-    // writing a read-only property twice traps), 3 type string, 5 span of the downstream request.
-    let mut arguments = vec![0x0A, u8::try_from(DECISION_PROPERTY.len()).unwrap_or(0)];
-    arguments.extend_from_slice(DECISION_PROPERTY.as_bytes());
-    arguments.extend_from_slice(&[0x18, 1, 0x28, 1]);
-    ignore(hostcalls::call_foreign_function(
-        "declare_property",
-        Some(&arguments),
-    ));
+/// Makes these properties ones that the access log can show.
+pub(crate) fn declare_access_log_properties() {
+    for name in ACCESS_LOG_PROPERTIES {
+        // envoy.source.extensions.common.wasm.DeclarePropertyArguments: 1 name, 2 readonly (left out:
+        // writing a read-only property twice traps), 3 type string, 5 span of the downstream request.
+        let mut arguments = vec![0x0A, u8::try_from(name.len()).unwrap_or(0)];
+        arguments.extend_from_slice(name.as_bytes());
+        arguments.extend_from_slice(&[0x18, 1, 0x28, 1]);
+        ignore(hostcalls::call_foreign_function(
+            "declare_property",
+            Some(&arguments),
+        ));
+    }
 }
 
-pub(crate) fn set_decision_property(value: &str) {
-    ignore(hostcalls::set_property(
-        vec![DECISION_PROPERTY],
-        Some(value.as_bytes()),
-    ));
+/// Tells the access log what was decided of a request.
+pub(crate) fn set_access_log_properties(decision: &str, verdict: &str) {
+    for (name, value) in ACCESS_LOG_PROPERTIES.into_iter().zip([decision, verdict]) {
+        ignore(hostcalls::set_property(vec![name], Some(value.as_bytes())));
+    }
 }
 
 /// A function of Envoy's own; `None` where this host lacks it or it fails.

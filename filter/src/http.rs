@@ -3,6 +3,7 @@
 //! Whatever is not decided yet is held: every callback returns `Pause` until then, because a
 //! `Continue` from any of them would release the whole request.
 
+mod ahead;
 mod opening;
 mod request;
 mod response;
@@ -20,6 +21,7 @@ use chancery_engine::{
     id::Time,
     reason::Reason,
     refusal::Reply,
+    ring::Ticket,
     shadow::Watch,
 };
 use proxy_wasm::{
@@ -73,6 +75,8 @@ enum Phase {
     HoldRequest,
     /// The request is allowed, and held until there is a credential for its server.
     AwaitCredential,
+    /// The request is allowed, and held until its decision is durable.
+    AwaitRecord,
     /// The request went on, or was never ours.
     Forwarded,
     /// The response is held until its body is whole.
@@ -126,30 +130,36 @@ impl Request {
         }
     }
 
-    /// Hands over the entries made so far.
-    fn flush(&mut self) {
-        let Some(exchange) = &mut self.exchange else {
-            return;
-        };
+    /// Hands over the entries made so far. A ticket for the last of them about a call, if it is kept.
+    fn flush(&mut self) -> Option<Ticket> {
+        let exchange = self.exchange.as_mut()?;
         let entries = exchange.take_entries();
         let id = exchange.decision_id();
         for entry in &entries {
-            let Event::Decision(decision) = &entry.event else {
-                continue;
+            let word = match &entry.event {
+                Event::Decision(decision) => {
+                    metric::count(decision);
+                    match decision.verdict {
+                        // The access log has one line for the request; what streams back has entries
+                        // only.
+                        _ if decision.direction == Direction::ToClient => continue,
+                        Verdict::Allow => "allow",
+                        Verdict::Deny(reason) => reason.as_str(),
+                    }
+                }
+                Event::Outcome(outcome) if outcome.is_unsent => {
+                    outcome.reason.map_or("unsent", Reason::as_str)
+                }
+                Event::Outcome(_) | Event::Drift(_) | Event::Shadow(_) | Event::Gap { .. } => {
+                    continue;
+                }
             };
-            metric::count(decision);
-            // The access log has one line for the request; what streams back has entries only.
-            if decision.direction == Direction::ToServer {
-                let word = match decision.verdict {
-                    Verdict::Allow => "allow",
-                    Verdict::Deny(reason) => reason.as_str(),
-                };
-                host::set_decision_property(&format!("{word} {id}"));
-            }
+            host::set_access_log_properties(&id.to_string(), word);
         }
-        if !entries.is_empty() {
-            instance::with(|instance| instance.record(entries));
+        if entries.is_empty() {
+            return None;
         }
+        instance::with(|instance| instance.record(entries)).flatten()
     }
 
     /// Books what is held of a body; the reason to refuse where it is too much.

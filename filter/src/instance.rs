@@ -18,6 +18,7 @@ use chancery_engine::{
     id::{DecisionId, Time},
     link::{Command, Identity, Link},
     policy::Policy,
+    ring::Ticket,
     seal::Keyring,
     token::{TokenCache, WantedKey},
 };
@@ -179,9 +180,24 @@ impl Instance {
         self.held_bytes = self.held_bytes.saturating_sub(bytes);
     }
 
-    pub(crate) fn record(&mut self, entries: Vec<Entry>) {
-        for entry in entries {
-            self.link.record(entry);
+    /// Keeps entries until they are durable. A ticket for the last of them about a call, if there was
+    /// room.
+    pub(crate) fn record(&mut self, entries: Vec<Entry>) -> Option<Ticket> {
+        let kept = entries.into_iter().map(|entry| self.link.record(entry));
+        kept.last().flatten()
+    }
+
+    /// Whether what is recorded now may be durable in time.
+    pub(crate) fn may_be_durable(&self, now: Time) -> bool {
+        self.link.may_be_durable(now)
+    }
+
+    /// Sends what is recorded at once, in the callback of context `own`.
+    pub(crate) fn hurry(&mut self, own: u32, now: Time) {
+        // The stream is the owner's: to any other context the host denies that it is there.
+        if let Some(owner) = self.owner.as_ref().map(|owner| owner.context_id) {
+            let commands = self.link.hurry();
+            host::in_context(owner, own, || self.perform(commands, now));
         }
     }
 
@@ -212,7 +228,10 @@ impl Instance {
 
     /// What requests may go on with, since this was last asked.
     pub(crate) fn take_settled(&mut self) -> Settled {
-        std::mem::take(&mut self.settled)
+        Settled {
+            durable: Some(self.link.durable()),
+            ..std::mem::take(&mut self.settled)
+        }
     }
 
     /// Time passes for a root context. The first to ask owns the stream.

@@ -31,6 +31,8 @@ pub(crate) struct Metrics {
     pub(crate) token_verified_us: Option<u32>,
     /// Requests that were held for the control plane's answer.
     pub(crate) held: Option<u32>,
+    /// Calls that were allowed and refused all the same, since their decisions were not durable in time.
+    pub(crate) ahead_refused: Option<u32>,
 }
 
 thread_local! {
@@ -72,6 +74,7 @@ impl Metrics {
             stream_opens: host::define_counter("chancery.stream.opens"),
             token_verified_us: host::define_histogram("chancery.token.verified_us"),
             held: host::define_counter("chancery.requests.held"),
+            ahead_refused: host::define_counter("chancery.ahead.refused"),
         }
     }
 }

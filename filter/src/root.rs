@@ -59,7 +59,7 @@ impl RootContext for Root {
             host::log(LogLevel::Critical, "chancery: the host has no random bytes");
             return false;
         }
-        host::declare_decision_property();
+        host::declare_access_log_properties();
         host::set_tick_period(TICK_PERIOD);
         self.config = Some(Rc::new(config));
         true

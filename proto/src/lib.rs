@@ -9,6 +9,8 @@
 )]
 #![allow(clippy::all, clippy::pedantic, reason = "generated code")]
 
+#[cfg(test)]
+mod field_table;
 mod redacted;
 
 /// `chancery.admin.v1`: what administrators and the command line call.

@@ -4,11 +4,16 @@ use std::time::Duration;
 
 /// Within how many milliseconds this many of a hundred took (the nearest rank); 0 of none.
 pub fn milliseconds(took: &[Duration], percent: usize) -> u128 {
+    duration(took, percent).as_millis()
+}
+
+/// Within which time this many of a hundred took (the nearest rank); zero of none.
+pub fn duration(took: &[Duration], percent: usize) -> Duration {
     let mut took = took.to_vec();
     took.sort();
     let rank = took.len().saturating_mul(percent).div_ceil(100);
     let at = took.get(rank.saturating_sub(1));
-    at.map_or(0, Duration::as_millis)
+    at.copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `chancery audit`.
 
 mod line;
+mod reconcile;
 mod shadow;
 
 use std::time::SystemTime;
@@ -11,7 +12,7 @@ use chancery_proto::audit::v1::{
 };
 use clap::ValueEnum;
 
-use self::{line::Lines, shadow::Tally};
+use self::{line::Lines, reconcile::ReconcileArgs, shadow::Tally};
 use super::{
     Context,
     connect::{Channel, Connection, MAX_ANSWER_BYTES},
@@ -79,6 +80,7 @@ Examples:
     },
     #[command(flatten)]
     Log(log::LogCommand),
+    Reconcile(ReconcileArgs),
 }
 
 /// Which records. All that is given must match.
@@ -201,6 +203,9 @@ pub(crate) async fn run(
             tally.write(format, console)?;
         }
         AuditCommand::Log(_) => {}
+        AuditCommand::Reconcile(args) => {
+            return reconcile::run(args, &connection, format, console).await;
+        }
     }
     Ok(Exit::Success)
 }

@@ -25,7 +25,8 @@ Exit status:
   1  done, and the answer is no: `diff` and `review diff` found differences, `simulate` and `can-i`
      a call that would be refused, `who-can` nobody, `replay` decisions that would flip, `test`
      failures, `redact` samples that a filter would refuse, `review inspect` warnings above low,
-     `audit verify` and `audit verify-proof` something that is not as it was signed
+     `audit verify` and `audit verify-proof` something that is not as it was signed,
+     `audit reconcile` differences
   2  wrong usage, or invalid input; nothing was changed
   3  not found
   4  denied

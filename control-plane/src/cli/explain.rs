@@ -2,7 +2,7 @@
 
 use chancery_proto::{
     admin::v1::{ExplainDecisionRequest, ExplainDecisionResponse},
-    audit::v1::{Attribute, Decision, Principal, Provenance},
+    audit::v1::{Attribute, AuditLevel, Decision, Principal, Provenance},
 };
 
 use super::{
@@ -112,10 +112,19 @@ fn print(response: &ExplainDecisionResponse, console: &mut Console<'_>) -> Resul
     let principal = decision.principal.clone().unwrap_or_default();
     rows.extend(acted(&principal));
     rows.push(("snapshot", Cell::new(&snapshot(&decision))));
+    if decision.audit() == AuditLevel::WriteAhead {
+        rows.push(("audit", Cell::new("write_ahead: on the record first")));
+    }
     if let Some(outcome) = &response.outcome {
         let status = outcome.status().as_str_name();
         let status = status.trim_start_matches("OUTCOME_STATUS_").to_lowercase();
-        rows.push(("outcome", Cell::new(status.replace('_', " ").as_str())));
+        let status = status.replace('_', " ");
+        let unsent = if outcome.unsent {
+            format!(", not sent on: {}", outcome.reason)
+        } else {
+            String::new()
+        };
+        rows.push(("outcome", Cell::new(&format!("{status}{unsent}"))));
     }
     let mut columns = Columns::new(&[]);
     let rows: Vec<_> = rows

@@ -37,7 +37,11 @@ impl Ledger {
                 Some(Event::Decision(decision)) if decision.direction() != Direction::ToClient => {
                     decided = Some((decision, time));
                 }
-                Some(Event::Outcome(found)) => outcome = Some(found),
+                // What an instance said after it was taken for lost counts more.
+                Some(Event::Outcome(found)) if found.lost_node_id.is_empty() => {
+                    outcome = Some(found);
+                }
+                Some(Event::Outcome(found)) => drop(outcome.get_or_insert(found)),
                 Some(
                     Event::Decision(_)
                     | Event::Drift(_)

@@ -75,6 +75,10 @@ fn is_implied(wide: &Rule, narrow: &Rule) -> bool {
 
 /// Whether what `narrow` obliges to is what `wide` does already.
 fn adds_nothing(narrow: &Rule, wide: &Rule) -> bool {
+    // The levels are in the order of how strict they are.
+    if narrow.audit > wide.audit || narrow.require_prompt && !wide.require_prompt {
+        return false;
+    }
     let Some(Obligations { redact, reveal }) = &narrow.obligations else {
         return true;
     };

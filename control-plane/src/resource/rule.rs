@@ -120,6 +120,8 @@ fn policy_rule(rule: &admin::Rule) -> policy::Rule {
         mode,
         review_time: _,
         owner: _,
+        audit,
+        require_prompt,
     } = rule.clone();
     let mode = match policy::RuleMode::try_from(mode) {
         Ok(policy::RuleMode::Unspecified) => policy::RuleMode::Enforce.into(),
@@ -141,5 +143,7 @@ fn policy_rule(rule: &admin::Rule) -> policy::Rule {
         source_ranges,
         expire_time,
         mode,
+        audit,
+        require_prompt,
     }
 }

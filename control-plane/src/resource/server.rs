@@ -4,7 +4,7 @@ use chancery_engine::{approved::Approved, server::Server as EngineServer, wire::
 use chancery_proto::{admin::v1 as admin, policy::v1 as policy};
 use url::Url;
 
-use super::{invalid, json_schema, name, output_schema, pins};
+use super::{invalid, json_schema, name, output_schema, pins, write_ahead};
 
 /// Shortest that a scan may follow another.
 const MIN_SCAN_SECONDS: i64 = 1;
@@ -56,7 +56,7 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         state_changes: _,
         labels: _,
         data_class: _,
-        data_sources: _,
+        data_sources,
         risk: _,
         packages: _,
         registry_name: _,
@@ -69,6 +69,7 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         scan,
         argument_schemas: _,
         variable_fields: _,
+        audit: _,
     } = server;
     for (position, tool) in tools.iter().enumerate() {
         check_definition("name", &tool.name, &tool.definition).map_err(|(found, expected)| {
@@ -80,6 +81,7 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
     check_each("resource_templates", "uriTemplate", resource_templates)?;
     let pins = pins::of(server)?;
     let schemas = json_schema::of(server)?;
+    let (write_ahead, standard_tools) = write_ahead::of(server)?;
     check_workspaces(endpoints)?;
     check_scan(scan.as_ref())?;
     let authentication = match policy::Authentication::try_from(*authentication) {
@@ -105,6 +107,9 @@ fn policy_server(server: &admin::Server) -> Result<policy::Server, Invalid> {
         state: *state,
         input_schemas: schemas.inputs,
         output_schemas: schemas.outputs,
+        write_ahead,
+        standard_tools,
+        data_sources: data_sources.clone(),
     })
 }
 

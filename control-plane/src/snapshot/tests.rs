@@ -164,7 +164,8 @@ fn a_server_with_schemas_is_unknown_to_a_filter_that_cannot_ask_them() {
         .collect();
     let typed = pinned(r#"{"name": "t", "inputSchema": {"type": "object"}}"#);
     let (known, _) = sections_of(std::slice::from_ref(&typed), None);
-    assert_eq!(known[0].required_features, [PINS_FEATURE, SCHEMAS_FEATURE]);
+    let needed = [PINS_FEATURE, SCHEMAS_FEATURE, WRITE_AHEAD_FEATURE];
+    assert_eq!(known[0].required_features, needed);
     let (sections, warnings) = sections_of(&[typed], Some(&older));
     assert_eq!(sections, []);
     assert_eq!(
@@ -175,6 +176,40 @@ fn a_server_with_schemas_is_unknown_to_a_filter_that_cannot_ask_them() {
     );
     let (sections, warnings) = sections_of(&[pinned(r#"{"name": "t"}"#)], Some(&older));
     assert_eq!((sections.len(), warnings.len()), (1, 0));
+}
+
+#[test]
+fn a_filter_that_cannot_wait_for_the_record_denies_what_would() {
+    let rule = |id: &str, audit: policy::AuditLevel| {
+        Resource::Rule(admin::Rule {
+            name: format!("organizations/o/rules/{id}"),
+            effect: Effect::Allow.into(),
+            subjects: Some(Subjects {
+                anyone: true,
+                ..Subjects::default()
+            }),
+            servers: vec!["*".to_owned()],
+            tools: vec![id.to_owned()],
+            audit: audit.into(),
+            ..admin::Rule::default()
+        })
+    };
+    let rules = [
+        rule("later", policy::AuditLevel::WriteAhead),
+        rule("now", policy::AuditLevel::Standard),
+    ];
+    let features = FEATURES.iter().map(|&feature| feature.to_owned());
+    let older = features.filter(|feature| feature != WRITE_AHEAD_FEATURE);
+    let (sections, warnings) = sections_of(&rules, Some(&older.collect()));
+    let [Some(Content::RuleSet(set))] = [&sections[0].content] else {
+        panic!("{sections:?}")
+    };
+    let effects: Vec<_> = set.rules.iter().map(policy::Rule::effect).collect();
+    assert_eq!(effects, [Effect::Deny, Effect::Allow]);
+    assert_eq!(
+        warnings,
+        ["organizations/o/rules/later denies here, because this filter lacks `write_ahead.v1`"]
+    );
 }
 
 #[test]

@@ -40,6 +40,11 @@ impl Command {
         Self::of(&["get", "server", id_of(name), "-o", "yaml"]).at(name)
     }
 
+    /// Says why something was decided, and what came of it.
+    pub(super) fn explain(decision_id: &[u8]) -> Self {
+        Self::of(&["explain", &Hex(decision_id).to_string()])
+    }
+
     /// Shows the nodes.
     pub(super) fn nodes() -> Self {
         Self::of(&["nodes"])

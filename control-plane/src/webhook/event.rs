@@ -17,13 +17,15 @@ pub enum Event {
     ReviewRejected,
     /// The record lacks entries.
     RecordGap,
+    /// A call was sent on, and nobody will ever say how it ended.
+    OutcomeUnknown,
     /// Nothing: somebody asked whether notifications arrive.
     Test,
 }
 
 impl Event {
     /// Those that a webhook can ask for. It is told of a test whatever it asks for.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::DriftSighted,
         Self::QuarantineBegun,
         Self::QuarantineEnded,
@@ -31,6 +33,7 @@ impl Event {
         Self::ReviewApproved,
         Self::ReviewRejected,
         Self::RecordGap,
+        Self::OutcomeUnknown,
     ];
 
     /// The word.
@@ -43,6 +46,7 @@ impl Event {
             Self::ReviewApproved => "review.approved",
             Self::ReviewRejected => "review.rejected",
             Self::RecordGap => "record.gap",
+            Self::OutcomeUnknown => "outcome.unknown",
             Self::Test => "webhook.test",
         }
     }

@@ -7,8 +7,8 @@ use chancery_engine::{id::Hex, name::organization_of};
 use chancery_proto::{
     admin::v1::{Block, Server, block::Target},
     audit::v1::{
-        AdminChange, Attribute, DefinitionKind, DriftSighting, Entry, Gap, Principal, Record,
-        Review, ReviewVerdict, SightingSource, entry::Event as Recorded,
+        AdminChange, Attribute, DefinitionKind, DriftSighting, Entry, Gap, Outcome, Principal,
+        Record, Review, ReviewVerdict, SightingSource, entry::Event as Recorded,
     },
     policy::v1::BlockedKind,
 };
@@ -122,18 +122,16 @@ impl Notification {
             Some(Recorded::AdminChange(change)) => about.change(change)?,
             Some(Recorded::Gap(gap)) => about.gap(gap)?,
             Some(Recorded::Review(review)) => about.review(review)?,
+            Some(Recorded::Outcome(outcome)) => about.outcome(outcome, &entry.decision_id)?,
             // Whose host a shadow is nobody knows: `registry shadows` lists it.
             Some(
                 Recorded::Decision(_)
-                | Recorded::Outcome(_)
                 | Recorded::Shadow(_)
                 | Recorded::Tombstone(_)
                 | Recorded::Restoration(_)
                 | Recorded::InstanceEnd(_),
             )
-            | None => {
-                return None;
-            }
+            | None => return None,
         };
         organization.clone_into(&mut data.organization);
         data.position = Some(*position);
@@ -301,6 +299,32 @@ impl<K: Known> About<'_, K> {
         // One that begins again and again is told of once.
         let once = Sha256::digest(format!("{node}\n{}", gap.reason)).into();
         Some((Event::RecordGap, data, Some(once)))
+    }
+
+    fn outcome(&self, outcome: &Outcome, decision_id: &[u8]) -> Option<Told> {
+        let node = &outcome.lost_node_id;
+        // How an answer ended is its client's business; what an instance took with it is everybody's.
+        let is_lost = self.record.node_id.is_empty() && !node.is_empty();
+        if !is_lost || organization_of(&outcome.server) != self.organization {
+            return None;
+        }
+        let data = Data {
+            node: Some(shown(node)),
+            reason: Some(shown(&outcome.reason)),
+            command: Some(Command::explain(decision_id).to_string()),
+            ..self.data_of(&outcome.server)
+        };
+        // An instance may take many calls with it: once for all of them to one server.
+        let mut once = Sha256::new();
+        for part in [
+            node.as_bytes(),
+            &outcome.lost_instance_id,
+            outcome.server.as_bytes(),
+        ] {
+            once.update(part.len().to_be_bytes());
+            once.update(part);
+        }
+        Some((Event::OutcomeUnknown, data, Some(once.finalize().into())))
     }
 
     fn data_of(&self, server: &str) -> Data {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::{
     approved::Approved,
+    audit::AuditLevel,
     block::BlocksFor,
     circumstances::Circumstances,
     condition::Arguments,
@@ -44,6 +45,10 @@ pub struct Judgement<'p> {
     pub reads_arguments: bool,
     /// The profiles that would apply to what was read, if every rule that could decide allowed.
     pub masks: Vec<&'p str>,
+    /// When it goes on, as the strictest of the rules says that allow it. `None`: none of them says so.
+    pub audit: Option<AuditLevel>,
+    /// Whether a rule that allows it wants the prompt behind it.
+    pub requires_prompt: bool,
 }
 
 impl<'p> Judgement<'p> {
@@ -63,6 +68,8 @@ impl<'p> Judgement<'p> {
             could_reveal: Vec::new(),
             reads_arguments: false,
             masks: Vec::new(),
+            audit: None,
+            requires_prompt: false,
         }
     }
 }
@@ -124,7 +131,7 @@ impl<'p> RulesFor<'p> {
         }
         let mut tally = Tally::default();
         self.weigh(act, |rule, truth| {
-            tally.add(rule, truth);
+            tally.add(rule, act, truth);
             let is_enough = tally.enforced.allowed.len() >= MAX_NAMED_RULES;
             !(is_enough && act.target == Target::Server && rule.is_plain())
         });
@@ -273,10 +280,12 @@ struct Tally<'p> {
     could_reveal: Vec<&'p str>,
     reads_arguments: bool,
     masks: Vec<&'p str>,
+    audit: Option<AuditLevel>,
+    requires_prompt: bool,
 }
 
 impl<'p> Tally<'p> {
-    fn add(&mut self, rule: &'p Rule, truth: Truth) {
+    fn add(&mut self, rule: &'p Rule, act: Act<'_>, truth: Truth) {
         self.reads_arguments |= !rule.when.is_empty();
         add_each(&mut self.masks, &rule.obligations.redact);
         let can_allow = rule.mode == Mode::Enforce && rule.effect == Effect::Allow;
@@ -300,6 +309,8 @@ impl<'p> Tally<'p> {
         if can_allow {
             add_each(&mut self.redact, &rule.obligations.redact);
             add_each(&mut self.reveal, &rule.obligations.reveal);
+            self.audit = self.audit.max(rule.audit(act));
+            self.requires_prompt |= rule.obligations.require_prompt && act.target != Target::Server;
         }
     }
 
@@ -312,6 +323,8 @@ impl<'p> Tally<'p> {
             could_reveal,
             reads_arguments,
             masks,
+            audit,
+            requires_prompt,
         } = self;
         let is_denied = !enforced.denied.is_empty() || !shadow.denied.is_empty();
         let is_allowed = !enforced.allowed.is_empty() || !shadow.allowed.is_empty();
@@ -341,6 +354,8 @@ impl<'p> Tally<'p> {
             could_reveal,
             reads_arguments,
             masks,
+            audit,
+            requires_prompt,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     approved::Drift,
+    audit::AuditLevel,
     canonical::{DefinitionPlace, Pin},
     decide::Verdict,
     id::{DecisionId, Digest, SnapshotVersion, Time},
@@ -78,8 +79,14 @@ pub struct DecisionEvent {
     pub workspace: Box<str>,
     /// What the message acts on.
     pub capability: Option<Capability>,
+    /// The pin of its approved definition, where there is one.
+    pub pin: Option<Pin>,
+    /// Where the data come from that it touches, as far as that is known.
+    pub data_sources: Vec<Box<str>>,
     /// The arguments as forwarded.
     pub arguments: Option<Content>,
+    /// The user's words behind it, as forwarded.
+    pub prompt: Option<Content>,
     /// What was decided.
     pub verdict: Verdict,
     /// The rules that decided.
@@ -96,6 +103,8 @@ pub struct DecisionEvent {
     pub size_bytes: usize,
     /// Whose identity the server sees. `None`: nobody's.
     pub upstream_identity: Option<UpstreamIdentity>,
+    /// When the message goes on, where it is allowed.
+    pub audit: AuditLevel,
 }
 
 /// What names a request beside its decision.
@@ -103,8 +112,12 @@ pub struct DecisionEvent {
 pub struct RequestIds {
     /// `x-request-id`.
     pub request_id: Option<Box<str>>,
-    /// `traceparent`.
+    /// `traceparent`, of the message or else of the request.
     pub trace_parent: Option<Box<str>>,
+    /// `tracestate`, from there too.
+    pub trace_state: Option<Box<str>>,
+    /// What the message calls the conversation that it belongs to.
+    pub conversation: Option<Box<str>>,
     /// `mcp-session-id`.
     pub session_id: Option<Box<str>>,
     /// The peer's address.
@@ -250,6 +263,9 @@ pub struct OutcomeEvent {
     pub size_bytes: usize,
     /// Why the answer was refused.
     pub reason: Option<crate::reason::Reason>,
+    /// Whether the server got nothing, since the decision was not durable in time or the message was
+    /// not allowed any more when it was.
+    pub is_unsent: bool,
 }
 
 /// What a server offers is not what people have approved.

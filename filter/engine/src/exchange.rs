@@ -13,11 +13,14 @@
 //!                           └─ Stream ── response_chunk…
 //! ```
 //! Where the server is called with a credential, `AwaitCredential` comes in the place of `Forward`,
-//! and [`Exchange::credential`] goes on from there.
+//! and [`Exchange::credential`] goes on from there. Where its decision must be durable first,
+//! `AwaitRecord` does, after the credential, and [`Exchange::record_ahead`] and
+//! [`Exchange::recorded`] go on from there.
 //!
 //! Entries collect on the way and are taken with [`Exchange::take_entries`]. Whatever way it goes,
 //! one decision entry is made for the request, and one outcome entry for what was forwarded.
 
+mod ahead;
 mod answer;
 mod assume;
 mod body;
@@ -40,6 +43,7 @@ mod renew;
 mod response;
 mod reveal;
 mod schemas;
+mod situation;
 mod spend;
 mod stateless;
 mod stream;
@@ -49,6 +53,7 @@ mod verdict;
 
 use std::sync::{Arc, Mutex};
 
+use ahead::Ahead;
 pub use assume::{Assumed, headers_with, task_handle};
 pub use body::BodyStep;
 use claims::HeaderClaims;
@@ -65,6 +70,7 @@ use spend::Allowed;
 use stream::Stream;
 
 use crate::{
+    audit::AuditLevel,
     canonical::ListMemory,
     credential::{Credential, Need},
     decide::Verdict,
@@ -104,6 +110,8 @@ pub struct Context {
     /// Which lists were approved as a whole, as all exchanges of an instance know. `None`: every
     /// definition of every list is compared.
     pub lists: Option<Arc<Mutex<ListMemory>>>,
+    /// The keys of `_meta` of which the first that is there names the conversation.
+    pub conversation_keys: Arc<[Box<str>]>,
 }
 
 /// What happens to requests that no endpoint matches.
@@ -141,6 +149,10 @@ pub struct Exchange {
     /// The HTTP method, where it is one that is governed.
     verb: Verb,
     claims: HeaderClaims,
+    /// The prompt, as the head has it.
+    prompt: Option<Box<str>>,
+    /// Whether head or message have one.
+    has_prompt: bool,
     /// The session as the client shows it, until it is used.
     session: Option<Box<str>>,
     /// Whether the client wants to go on after an event.
@@ -156,6 +168,8 @@ pub struct Exchange {
     allowed: Option<Allowed>,
     /// What goes on once there is a credential for it.
     pending: Option<Box<Pending>>,
+    /// What goes on once its decision is durable.
+    ahead: Ahead,
     /// What the server was called with.
     used: Option<(Need, Arc<Credential>)>,
     /// What the answer is judged by.
@@ -195,6 +209,8 @@ struct Asked {
     protocol_version: Option<Box<str>>,
     /// What must be redacted.
     plan: Plan,
+    /// When it goes on.
+    audit: AuditLevel,
 }
 
 impl Asked {
@@ -206,8 +222,10 @@ impl Asked {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Phase {
-    /// The request is not judged yet.
+    /// The request is not judged yet, or what was allowed of it is not recorded yet.
     Request,
+    /// It is recorded as allowed, but was not sent on: an outcome is due.
+    Ahead,
     /// Forwarded: an outcome is due.
     Response,
     /// Refused or ended: nothing more is recorded.
@@ -223,6 +241,7 @@ struct Subject<'a> {
     rpc_id: Option<&'a str>,
     capability: Option<Capability>,
     arguments: Option<Content>,
+    prompt: Option<Content>,
     findings: Vec<Finding>,
     rules: Vec<Box<str>>,
     shadow_rules: Vec<Box<str>>,
@@ -249,6 +268,8 @@ impl Exchange {
             peer: None,
             verb: Verb::Post,
             claims: HeaderClaims::default(),
+            prompt: None,
+            has_prompt: false,
             session: None,
             resumes: false,
             fault: None,
@@ -257,6 +278,7 @@ impl Exchange {
             bearer: None,
             allowed: None,
             pending: None,
+            ahead: Ahead::default(),
             used: None,
             asked: Asked::default(),
             stream: Stream::default(),
@@ -288,6 +310,7 @@ impl Exchange {
     pub fn close(&mut self, now: Time) {
         match self.phase {
             Phase::Response => self.end(OutcomeStatus::Unknown, now, Ending::default()),
+            Phase::Ahead => drop(self.refuse_response(Reason::Aborted, None, now)),
             Phase::Request => drop(self.refuse(Reason::Aborted, Subject::default())),
             Phase::Done | Phase::Passed => {}
         }
@@ -307,7 +330,7 @@ impl Exchange {
                     },
                 )
             }
-            Phase::Response | Phase::Done | Phase::Passed => {
+            Phase::Ahead | Phase::Response | Phase::Done | Phase::Passed => {
                 self.refuse_response(reason, None, now)
             }
         }
@@ -340,9 +363,10 @@ impl Exchange {
             ..self.refusal(reason, subject.rpc_id, subject.detail)
         };
         let reply = refusal.reply();
-        match self.pending.take() {
+        let allowed = self.pending.take().map(|pending| pending.decision);
+        match allowed.or_else(|| self.ahead.decision.take()) {
             None => self.decide(Verdict::Deny(reason), Direction::ToServer, subject),
-            Some(pending) => self.take_back(*pending, reason),
+            Some(decision) => self.take_back(decision, reason),
         }
         self.phase = Phase::Done;
         reply

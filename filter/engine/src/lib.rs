@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod approved;
+pub mod audit;
 pub mod block;
 pub mod canonical;
 pub mod challenge;

@@ -40,6 +40,11 @@ pub struct Limits {
     /// Most steps in which it is found out whether a value fits a schema, each a value held against
     /// a part of it. Default 2,000,000.
     pub max_schema_steps: usize,
+    /// Longest that a call is held for its decision to be durable, in milliseconds. Default 2,000.
+    pub max_ahead_ms: u64,
+    /// Most calls that are held for that, of which those of anonymous principals may be a quarter.
+    /// Default 1,024.
+    pub max_ahead_calls: usize,
 }
 
 impl Limits {
@@ -63,6 +68,8 @@ impl Limits {
         max_cached_tokens: 1_024,
         max_cached_credentials: 1_024,
         max_schema_steps: 2_000_000,
+        max_ahead_ms: 2_000,
+        max_ahead_calls: 1_024,
     };
 }
 

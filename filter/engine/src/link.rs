@@ -15,7 +15,7 @@ use crate::{
     id::{SnapshotVersion, Time},
     limits::Limits,
     policy::Policy,
-    ring::{Lane, Ring},
+    ring::{Lane, Ring, Ticket},
     seal::{Keyring, SealingKey},
     secret::Secret,
     shadow::Noticed,
@@ -77,6 +77,11 @@ pub struct Link {
     sightings: Sightings,
     noticed: Noticed,
     state: State,
+    /// Since when nobody is there to take entries, as far as that is known. `None`: somebody is, or
+    /// nobody was looked for yet.
+    away_since: Option<Time>,
+    /// Longest that anyone waits for an entry to be durable, in milliseconds.
+    max_ahead_ms: u64,
     /// Failed attempts since the other side last answered.
     failures: u32,
     reported_drops: u64,
@@ -118,6 +123,8 @@ impl Link {
             state: State::Down {
                 retry_at: Time::default(),
             },
+            away_since: None,
+            max_ahead_ms: limits.max_ahead_ms,
             failures: 0,
             reported_drops: 0,
         }
@@ -139,11 +146,11 @@ impl Link {
         })
     }
 
-    /// Keeps an entry until it is durable.
-    pub fn record(&mut self, mut entry: Entry) {
+    /// Keeps an entry until it is durable. A ticket for one about a call, unless there was no room.
+    pub fn record(&mut self, mut entry: Entry) -> Option<Ticket> {
         let is_anonymous = entry.event.is_anonymous_refusal();
         if is_anonymous && !self.ring.admit_anonymous(entry.time) {
-            return;
+            return None;
         }
         // What strangers make must not displace what calls say.
         let mut lane = if is_anonymous {
@@ -152,18 +159,42 @@ impl Link {
             Lane::Calls
         };
         match &mut entry.event {
-            Event::Drift(drift) if !self.sightings.is_new(drift) => return,
+            Event::Drift(drift) if !self.sightings.is_new(drift) => return None,
             Event::Shadow(shadow) => {
-                let Some(count) = self.noticed.note(shadow, entry.time) else {
-                    return;
-                };
-                shadow.count = count;
+                shadow.count = self.noticed.note(shadow, entry.time)?;
                 lane = Lane::Anonymous;
             }
             Event::Decision(_) | Event::Outcome(_) | Event::Drift(_) | Event::Gap { .. } => {}
         }
         let bytes = chancery_proto::audit::v1::Entry::from(entry).encode_to_vec();
-        self.ring.push(lane, bytes);
+        self.ring.push(lane, bytes)
+    }
+
+    /// Whether an entry that is recorded now may be durable in time: not where nobody has been there to
+    /// take it for as long as anyone waits.
+    pub fn may_be_durable(&self, now: Time) -> bool {
+        match self.state {
+            State::Up { .. } => true,
+            State::Down { .. } | State::Opened { .. } => {
+                let since = self.away_since.unwrap_or(now);
+                now.since_ms(since) <= self.max_ahead_ms
+            }
+        }
+    }
+
+    /// Sends what is recorded at once, where it can be, without waiting for time to pass.
+    pub fn hurry(&mut self) -> Vec<Command> {
+        let mut commands = Vec::new();
+        match self.state {
+            State::Down { .. } => {}
+            State::Opened { .. } | State::Up { .. } => self.send_entries(&mut commands),
+        }
+        commands
+    }
+
+    /// The newest of the entries about calls that are durable, with all before it.
+    pub fn durable(&self) -> Ticket {
+        self.ring.durable()
     }
 
     /// Asks for a credential that an exchange needs: it is known, or the exchange waits for a
@@ -197,6 +228,7 @@ impl Link {
     fn tick_stream(&mut self, now: Time) -> Vec<Command> {
         match self.state {
             State::Down { retry_at } if retry_at <= now => {
+                self.away_since.get_or_insert(now);
                 self.state = State::Opened {
                     since: now,
                     next_heartbeat: now,
@@ -303,6 +335,7 @@ impl Link {
         // Instances of one node must not all come back in the same tick.
         let jitter = u64::from(self.identity.instance_id.first().copied().unwrap_or(0));
         self.failures = self.failures.saturating_add(1);
+        self.away_since.get_or_insert(now);
         self.state = State::Down {
             retry_at: now.plus_ms(delay.saturating_add(jitter / 4)),
         };
@@ -315,6 +348,7 @@ impl Link {
     /// A message arrived.
     pub fn received(&mut self, bytes: &[u8], now: Time) -> Vec<Command> {
         self.failures = 0;
+        self.away_since = None;
         if let State::Opened { next_heartbeat, .. } = self.state {
             self.state = State::Up { next_heartbeat };
             self.credentials.forget_all();
@@ -493,23 +527,33 @@ impl Link {
         let lost = self.ring.dropped().saturating_sub(self.reported_drops);
         if lost > 0 {
             let before = self.ring.dropped();
-            self.record(gap(now, "ring_full", lost));
+            self.note_gap(now, "ring_full", lost);
             if self.ring.dropped() == before {
                 self.reported_drops = before;
             }
         }
         match self.ring.take_coalesced() {
             0 => {}
-            count => self.record(gap(now, "flood", count)),
+            count => self.note_gap(now, "flood", count),
         }
         match self.sightings.take_coalesced() {
             0 => {}
-            count => self.record(gap(now, "drift_flood", count)),
+            count => self.note_gap(now, "drift_flood", count),
         }
         match self.noticed.take_coalesced(now) {
             0 => {}
-            count => self.record(gap(now, "shadow_flood", count)),
+            count => self.note_gap(now, "shadow_flood", count),
         }
+    }
+
+    fn note_gap(&mut self, now: Time, reason: &'static str, count: u64) {
+        let event = Event::Gap { reason, count };
+        // Nobody waits for it.
+        let _ticket = self.record(Entry {
+            time: now,
+            decision_id: None,
+            event,
+        });
     }
 
     fn send_entries(&mut self, commands: &mut Vec<Command>) {
@@ -527,14 +571,6 @@ impl Link {
             };
             commands.push(send(connect_request::Message::Entries(batch)));
         }
-    }
-}
-
-fn gap(time: Time, reason: &'static str, count: u64) -> Entry {
-    Entry {
-        time,
-        decision_id: None,
-        event: Event::Gap { reason, count },
     }
 }
 

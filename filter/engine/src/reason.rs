@@ -83,6 +83,10 @@ pub enum Reason {
     SensitiveContent,
     /// A quota has no call left.
     QuotaExceeded,
+    /// A rule wants the prompt behind the call, and there is none.
+    PromptMissing,
+    /// The decision is not on the record, and may not be before it is.
+    AuditUnavailable,
     /// The server's answer cannot be judged.
     UnreadableResponse,
     /// Redacted, the result would not fit the schema that the tool promises.
@@ -141,6 +145,8 @@ impl Reason {
             Self::UnopenedToken => "unopened_token",
             Self::SensitiveContent => "sensitive_content",
             Self::QuotaExceeded => "quota_exceeded",
+            Self::PromptMissing => "prompt_missing",
+            Self::AuditUnavailable => "audit_unavailable",
             Self::UnreadableResponse => "unreadable_response",
             Self::SchemaMisfit => "schema_misfit",
             Self::InvalidResult => "invalid_result",
@@ -211,6 +217,8 @@ impl Reason {
             Self::UnopenedToken => "a token that stands for a redacted value does not open",
             Self::SensitiveContent => "the message holds what policy lets nobody send on",
             Self::QuotaExceeded => "a quota is used up",
+            Self::PromptMissing => "this call needs the prompt behind it",
+            Self::AuditUnavailable => "the call is not on the record yet, and was not sent on",
             Self::UnreadableResponse => "the server's answer could not be judged and was withheld",
             Self::SchemaMisfit => {
                 "the result was withheld: once redacted it would not fit the tool's output schema"
@@ -232,7 +240,8 @@ impl Reason {
             Self::NoSnapshot
             | Self::Overloaded
             | Self::NoSealingKey
-            | Self::NoUpstreamCredential => "retry later",
+            | Self::NoUpstreamCredential
+            | Self::AuditUnavailable => "retry later",
             Self::Misconfigured | Self::UpstreamUnauthorized => "tell the gateway's operator",
             Self::UnknownServer | Self::ServerMismatch => {
                 "check the URL, or ask an administrator to register the server"
@@ -271,6 +280,9 @@ impl Reason {
             }
             Self::SensitiveContent => "do not retry with it; leave it out, or ask an administrator",
             Self::QuotaExceeded => "retry after `data.retry_after` seconds",
+            Self::PromptMissing => {
+                "send the user's words in the message's `_meta`, under `chancery.dev/prompt`"
+            }
             Self::DeniedByRule
             | Self::NoMatchingRule
             | Self::NotOffered

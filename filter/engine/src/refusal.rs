@@ -205,6 +205,8 @@ impl Refusal<'_> {
             | Reason::ServerRetired
             | Reason::SensitiveContent
             | Reason::QuotaExceeded
+            | Reason::AuditUnavailable
+            | Reason::PromptMissing
             | Reason::Origin
             | Reason::Aborted
             | Reason::UnknownSession
@@ -250,7 +252,8 @@ impl Refusal<'_> {
             | Reason::UpstreamUnauthorized => 502,
             // RFC 6585 section 4.
             Reason::QuotaExceeded if self.rpc_id.is_none() => 429,
-            Reason::QuotaExceeded => 200,
+            Reason::AuditUnavailable if self.rpc_id.is_none() => 503,
+            Reason::QuotaExceeded | Reason::AuditUnavailable => 200,
             // MCP 2026-07-28, transports; before, 404 would end the session.
             Reason::UnknownMethod if self.era == Era::Stateless => 404,
             Reason::UnknownMethod
@@ -267,6 +270,7 @@ impl Refusal<'_> {
             | Reason::InvalidArguments
             | Reason::UnopenedToken
             | Reason::SensitiveContent
+            | Reason::PromptMissing
             | Reason::UnreadableDispatch => {
                 if self.rpc_id.is_some() {
                     200

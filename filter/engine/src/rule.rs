@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use crate::{
     address::AddressRange,
+    audit::AuditLevel,
     condition::{Arguments, Condition},
     glob::Glob,
     id::Time,
@@ -61,12 +62,22 @@ pub struct Obligations {
     pub redact: Vec<Box<str>>,
     /// The ids of the detectors whose reversible tokens its tools get opened.
     pub reveal: Vec<Box<str>>,
+    /// When it goes on. `None`: the rule does not say.
+    pub audit: Option<AuditLevel>,
+    /// Whether it must come with the prompt behind it.
+    pub require_prompt: bool,
 }
 
 impl Obligations {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.redact.is_empty() && self.reveal.is_empty()
+        let Self {
+            redact,
+            reveal,
+            audit,
+            require_prompt,
+        } = self;
+        redact.is_empty() && reveal.is_empty() && audit.is_none() && !require_prompt
     }
 }
 
@@ -227,6 +238,14 @@ impl Rule {
             Target::Resource(uri) => any(&self.resources, uri),
         };
         (names_capability || !self.has_capabilities()) && self.covers_method(act.method)
+    }
+
+    /// When an act goes on that it allows, as far as it says: of a server as such only where it is about
+    /// the method, and not because whoever may use something may shake hands too.
+    pub fn audit(&self, act: Act<'_>) -> Option<AuditLevel> {
+        let is_about = act.target != Target::Server
+            || !self.has_capabilities() && self.covers_method(act.method);
+        self.obligations.audit.filter(|_| is_about)
     }
 
     /// Whether the rule is about any capability of a kind at all.

@@ -7,8 +7,16 @@ use std::sync::Arc;
 pub use resource::{METADATA_PATH, ResourceUrl, is_host};
 
 use crate::{
-    approved::Approved, name::organization_of, principal::Principal, reason::Reason,
-    redact::ToolSchema, schema::Schemas, scope::ScopeRequirement,
+    approved::Approved,
+    audit::{AuditLevel, CallAudit},
+    message::Method,
+    name::organization_of,
+    principal::Principal,
+    reason::Reason,
+    redact::ToolSchema,
+    rule::{Act, Target},
+    schema::Schemas,
+    scope::ScopeRequirement,
 };
 
 /// A registered MCP server.
@@ -40,6 +48,10 @@ pub struct Server {
     pub state: ServerState,
     /// What calls and results of its tools must fit. `None`: that is not known.
     pub schemas: Option<Arc<Schemas>>,
+    /// When calls of its tools go on, where no rule says so.
+    pub audit: CallAudit,
+    /// Where what it gives comes from, for the record.
+    pub data_sources: Vec<Box<str>>,
 }
 
 /// How far a server is in the registry. Only one that is approved can be used.
@@ -138,6 +150,17 @@ impl Server {
     /// How a tool calls others, if it does.
     pub fn dispatcher(&self, tool: &str) -> Option<&Dispatcher> {
         self.dispatchers.iter().find(|known| *known.tool == *tool)
+    }
+
+    /// When an act goes on, where no rule that allows it says so.
+    pub fn audit_of(&self, act: Act<'_>) -> AuditLevel {
+        match (act.method, act.target) {
+            (Some(Method::ToolsCall), Target::Tool(name)) => self.audit.of(name),
+            (
+                Some(_) | None,
+                Target::Server | Target::Tool(_) | Target::Prompt(_) | Target::Resource(_),
+            ) => AuditLevel::Standard,
+        }
     }
 
     /// What the structured content of a tool must fit, where that is known.
@@ -296,6 +319,8 @@ mod tests {
             approved: None,
             state: ServerState::Approved,
             schemas: None,
+            audit: CallAudit::Standard,
+            data_sources: Vec::new(),
         };
         let (named, any) = (server(Some("mcp.example.com")), server(None));
         for (server, origin, authority, expected) in [

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What this engine can honour: every `required_features` of a section must be among these.
-pub const FEATURES: [&str; 19] = [
+pub const FEATURES: [&str; 21] = [
     "blocks.v1",
     "conditions.v1",
     "credentials.v1",
@@ -32,6 +32,7 @@ pub const FEATURES: [&str; 19] = [
     "methods.v1",
     "offers.v1",
     "pins.v1",
+    "prompts.v1",
     "quotas.v1",
     "redaction_profiles.v1",
     "roles.v1",
@@ -39,6 +40,7 @@ pub const FEATURES: [&str; 19] = [
     "schemas.v1",
     "server_states.v1",
     "variable_pins.v1",
+    "write_ahead.v1",
 ];
 
 /// Why a snapshot is refused.

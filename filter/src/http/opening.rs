@@ -1,6 +1,8 @@
 //! How a request begins: everything that is known of it goes to the engine, and what the engine
 //! wants of its head is done.
 
+use std::sync::Arc;
+
 use chancery_engine::{
     exchange::{Context as Judging, Exchange, HeadStep, Headers, RequestHead, Unmatched, Vouched},
     policy::Policy,
@@ -22,6 +24,7 @@ impl Request {
             now: self.begun,
             may_wait: self.may_wait,
             lists: Some(instance.lists()),
+            conversation_keys: Arc::clone(&config.conversation_keys),
         })
     }
 

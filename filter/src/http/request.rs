@@ -13,7 +13,7 @@ use proxy_wasm::types::{Action, BufferType};
 
 use super::{Extent, Phase, Request};
 use crate::{
-    hold::{self, Awaited},
+    hold::{self, Answered, Awaited},
     host, instance,
     shelves::SharedData,
 };
@@ -29,7 +29,7 @@ impl Request {
 
     pub(super) fn request_body(&mut self, size: usize, ends: bool) -> Action {
         match self.phase {
-            Phase::Replied | Phase::AwaitCredential => return Action::Pause,
+            Phase::Replied | Phase::AwaitCredential | Phase::AwaitRecord => return Action::Pause,
             Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => {
                 self.watch_chunk(size, ends);
                 return Action::Continue;
@@ -50,7 +50,7 @@ impl Request {
 
     pub(super) fn request_trailers(&mut self) -> Action {
         match self.phase {
-            Phase::Replied | Phase::AwaitCredential => Action::Pause,
+            Phase::Replied | Phase::AwaitCredential | Phase::AwaitRecord => Action::Pause,
             Phase::AwaitAnswer => {
                 self.extent = Extent::Whole;
                 Action::Pause
@@ -62,11 +62,12 @@ impl Request {
     }
 
     /// Goes on after a wait, whatever came of it. Called in the name of this request's context.
-    pub(crate) fn resume(&mut self, answer: Option<Answer>) {
-        let mut action = match (self.phase, answer) {
-            (Phase::AwaitAnswer, _) => self.open(),
-            (Phase::AwaitCredential, Some(answer)) => self.go_on(answer),
-            (_, _) => return,
+    pub(crate) fn resume(&mut self, answered: Answered) {
+        let mut action = match (self.phase, answered) {
+            (Phase::AwaitAnswer, Answered::Key) => self.open(),
+            (Phase::AwaitCredential, Answered::Credential(answer)) => self.go_on(answer),
+            (Phase::AwaitRecord, Answered::Record { is_durable }) => self.recorded(is_durable),
+            (_, Answered::Key | Answered::Credential(_) | Answered::Record { .. }) => return,
         };
         if self.phase == Phase::HoldRequest && self.extent == Extent::Whole {
             action = self.judge_held();
@@ -106,12 +107,15 @@ impl Request {
 
     /// Goes on with a credential, or says that there is none.
     fn go_on(&mut self, answer: Answer) -> Action {
-        self.release();
         let Some(exchange) = &mut self.exchange else {
             return Action::Pause;
         };
         match exchange.credential(answer) {
-            CredentialStep::Forward(edit) => self.forward(&[edit]),
+            CredentialStep::Forward(edit) => {
+                self.release();
+                self.forward(&[edit])
+            }
+            CredentialStep::AwaitRecord(edit) => self.await_record(&[edit]),
             CredentialStep::Reply(reply) => self.reply(&reply),
         }
     }
@@ -160,8 +164,11 @@ impl Request {
             BodyStep::Reply(reply) => return self.reply(&reply),
             // The loop above leaves none; held is the safe side of being wrong.
             BodyStep::Spend(_) => return Action::Pause,
-            BodyStep::Forward { headers, body } => (headers, body, false),
-            BodyStep::AwaitCredential { headers, body } => (headers, body, true),
+            BodyStep::Forward { headers, body } => (headers, body, None),
+            BodyStep::AwaitCredential { headers, body } => {
+                (headers, body, Some(Phase::AwaitCredential))
+            }
+            BodyStep::AwaitRecord { headers, body } => (headers, body, Some(Phase::AwaitRecord)),
         };
         if let Some(rewritten) = rewritten {
             host::remove_request_header("content-length");
@@ -169,13 +176,16 @@ impl Request {
                 return self.fail(Reason::Misconfigured);
             }
         }
-        if !waits {
+        let Some(waits) = waits else {
             return self.forward(&headers);
-        }
-        // It is held on, and counts on.
-        match self.hold(size, usize::MAX, Reason::BodyTooLarge) {
-            Ok(()) => self.await_credential(&headers),
+        };
+        // It is held on, and counts on, with what is kept of it to be judged again.
+        let kept = self.exchange.as_ref().map_or(0, Exchange::ahead_bytes);
+        let held = size.saturating_add(kept);
+        match self.hold(held, usize::MAX, Reason::BodyTooLarge) {
             Err(reason) => self.fail(reason),
+            Ok(()) if waits == Phase::AwaitRecord => self.await_record(&headers),
+            Ok(()) => self.await_credential(&headers),
         }
     }
 }

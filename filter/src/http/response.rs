@@ -15,9 +15,11 @@ impl Request {
     pub(super) fn response_headers(&mut self, ends: bool) -> Action {
         match self.phase {
             // Our own answer, or one before we have judged, which is the proxy's own.
-            Phase::Replied | Phase::HoldRequest | Phase::AwaitAnswer | Phase::AwaitCredential => {
-                return Action::Continue;
-            }
+            Phase::Replied
+            | Phase::HoldRequest
+            | Phase::AwaitAnswer
+            | Phase::AwaitCredential
+            | Phase::AwaitRecord => return Action::Continue,
             Phase::Forwarded | Phase::HoldResponse | Phase::StreamResponse => {}
         }
         let Some(exchange) = &mut self.exchange else {
@@ -63,7 +65,8 @@ impl Request {
             | Phase::Forwarded
             | Phase::HoldRequest
             | Phase::AwaitAnswer
-            | Phase::AwaitCredential => Action::Continue,
+            | Phase::AwaitCredential
+            | Phase::AwaitRecord => Action::Continue,
             Phase::StreamResponse => self.stream(size, ends),
             Phase::HoldResponse => {
                 let config = self.config.as_ref();
@@ -86,7 +89,8 @@ impl Request {
             | Phase::Forwarded
             | Phase::HoldRequest
             | Phase::AwaitAnswer
-            | Phase::AwaitCredential => Action::Continue,
+            | Phase::AwaitCredential
+            | Phase::AwaitRecord => Action::Continue,
             Phase::StreamResponse => {
                 // What still waits for the end of its event has no place left to go.
                 self.renew();

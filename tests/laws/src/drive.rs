@@ -101,6 +101,7 @@ pub(crate) fn drive(sent: &Sent, answered: &Answered) -> Seen {
         now: now(),
         may_wait: false,
         lists: None,
+        conversation_keys: Arc::default(),
     };
     let head = RequestHead {
         method: &sent.method,
@@ -138,6 +139,14 @@ pub(crate) fn drive(sent: &Sent, answered: &Answered) -> Seen {
                 seen.forwarded = Some(body);
             }
             BodyStep::AwaitCredential { .. } => refuse(&mut exchange, &mut seen),
+            BodyStep::AwaitRecord { headers: _, body } => {
+                exchange.record_ahead();
+                let body = body.map_or_else(|| sent.body.clone(), String::into_bytes);
+                match exchange.recorded(Some(&policy()), now()) {
+                    Ok(()) => seen.forwarded = Some(body),
+                    Err(reply) => seen.reply = Some(reply),
+                }
+            }
             BodyStep::Spend(_) => {}
         },
     }
@@ -153,7 +162,9 @@ pub(crate) fn drive(sent: &Sent, answered: &Answered) -> Seen {
 fn refuse(exchange: &mut Exchange, seen: &mut Seen) {
     match exchange.credential(Err("no_answer".into())) {
         CredentialStep::Reply(reply) => seen.reply = Some(reply),
-        CredentialStep::Forward(_) => seen.forwarded = Some(Vec::new()),
+        CredentialStep::Forward(_) | CredentialStep::AwaitRecord(_) => {
+            seen.forwarded = Some(Vec::new());
+        }
     }
 }
 

@@ -106,6 +106,7 @@ impl Native {
             now: self.now,
             may_wait: false,
             lists: None,
+            conversation_keys: Arc::default(),
         };
         let head = RequestHead {
             method: request.method.as_bytes(),
@@ -164,7 +165,17 @@ impl Native {
                 edits.push(edit);
                 Ok(edits)
             }
+            CredentialStep::AwaitRecord(edit) => {
+                edits.push(edit);
+                self.record_ahead(exchange).map(|()| edits)
+            }
         }
+    }
+
+    /// Goes on as if the record were durable at once.
+    fn record_ahead(&self, exchange: &mut Exchange) -> Result<(), Reply> {
+        exchange.record_ahead();
+        exchange.recorded(Some(&self.policy), self.now)
     }
 
     /// What goes on of a body, and with which changes to its headers.
@@ -187,6 +198,13 @@ impl Native {
                 } => {
                     let edits = self.go_on(exchange, headers)?;
                     return Ok((edits, rewritten.map_or(body, String::into_bytes)));
+                }
+                BodyStep::AwaitRecord {
+                    headers,
+                    body: rewritten,
+                } => {
+                    self.record_ahead(exchange)?;
+                    return Ok((headers, rewritten.map_or(body, String::into_bytes)));
                 }
                 BodyStep::Spend(charges) => {
                     step = exchange.spent(quota::spend(&charges, &mut self.shelves, self.now));

@@ -15,7 +15,7 @@ use crate::{
     case::{Case, Forwarded, Observed},
     signing,
     wasm_host::{
-        ClientResponse, Cluster, Headers, HostError, Module, Node, NodeConfig, Outcome,
+        ClientResponse, Cluster, Headers, HostError, Module, Node, NodeConfig, Outcome, Phase,
         PluginConfig, RequestSpec, RootId, UpstreamResponse, Vm,
     },
 };
@@ -83,6 +83,14 @@ impl Wasm {
         let node = Node::new(&compiled, config);
         node.set_cluster(CONTROL_PLANE, Cluster::Up);
         let vm = node.start_vm(&[plugin("{}")])?;
+        Self::on(node, vm)
+    }
+
+    /// Goes on with a node and a VM on it, and lets that open its stream.
+    ///
+    /// # Errors
+    /// Where the module does not start.
+    pub fn on(node: Node, vm: Vm) -> Result<Self, WasmError> {
         let root = vm.root("chancery").ok_or(WasmError::Missing {
             what: "root context",
         })?;
@@ -225,12 +233,21 @@ impl Wasm {
     /// # Errors
     /// Where the module cannot be driven.
     pub fn run(&mut self, case: &Case, token: Option<&str>) -> Result<Observed, WasmError> {
-        let outcome = self
-            .vm
-            .request(self.root, request(case, token), |_forwarded| answer(case))?;
+        let exchange = self.vm.open(self.root, request(case, token))?;
+        self.read()?;
+        let mut entries = Vec::new();
+        if exchange.phase() == Phase::RequestHeld {
+            // It may wait for its decision to be durable.
+            entries = self.take_entries()?;
+        }
+        if exchange.forwarded().is_some_and(|it| it.complete) {
+            exchange.respond(answer(case))?;
+        }
+        let outcome = exchange.finish()?;
         self.tick()?;
         let mut observed = observed(&outcome);
-        observed.entries = self.take_entries()?;
+        entries.extend(self.take_entries()?);
+        observed.entries = entries;
         Ok(observed)
     }
 

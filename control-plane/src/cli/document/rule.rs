@@ -115,6 +115,14 @@ struct RuleSpec {
     /// calls that this rule allows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     reveal: Vec<String>,
+    /// When what this rule allows goes on: at once, or only once its decision is durable. Of the rules
+    /// that allow a call the strictest counts; where none says it, what the server's `audit` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    audit: Option<Audit>,
+    /// Whether calls that this rule allows are refused without the prompt behind them:
+    /// `chancery.dev/prompt` in their `_meta`, or `chancery.prompt` in W3C `baggage`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    require_prompt: bool,
 }
 
 #[expect(
@@ -150,6 +158,15 @@ enum Effect {
     RequireApproval,
 }
 
+/// When what a rule allows goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum Audit {
+    Standard,
+    WriteAhead,
+}
+
 /// Whether a rule is enforced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -181,6 +198,8 @@ impl RuleDocument {
             owner,
             redact,
             reveal,
+            audit,
+            require_prompt,
         } = self.spec.clone();
         let obligations = policy::Obligations { redact, reveal };
         admin::Rule {
@@ -205,6 +224,26 @@ impl RuleDocument {
             mode: mode.to_message().into(),
             review_time: review_by.map(|time| time.0),
             owner: owner.unwrap_or_default(),
+            audit: audit.map_or(0, |audit| audit.to_message().into()),
+            require_prompt,
+        }
+    }
+}
+
+impl Audit {
+    fn to_message(self) -> policy::AuditLevel {
+        match self {
+            Self::Standard => policy::AuditLevel::Standard,
+            Self::WriteAhead => policy::AuditLevel::WriteAhead,
+        }
+    }
+
+    fn parse(rule: &str, number: i32) -> Result<Option<Self>, Unreadable> {
+        match policy::AuditLevel::try_from(number) {
+            Ok(policy::AuditLevel::Unspecified) => Ok(None),
+            Ok(policy::AuditLevel::Standard) => Ok(Some(Self::Standard)),
+            Ok(policy::AuditLevel::WriteAhead) => Ok(Some(Self::WriteAhead)),
+            Err(_) => Err(unknown(rule, "audit", number)),
         }
     }
 }
@@ -271,6 +310,8 @@ impl TryFrom<admin::Rule> for RuleDocument {
             mode,
             review_time,
             owner,
+            audit,
+            require_prompt,
         } = message;
         let policy::Obligations { redact, reveal } = obligations.unwrap_or_default();
         let when = when
@@ -299,6 +340,8 @@ impl TryFrom<admin::Rule> for RuleDocument {
                 owner: unless_empty(owner),
                 redact,
                 reveal,
+                audit: Audit::parse(&name, audit)?,
+                require_prompt,
             },
         })
     }

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::{
-    caller::{Authentication, OnDenied},
+    caller::{Audit, Authentication, OnDenied},
     calling::{Dispatcher, ScopeRequirement},
     definition::{ArgumentSchema, Definition, Pinning},
     endpoint::Endpoint,
@@ -99,6 +99,11 @@ struct ServerSpec {
     /// What a caller learns of a capability that no rule could allow it.
     #[serde(default)]
     on_denied: OnDenied,
+    /// When calls of its tools go on, where no rule that allows them says so: at once, or only once
+    /// the decision is durable. By review, as where left out: where it is pinned, all but those of
+    /// tools that are approved with `readOnlyHint: true` wait.
+    #[serde(default, skip_serializing_if = "Audit::is_by_review")]
+    audit: Audit,
     /// Web origins whose pages may call it, beside its own hosts: `https://app.example.com`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     origins: Vec<String>,
@@ -181,6 +186,7 @@ impl ServerDocument {
             endpoints,
             authentication,
             on_denied,
+            audit,
             origins,
             environment,
             dispatchers,
@@ -214,6 +220,7 @@ impl ServerDocument {
             endpoints: endpoints.collect(),
             authentication: authentication.to_message().into(),
             on_denied: on_denied.to_message().into(),
+            audit: audit.to_message().into(),
             tools: tools.iter().map(Tool::to_message).collect(),
             origins,
             environment: environment.unwrap_or_default(),
@@ -265,6 +272,7 @@ impl TryFrom<admin::Server> for ServerDocument {
     fn try_from(message: admin::Server) -> Result<Self, Unreadable> {
         let authentication = Authentication::try_from_message(&message)?;
         let on_denied = OnDenied::try_from_message(&message)?;
+        let audit = Audit::parse(&message)?;
         let pinning = Pinning::try_from_message(&message)?;
         let state = State::parse(&message)?;
         let data_class = DataClass::parse(&message)?;
@@ -306,6 +314,7 @@ impl TryFrom<admin::Server> for ServerDocument {
             scan,
             argument_schemas,
             variable_fields,
+            audit: _,
         } = message;
         let tools = tools
             .into_iter()
@@ -341,6 +350,7 @@ impl TryFrom<admin::Server> for ServerDocument {
                 endpoints: endpoints.into_iter().map(Endpoint::from).collect(),
                 authentication,
                 on_denied,
+                audit,
                 origins,
                 environment: unless_empty(environment),
                 dispatchers: dispatchers.into_iter().map(Dispatcher::from).collect(),

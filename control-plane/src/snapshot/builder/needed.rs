@@ -6,8 +6,9 @@ use chancery_proto::policy::v1 as policy;
 
 use crate::snapshot::{
     CONDITIONS_FEATURE, CREDENTIALS_FEATURE, DISPATCHERS_FEATURE, ENDPOINTS_FEATURE,
-    IDENTITY_FEATURE, KEY_SETS_FEATURE, METHODS_FEATURE, PINS_FEATURE, REDACTION_PROFILES_FEATURE,
-    ROLES_FEATURE, SCHEMAS_FEATURE, SERVER_STATES_FEATURE, VARIABLE_PINS_FEATURE,
+    IDENTITY_FEATURE, KEY_SETS_FEATURE, METHODS_FEATURE, PINS_FEATURE, PROMPTS_FEATURE,
+    REDACTION_PROFILES_FEATURE, ROLES_FEATURE, SCHEMAS_FEATURE, SERVER_STATES_FEATURE,
+    VARIABLE_PINS_FEATURE, WRITE_AHEAD_FEATURE,
 };
 
 /// The features that a rule needs beside [`RULES_FEATURE`].
@@ -28,6 +29,8 @@ pub(super) fn needed_by_rule(rule: &policy::Rule) -> BTreeSet<&'static str> {
         source_ranges,
         expire_time,
         mode,
+        audit,
+        require_prompt,
     } = rule;
     let has_conditions = name.contains("/workspaces/")
         || !(environments.is_empty() && agents.is_empty() && when.is_empty())
@@ -35,12 +38,16 @@ pub(super) fn needed_by_rule(rule: &policy::Rule) -> BTreeSet<&'static str> {
         || expire_time.is_some()
         || *mode != i32::from(policy::RuleMode::Enforce)
         || subjects.as_ref().is_some_and(has_new_subjects);
+    let is_written_ahead = *audit == i32::from(policy::AuditLevel::WriteAhead);
     let has_roles = subjects.as_ref().is_some_and(|s| !s.roles.is_empty());
     [
         (obligations.is_some(), REDACTION_PROFILES_FEATURE),
         (!methods.is_empty(), METHODS_FEATURE),
         (has_conditions, CONDITIONS_FEATURE),
         (has_roles, ROLES_FEATURE),
+        (*require_prompt, PROMPTS_FEATURE),
+        // At once is all that a filter without it can do.
+        (is_written_ahead, WRITE_AHEAD_FEATURE),
     ]
     .into_iter()
     .filter_map(|(is_needed, feature)| is_needed.then_some(feature))
@@ -83,6 +90,10 @@ pub(super) fn needed_by_server(server: &policy::Server) -> BTreeSet<&'static str
         state,
         input_schemas,
         output_schemas,
+        write_ahead,
+        standard_tools: _,
+        // For the record alone.
+        data_sources: _,
     } = server;
     let is_bound = |endpoint: &policy::Endpoint| {
         let policy::Endpoint {
@@ -112,6 +123,7 @@ pub(super) fn needed_by_server(server: &policy::Server) -> BTreeSet<&'static str
         (has_variables, VARIABLE_PINS_FEATURE),
         (!is_approved, SERVER_STATES_FEATURE),
         (has_schemas, SCHEMAS_FEATURE),
+        (*write_ahead, WRITE_AHEAD_FEATURE),
     ]
     .into_iter()
     .filter_map(|(is_needed, feature)| is_needed.then_some(feature))

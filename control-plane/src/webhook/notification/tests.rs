@@ -300,3 +300,29 @@ fn a_review_is_told_with_who_and_why() {
     // No node reviews.
     assert_eq!(review("envoy-1", ReviewVerdict::Rejected), None);
 }
+
+#[test]
+fn how_a_lost_instance_ended_is_told_once_for_each_server() {
+    let outcome = |instance: u8| Outcome {
+        server: SERVER.to_owned(),
+        reason: "instance_lost".to_owned(),
+        lost_node_id: "envoy-1".to_owned(),
+        lost_instance_id: vec![instance; 16],
+        ..Outcome::default()
+    };
+    let first = told("", Recorded::Outcome(outcome(1))).unwrap();
+    assert_eq!(first.event, Event::OutcomeUnknown);
+    assert_eq!(first.data.server.as_deref(), Some(SERVER));
+    assert_eq!(first.data.node.as_deref(), Some("envoy-1"));
+    assert!(first.data.command.unwrap().starts_with("chancery explain"));
+    let again = told("", Recorded::Outcome(outcome(1))).unwrap();
+    let other = told("", Recorded::Outcome(outcome(2))).unwrap();
+    assert!(again.once == first.once && other.once != first.once);
+    // A node cannot say so of itself, and what ended is no news.
+    assert_eq!(told("envoy-1", Recorded::Outcome(outcome(1))), None);
+    let ended = Outcome {
+        server: SERVER.to_owned(),
+        ..Outcome::default()
+    };
+    assert_eq!(told("", Recorded::Outcome(ended)), None);
+}

@@ -204,6 +204,16 @@ impl Pins {
         self.entries.binary_search_by(is_here).is_ok()
     }
 
+    /// The pin of the one definition of this that is approved; `None` where there is none, or several.
+    pub fn only(&self, what: Pinned<'_>) -> Option<Pin> {
+        let key = what.key();
+        let first = self.entries.partition_point(|entry| entry.key() < key);
+        let mut alike = self.entries.iter().skip(first);
+        let mut alike = alike.by_ref().take_while(|entry| entry.key() == key);
+        let only = alike.next()?;
+        alike.next().is_none().then_some(only.pin)
+    }
+
     /// Whether the definition of this with this pin is approved.
     pub fn approves(&self, what: Pinned<'_>, pin: Pin) -> bool {
         let is_here = |entry: &Entry| {

@@ -115,12 +115,25 @@ fn condition(arguments: &'static [&'static str]) -> impl Strategy<Value = Condit
     })
 }
 
+const AUDITS: [Option<AuditLevel>; 3] = [
+    None,
+    Some(AuditLevel::Standard),
+    Some(AuditLevel::WriteAhead),
+];
+
 fn obligations() -> impl Strategy<Value = Obligations> {
     let ids = |ids: &'static [&'static str]| vec(select(ids), 0..3);
     let boxed = |ids: Vec<&str>| ids.into_iter().map(Box::from).collect();
-    (ids(&["default"]), ids(&["email", "phone"])).prop_map(move |(redact, reveal)| Obligations {
+    let all = (
+        ids(&["default"]),
+        ids(&["email", "phone"]),
+        select(&AUDITS[..]),
+    );
+    all.prop_map(move |(redact, reveal, audit)| Obligations {
         redact: boxed(redact),
         reveal: boxed(reveal),
+        audit,
+        require_prompt: false,
     })
 }
 
@@ -244,6 +257,8 @@ fn server() -> Server {
         approved: None,
         state: ServerState::Approved,
         schemas: None,
+        audit: crate::audit::CallAudit::Standard,
+        data_sources: Vec::new(),
     }
 }
 

@@ -285,6 +285,7 @@ impl Exchange {
             self.decide(verdict, Direction::ToClient, subject);
             return Err(Withheld::Dropped);
         }
+        subject.prompt = self.keep_sampled(call, &edits);
         if method != Method::Progress || !subject.findings.is_empty() {
             self.decide(Verdict::Allow, Direction::ToClient, subject);
         }

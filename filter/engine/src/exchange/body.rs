@@ -48,6 +48,13 @@ pub enum BodyStep {
         /// The body in place of the one that came, if it was rewritten.
         body: Option<String>,
     },
+    /// Change it, and hold it until its decision is durable.
+    AwaitRecord {
+        /// Changes to its headers.
+        headers: Vec<HeaderEdit>,
+        /// The body in place of the one that came, if it was rewritten.
+        body: Option<String>,
+    },
     /// Spend from these buckets with [`quota::spend`](crate::quota::spend) and say what came of it
     /// with [`Exchange::spent`].
     Spend(Vec<Charge>),
@@ -171,6 +178,7 @@ impl Exchange {
                 self.asked.protocol_version = Some(version.into());
             }
             self.ids.client_name = client_name(call);
+            self.situate(call);
             self.claims
                 .agree(call, self.asked.era)
                 .map_err(|header| Malformed::new(Reason::HeaderMismatch, header))?;

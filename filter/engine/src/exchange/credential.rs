@@ -17,7 +17,7 @@ use crate::{
 /// What was allowed and waits for a credential.
 #[derive(Debug)]
 pub(super) struct Pending {
-    decision: Box<DecisionEvent>,
+    pub(super) decision: Box<DecisionEvent>,
     need: Need,
 }
 
@@ -28,10 +28,12 @@ pub enum CredentialStep {
     Reply(Reply),
     /// Send it on with this change to its headers.
     Forward(HeaderEdit),
+    /// Change its headers so, and hold it on until its decision is durable.
+    AwaitRecord(HeaderEdit),
 }
 
 impl Exchange {
-    fn server(&self) -> Option<&Server> {
+    pub(super) fn server(&self) -> Option<&Server> {
         let policy = self.context.policy.as_deref();
         self.arrival
             .and_then(|arrival| policy?.server(arrival.server))
@@ -74,7 +76,7 @@ impl Exchange {
     /// one. Nobody is no principal, so there is none for nobody.
     pub(super) fn go_on(&mut self, mut decision: Box<DecisionEvent>) -> Result<(), Reply> {
         let Some(upstream) = self.upstream() else {
-            self.record(Event::Decision(decision), self.now);
+            self.proceed(decision);
             return Ok(());
         };
         let (server, credential) = (&self.server_name, &upstream.credential);
@@ -125,7 +127,10 @@ impl Exchange {
                 let Pending { decision, need } = pending;
                 let edit = HeaderEdit::Inject(header, credential.value.clone());
                 self.used = Some((need, credential));
-                self.record(Event::Decision(decision), self.now);
+                self.proceed(decision);
+                if self.awaits_record() {
+                    return CredentialStep::AwaitRecord(edit);
+                }
                 self.phase = Phase::Response;
                 CredentialStep::Forward(edit)
             }
@@ -146,8 +151,7 @@ impl Exchange {
     }
 
     /// Records as refused what was allowed.
-    pub(super) fn take_back(&mut self, pending: Pending, reason: Reason) {
-        let mut decision = pending.decision;
+    pub(super) fn take_back(&mut self, mut decision: Box<DecisionEvent>, reason: Reason) {
         decision.verdict = Verdict::Deny(reason);
         decision.upstream_identity = None;
         // No rule would have changed that.

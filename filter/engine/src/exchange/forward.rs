@@ -59,6 +59,7 @@ impl Exchange {
         }
         if sent.is_empty() {
             subject.arguments = self.keep_arguments(message);
+            subject.prompt = self.keep_prompt(server, message);
             return Ok(self.allowed(subject, None));
         }
         let rewritten = sent.apply(document.text());
@@ -66,7 +67,7 @@ impl Exchange {
         match (rewritten, recorded.transpose()) {
             (Ok(rewritten), Ok(recorded)) => {
                 let recorded = recorded.as_deref();
-                self.rewritten(rewritten, recorded, subject)
+                self.rewritten(server, (rewritten, recorded), subject)
             }
             (Err(_), _) | (_, Err(_)) => Err(self.refuse(Reason::InvalidMessage, subject)),
         }
@@ -130,8 +131,8 @@ impl Exchange {
     /// the same as the record has it, where that differs.
     fn rewritten(
         &mut self,
-        rewritten: String,
-        recorded: Option<&str>,
+        server: &Server,
+        (rewritten, recorded): (String, Option<&str>),
         mut subject: Subject<'_>,
     ) -> Result<Allowed, Reply> {
         for text in std::iter::once(&*rewritten).chain(recorded) {
@@ -140,6 +141,7 @@ impl Exchange {
                 return Err(self.refuse(Reason::InvalidMessage, subject));
             };
             subject.arguments = self.keep_arguments(&message);
+            subject.prompt = self.keep_prompt(server, &message);
         }
         Ok(self.allowed(subject, Some(rewritten)))
     }

@@ -89,10 +89,13 @@ impl Exchange {
         self.ids = RequestIds {
             request_id: head.headers.text("x-request-id"),
             trace_parent: head.headers.text("traceparent"),
+            trace_state: head.headers.text("tracestate"),
+            conversation: None,
             session_id: session,
             source: head.source.map(Box::from),
             client_name: None,
         };
+        self.read_baggage(head.headers);
         let policy = self.policy().ok_or(Reason::NoSnapshot)?;
         let text = |bytes| std::str::from_utf8(bytes).ok();
         let place = text(head.authority).zip(text(head.path));

@@ -64,8 +64,11 @@ impl Exchange {
             rpc_id: subject.rpc_id.map(|id| bounded(id).into()),
             server: self.server_name.clone(),
             workspace: self.workspace.clone(),
+            pin: self.pin_of(subject.capability.as_ref()),
+            data_sources: self.data_sources(subject.method, subject.capability.as_ref()),
             capability: subject.capability,
             arguments: subject.arguments,
+            prompt: subject.prompt,
             verdict,
             rules: subject.rules,
             shadow_rules: subject.shadow_rules,
@@ -73,6 +76,7 @@ impl Exchange {
             snapshot: self.context.policy.as_ref().map(|policy| policy.version()),
             findings: subject.findings,
             size_bytes: subject.size_bytes,
+            audit: self.asked.audit,
             upstream_identity: self.used().and_then(|_| self.upstream_identity()),
         })
     }
@@ -99,6 +103,7 @@ impl Exchange {
             latency_ms: now.since_ms(self.context.now),
             size_bytes: ending.size_bytes,
             reason: ending.reason,
+            is_unsent: self.phase == Phase::Ahead,
         };
         self.phase = Phase::Done;
         self.record(Event::Outcome(Box::new(event)), now);

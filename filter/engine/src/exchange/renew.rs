@@ -64,13 +64,13 @@ impl Exchange {
         self.verb == Verb::Get || self.asked.method == Some(Method::Listen)
     }
 
-    fn is_expired(&self) -> bool {
+    pub(super) fn is_expired(&self) -> bool {
         let admitted = self.admitted.as_ref();
         admitted.is_some_and(|token| token.not_after <= self.now)
     }
 
     /// Finds the endpoint in another policy, and whether it would let the principal in.
-    fn arrive_again(&mut self, policy: &Policy) -> Result<(), Reason> {
+    pub(super) fn arrive_again(&mut self, policy: &Policy) -> Result<(), Reason> {
         let arrival = self.same_place(policy).ok_or(Reason::UnknownServer)?;
         let at = policy.server(arrival.server).zip(policy.endpoint(arrival));
         let (server, endpoint) = at.ok_or(Reason::UnknownServer)?;

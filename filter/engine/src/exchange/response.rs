@@ -65,7 +65,9 @@ impl Exchange {
         match self.phase {
             Phase::Response => {}
             // The proxy's own answers, and what is not governed.
-            Phase::Request | Phase::Done | Phase::Passed => return ResponseStep::Pass(Vec::new()),
+            Phase::Request | Phase::Ahead | Phase::Done | Phase::Passed => {
+                return ResponseStep::Pass(Vec::new());
+            }
         }
         self.stream.status = head.status;
         self.judge_response_head(head, now)
@@ -253,7 +255,7 @@ impl Exchange {
         let rpc_id = self.asked.rpc_id.clone();
         let reason = ending.reason.unwrap_or(Reason::UnreadableResponse);
         let reply = self.refusal(reason, rpc_id.as_deref(), detail).reply();
-        if self.phase == Phase::Response {
+        if matches!(self.phase, Phase::Response | Phase::Ahead) {
             ending.http_status = reply.status;
             self.end(OutcomeStatus::Refused, now, ending);
         }

@@ -56,6 +56,9 @@ impl Exchange {
         if self.awaits_credential() {
             return BodyStep::AwaitCredential { headers, body };
         }
+        if self.awaits_record() {
+            return BodyStep::AwaitRecord { headers, body };
+        }
         self.phase = Phase::Response;
         BodyStep::Forward { headers, body }
     }

@@ -18,6 +18,7 @@ use crate::{
     token::TokenCache,
 };
 
+mod ahead;
 mod chunks;
 mod dispatch;
 mod media;
@@ -27,6 +28,7 @@ mod redaction;
 mod reveal;
 mod schema;
 mod shadow;
+mod situation;
 mod spend;
 mod trip;
 mod unmatched;
@@ -158,6 +160,7 @@ impl Site {
             now,
             may_wait: false,
             lists: self.lists.clone(),
+            conversation_keys: ["example.com/chat".into(), "chat".into()].into(),
         };
         let head = RequestHead {
             method: b"POST",
@@ -184,9 +187,10 @@ impl Site {
         let (mut exchange, step) = self.begin(message);
         let reply = match step {
             BodyStep::Reply(reply) => Some(serde_json::from_str(&reply.body).unwrap()),
-            BodyStep::Forward { .. } | BodyStep::AwaitCredential { .. } | BodyStep::Spend(_) => {
-                None
-            }
+            BodyStep::Forward { .. }
+            | BodyStep::AwaitCredential { .. }
+            | BodyStep::AwaitRecord { .. }
+            | BodyStep::Spend(_) => None,
         };
         let entries = exchange.take_entries();
         let [

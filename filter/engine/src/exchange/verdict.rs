@@ -1,6 +1,6 @@
 //! What the rules say of a message, and what a caller sees where they say no.
 
-use super::{Exchange, Subject};
+use super::{Exchange, Subject, Verb};
 use crate::{
     circumstances::{Circumstances, peer_address},
     decide::{RulesFor, Verdict},
@@ -57,7 +57,7 @@ impl Exchange {
         let mut masks = Plan::default();
         let organization = place.server.organization();
         let mut asked: usize = 0;
-        let mut reads_arguments = false;
+        let (mut reads_arguments, mut requires_prompt) = (false, false);
         for act in acts {
             let judgement = place.rules.judge(*act);
             self.explain(place, *act);
@@ -70,11 +70,18 @@ impl Exchange {
             };
             masks.extend(&seen);
             reads_arguments |= judgement.reads_arguments;
+            requires_prompt |= judgement.requires_prompt;
             match judgement.verdict {
                 Verdict::Allow => {
                     add(&mut subject.shadow_rules, &judgement.shadow_rules);
                     add(&mut subject.rules, &judgement.rules);
                     self.asked.plan.extend(&asked_for);
+                    let audit = judgement.audit;
+                    let audit = audit.unwrap_or_else(|| place.server.audit_of(*act));
+                    // A head alone is no message, and is never held.
+                    if self.verb == Verb::Post {
+                        self.asked.audit = self.asked.audit.max(audit);
+                    }
                 }
                 Verdict::Deny(reason) => {
                     subject.rules.clear();
@@ -104,6 +111,10 @@ impl Exchange {
             }
         }
         let Some((reason, act)) = denied else {
+            if requires_prompt && !self.has_prompt {
+                return Err(self.refuse(Reason::PromptMissing, subject));
+            }
+            self.hold_acts(acts);
             return Ok(subject);
         };
         let reply = self.denial(place.server, reason, act, &subject);

@@ -371,6 +371,16 @@ impl Plan {
         self.profiles.is_empty()
     }
 
+    /// Whether another plan has the very same profiles.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let has = |plan: &Self, profile: &Arc<Profile>| {
+            let mut held = plan.profiles.iter();
+            held.any(|held| Arc::ptr_eq(held, profile))
+        };
+        self.profiles.len() == other.profiles.len()
+            && self.profiles.iter().all(|profile| has(other, profile))
+    }
+
     /// The profiles.
     pub fn profiles(&self) -> &[Arc<Profile>] {
         &self.profiles

@@ -1,17 +1,18 @@
 //! The engine's entries to `chancery.audit.v1`.
 
+mod drift;
+mod session;
 mod shadow;
 
 use chancery_proto::audit::v1 as pb;
 
 use crate::{
     VERSION,
-    approved::Drift,
-    canonical::{DefinitionKind, DefinitionPlace},
+    audit::AuditLevel,
     decide::Verdict,
     entry::{
-        Capability, Content, DecisionEvent, Direction, DriftEvent, Entry, Event, Fact,
-        OutcomeEvent, OutcomeStatus, Provenance, Pruned, RequestIds,
+        Capability, Content, DecisionEvent, Direction, Entry, Event, Fact, OutcomeEvent,
+        OutcomeStatus, Provenance, Pruned, RequestIds,
     },
     id::Time,
     principal::Principal,
@@ -38,7 +39,7 @@ impl From<Entry> for pb::Entry {
             event: Some(match event {
                 Event::Decision(decision) => pb::entry::Event::Decision(decision_event(*decision)),
                 Event::Outcome(outcome) => pb::entry::Event::Outcome(outcome_event(*outcome)),
-                Event::Drift(drift) => pb::entry::Event::Drift(drift_sighting(*drift)),
+                Event::Drift(drift) => pb::entry::Event::Drift(drift::sighting(*drift)),
                 Event::Shadow(shadow) => pb::entry::Event::Shadow(shadow::sighting(*shadow)),
                 Event::Gap { reason, count } => pb::entry::Event::Gap(pb::Gap {
                     reason: reason.to_owned(),
@@ -49,13 +50,6 @@ impl From<Entry> for pb::Entry {
                 }),
             }),
         }
-    }
-}
-
-fn session(id: Box<str>) -> pb::Session {
-    pb::Session {
-        id: id.into(),
-        source: pb::SessionSource::McpSession.into(),
     }
 }
 
@@ -81,12 +75,18 @@ pub(crate) fn time_of(timestamp: prost_types::Timestamp) -> Time {
     Time::from_unix_ms(seconds.saturating_mul(1_000).saturating_add(milliseconds))
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "each field once, so that none is forgotten"
+)]
 fn decision_event(event: DecisionEvent) -> pb::Decision {
     let DecisionEvent {
         request:
             RequestIds {
                 request_id,
                 trace_parent,
+                trace_state,
+                conversation,
                 session_id,
                 source,
                 client_name,
@@ -99,7 +99,10 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         server,
         workspace,
         capability,
+        pin,
+        data_sources,
         arguments,
+        prompt,
         verdict,
         rules,
         shadow_rules,
@@ -108,12 +111,17 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         findings,
         size_bytes,
         upstream_identity,
+        audit,
     } = event;
-    let (verdict, reason) = match verdict {
-        Verdict::Allow => (pb::Verdict::Allow, ""),
-        Verdict::Deny(reason) => (pb::Verdict::Deny, reason.as_str()),
+    let (verdict, reason, audit) = match verdict {
+        Verdict::Allow => (pb::Verdict::Allow, "", level(audit)),
+        Verdict::Deny(reason) => {
+            let never = pb::AuditLevel::Unspecified;
+            (pb::Verdict::Deny, reason.as_str(), never)
+        }
     };
     let (kind, capability) = kind_and_name(capability);
+    let session = session::of(session_id, conversation, trace_parent.as_deref());
     pb::Decision {
         request_id: text(request_id),
         trace_parent: text(trace_parent),
@@ -121,7 +129,7 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
             source: Some(verified(source.as_deref())),
             ..principal_at(&principal, client_name, &server, &workspace)
         }),
-        session: session_id.map(session),
+        session,
         direction: match direction {
             Direction::ToServer => pb::Direction::ToServer.into(),
             Direction::ToClient => pb::Direction::ToClient.into(),
@@ -132,10 +140,10 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         server: server.into(),
         capability_kind: kind.into(),
         capability: capability.into(),
-        pin: Vec::new(),
+        pin: pin.map(|pin| pin.as_bytes().to_vec()).unwrap_or_default(),
         arguments: arguments.map(content),
-        prompt: None,
-        data_sources: Vec::new(),
+        prompt: prompt.map(content),
+        data_sources: data_sources.into_iter().map(String::from).collect(),
         verdict: verdict.into(),
         reason: reason.to_owned(),
         rules: rules.into_iter().map(String::from).collect(),
@@ -151,6 +159,15 @@ fn decision_event(event: DecisionEvent) -> pb::Decision {
         size_bytes: count(size_bytes),
         count: 1,
         upstream_identity: seen_as(upstream_identity),
+        audit: audit.into(),
+        trace_state: text(trace_state),
+    }
+}
+
+fn level(audit: AuditLevel) -> pb::AuditLevel {
+    match audit {
+        AuditLevel::Standard => pb::AuditLevel::Standard,
+        AuditLevel::WriteAhead => pb::AuditLevel::WriteAhead,
     }
 }
 
@@ -178,6 +195,7 @@ fn outcome_event(event: OutcomeEvent) -> pb::Outcome {
         latency_ms,
         size_bytes,
         reason,
+        is_unsent,
     } = event;
     let status = match status {
         OutcomeStatus::Result => pb::OutcomeStatus::Result,
@@ -203,6 +221,10 @@ fn outcome_event(event: OutcomeEvent) -> pb::Outcome {
         size_bytes: count(size_bytes),
         reason: reason.map_or("", crate::reason::Reason::as_str).to_owned(),
         server: server.into(),
+        unsent: is_unsent,
+        // What instances know of themselves ended otherwise.
+        lost_node_id: String::new(),
+        lost_instance_id: Vec::new(),
     }
 }
 
@@ -304,45 +326,6 @@ fn content(content: Content) -> pb::Content {
             .map(|digest| digest.as_bytes().to_vec())
             .unwrap_or_default(),
         size_bytes: count(size_bytes),
-    }
-}
-
-fn drift_sighting(event: DriftEvent) -> pb::DriftSighting {
-    let DriftEvent {
-        server,
-        place,
-        name,
-        seen,
-        drift,
-        definition,
-        is_hidden,
-        principal,
-    } = event;
-    let workspace = server.split('/').nth(3).unwrap_or_default();
-    let kind = match place {
-        DefinitionPlace::List(DefinitionKind::Tool) => pb::DefinitionKind::Tool,
-        DefinitionPlace::List(DefinitionKind::Prompt) => pb::DefinitionKind::Prompt,
-        DefinitionPlace::List(DefinitionKind::Resource) => pb::DefinitionKind::Resource,
-        DefinitionPlace::List(DefinitionKind::Template) => pb::DefinitionKind::ResourceTemplate,
-        DefinitionPlace::Instructions => pb::DefinitionKind::Instructions,
-        DefinitionPlace::ServerInfo => pb::DefinitionKind::ServerInfo,
-    };
-    let drift = match drift {
-        Drift::New => pb::Drift::New,
-        Drift::Changed => pb::Drift::Changed,
-        Drift::Unpinnable => pb::Drift::Unpinnable,
-    };
-    pb::DriftSighting {
-        definition_kind: kind.into(),
-        capability: name.into(),
-        seen: seen.map(|pin| pin.as_bytes().to_vec()).unwrap_or_default(),
-        drift: drift.into(),
-        definition: Some(content(definition)),
-        hidden: is_hidden,
-        principal: Some(principal_at(&principal, None, &server, workspace)),
-        // In traffic.
-        source: pb::SightingSource::Unspecified.into(),
-        server: server.into(),
     }
 }
 

@@ -26,6 +26,47 @@ pub(super) enum OnDenied {
     Hide,
 }
 
+/// When calls of its tools go on, where no rule says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum Audit {
+    #[default]
+    ByReview,
+    Standard,
+    WriteAhead,
+}
+
+impl Audit {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    pub(super) fn is_by_review(&self) -> bool {
+        *self == Self::ByReview
+    }
+
+    pub(super) fn to_message(self) -> admin::ServerAudit {
+        match self {
+            // What is left out stays left out.
+            Self::ByReview => admin::ServerAudit::Unspecified,
+            Self::Standard => admin::ServerAudit::Standard,
+            Self::WriteAhead => admin::ServerAudit::WriteAhead,
+        }
+    }
+
+    pub(super) fn parse(message: &admin::Server) -> Result<Self, Unreadable> {
+        match admin::ServerAudit::try_from(message.audit) {
+            Ok(admin::ServerAudit::Unspecified | admin::ServerAudit::ByReview) => {
+                Ok(Self::ByReview)
+            }
+            Ok(admin::ServerAudit::Standard) => Ok(Self::Standard),
+            Ok(admin::ServerAudit::WriteAhead) => Ok(Self::WriteAhead),
+            Err(_) => Err(unknown(&message.name, "audit", message.audit)),
+        }
+    }
+}
+
 impl Authentication {
     pub(super) fn to_message(self) -> policy::Authentication {
         match self {

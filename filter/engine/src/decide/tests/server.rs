@@ -35,6 +35,8 @@ fn denied_last(allows: usize, methods: &[&str]) -> Vec<Rule> {
     let masking = Obligations {
         redact: vec!["default".into()],
         reveal: Vec::new(),
+        audit: None,
+        require_prompt: false,
     };
     let rule = |name: String, effect, methods: Vec<Glob>| Rule {
         name: format!("organizations/o/rules/{name}").into(),

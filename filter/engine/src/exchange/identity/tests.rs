@@ -104,6 +104,8 @@ fn parts() -> Parts {
         approved: None,
         state: ServerState::Approved,
         schemas: None,
+        audit: crate::audit::CallAudit::Standard,
+        data_sources: Vec::new(),
     };
     let scopes = vec![needs(&["mcp"], &[]), needs(&["write", "mcp"], &["set_*"])];
     let everyone = Subjects {
@@ -231,6 +233,7 @@ fn open(policy: Policy, asked: &Asked<'_>, tokens: &mut TokenCache) -> (Exchange
         now: Time::from_unix_ms(NOW_SECONDS * 1_000),
         may_wait: asked.may_wait,
         lists: None,
+        conversation_keys: Arc::default(),
     };
     let head = RequestHead {
         method: asked.method.as_bytes(),
@@ -467,6 +470,7 @@ fn scopes_are_asked_for_where_rules_would_let_it_through() {
                 challenge(&reply)
             }
             BodyStep::AwaitCredential { .. } => panic!("there are no credentials"),
+            BodyStep::AwaitRecord { .. } => panic!("nothing is written ahead"),
         }
     };
     let url = "https://mcp.test/.well-known/oauth-protected-resource/scoped";

@@ -78,7 +78,9 @@ impl Site {
                 let answer = answer(&mut exchange, answers, now);
                 (Some(body), headers, answer)
             }
-            BodyStep::AwaitCredential { .. } | BodyStep::Spend(_) => panic!("{step:?}"),
+            BodyStep::AwaitCredential { .. }
+            | BodyStep::AwaitRecord { .. }
+            | BodyStep::Spend(_) => panic!("{step:?}"),
         };
         let mut trip = Trip {
             sent,

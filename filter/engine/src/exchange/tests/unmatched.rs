@@ -41,6 +41,7 @@ fn meet(site: &Site, unmatched: Unmatched, method: &[u8], route: Route) -> (Exch
         now: Time::from_unix_ms(1_790_000_000_000),
         may_wait: false,
         lists: None,
+        conversation_keys: Arc::default(),
     };
     let head = RequestHead {
         method,

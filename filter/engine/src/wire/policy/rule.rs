@@ -11,6 +11,7 @@ use super::{
     subject::SUBJECTS,
 };
 use crate::{
+    audit::AuditLevel,
     glob::Glob,
     id::Time,
     message::Method,
@@ -38,6 +39,8 @@ impl TryFrom<pb::Rule> for Rule {
             source_ranges,
             expire_time,
             mode,
+            audit,
+            require_prompt,
         } = message;
         let name = rule_name(name)?;
         let effect = effect_of(effect)?;
@@ -60,17 +63,13 @@ impl TryFrom<pb::Rule> for Rule {
         if !when.is_empty() {
             check_conditional(&capabilities, &methods)?;
         }
-        let is_there = obligations.is_some();
-        let obligations = obligations.map(Obligations::from).unwrap_or_default();
-        // What somebody else knew to say in them must not be lost.
-        if is_there && obligations.is_empty() {
-            let expected = "`redact` or `reveal`, or no obligations";
-            return Err(Invalid::new("obligations", "none", expected));
+        let mut obligations = obligations_of(obligations, effect)?;
+        obligations.audit = audit_of(audit, effect)?;
+        if require_prompt && effect == Effect::Deny {
+            let expected = "nothing on a rule that denies";
+            return Err(Invalid::new("require_prompt", "true", expected));
         }
-        if !obligations.is_empty() && effect == Effect::Deny {
-            let expected = "no obligations on a rule that denies";
-            return Err(Invalid::new("obligations", "some", expected));
-        }
+        obligations.require_prompt = require_prompt;
         Ok(Self {
             name,
             effect,
@@ -91,6 +90,26 @@ impl TryFrom<pb::Rule> for Rule {
     }
 }
 
+fn obligations_of(
+    message: Option<pb::Obligations>,
+    effect: Effect,
+) -> Result<Obligations, Invalid> {
+    let Some(message) = message else {
+        return Ok(Obligations::default());
+    };
+    let obligations = Obligations::from(message);
+    // What somebody else knew to say in them must not be lost.
+    if obligations.is_empty() {
+        let expected = "`redact` or `reveal`, or no obligations";
+        return Err(Invalid::new("obligations", "none", expected));
+    }
+    if effect == Effect::Deny {
+        let expected = "no obligations on a rule that denies";
+        return Err(Invalid::new("obligations", "some", expected));
+    }
+    Ok(obligations)
+}
+
 impl From<pb::Obligations> for Obligations {
     fn from(message: pb::Obligations) -> Self {
         let pb::Obligations { redact, reveal } = message;
@@ -104,6 +123,8 @@ impl From<pb::Obligations> for Obligations {
         Self {
             redact: redact.into_iter().map(Into::into).collect(),
             reveal: revealed,
+            audit: None,
+            require_prompt: false,
         }
     }
 }
@@ -138,6 +159,24 @@ fn mode_of(mode: i32) -> Result<Mode, Invalid> {
         Ok(pb::RuleMode::Unspecified | pb::RuleMode::Enforce) => Ok(Mode::Enforce),
         Ok(pb::RuleMode::Shadow) => Ok(Mode::Shadow),
         Err(_) => Err(Invalid::new("mode", mode, "`enforce` or `shadow`")),
+    }
+}
+
+/// What is denied goes nowhere, so there is nothing to wait for.
+fn audit_of(audit: i32, effect: Effect) -> Result<Option<AuditLevel>, Invalid> {
+    let level = match pb::AuditLevel::try_from(audit) {
+        Ok(pb::AuditLevel::Unspecified) => return Ok(None),
+        Ok(pb::AuditLevel::Standard) => AuditLevel::Standard,
+        Ok(pb::AuditLevel::WriteAhead) => AuditLevel::WriteAhead,
+        Err(_) => return Err(Invalid::new("audit", audit, "`standard` or `write_ahead`")),
+    };
+    match effect {
+        Effect::Allow => Ok(Some(level)),
+        Effect::Deny => Err(Invalid::new(
+            "audit",
+            "a level",
+            "none on a rule that denies",
+        )),
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     schema::tool_schemas as tool_schemas_of,
 };
 use crate::{
+    audit::CallAudit,
     name::organization_of,
     scope::{ScopeRequirement, is_scope},
     server::{
@@ -42,6 +43,9 @@ impl TryFrom<pb::Server> for Server {
             state,
             input_schemas,
             output_schemas,
+            write_ahead,
+            standard_tools,
+            data_sources,
         } = message;
         let name = named(name, ["organizations", "workspaces", "servers"])?;
         if endpoints.is_empty() {
@@ -85,7 +89,23 @@ impl TryFrom<pb::Server> for Server {
             approved: pins.map(approved).transpose()?,
             state: state_of(state)?,
             schemas: schemas_of(input_schemas, output_schemas)?.map(Arc::new),
+            audit: audit_of(write_ahead, standard_tools)?,
+            data_sources: data_sources.into_iter().map(Box::from).collect(),
         })
+    }
+}
+
+fn audit_of(write_ahead: bool, standard_tools: Vec<String>) -> Result<CallAudit, Invalid> {
+    if !write_ahead {
+        return Ok(CallAudit::Standard);
+    }
+    let but: Box<[Box<str>]> = standard_tools.into_iter().map(Box::from).collect();
+    match but.array_windows().find(|[tool, next]| tool >= next) {
+        None => Ok(CallAudit::WriteAhead { but }),
+        Some([_, next]) => {
+            let expected = "tools in the order of their names' bytes, each once";
+            Err(Invalid::new("standard_tools", shown(next), expected))
+        }
     }
 }
 

@@ -215,6 +215,8 @@ fn what_must_be_masked_by_now_is_masked() {
         let obligations = Obligations {
             redact: vec!["default".into()],
             reveal: Vec::new(),
+            audit: None,
+            require_prompt: false,
         };
         parts.rules = vec![Arc::new(Rule {
             obligations,
