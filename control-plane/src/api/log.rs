@@ -18,7 +18,7 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status};
 
 use super::{ControlPlane, admission::Admitted, error};
-use crate::ledger::{Filter, Ledger, LedgerError, Positioned};
+use crate::ledger::{Filter, Ledger, LedgerError, Positioned, proof::Proof};
 
 /// Bytes of a file in one message.
 const PART_BYTES: usize = 1 << 20;
@@ -63,7 +63,7 @@ impl LogService for ControlPlane {
         if proofs.is_empty() {
             return Err(error::no_record(&named));
         }
-        let proofs = proofs.iter().map(|proof| proof.to_text()).collect();
+        let proofs = proofs.iter().map(Proof::to_text).collect();
         Ok(Response::new(ProveRecordsResponse { proofs }))
     }
 

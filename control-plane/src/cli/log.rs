@@ -155,7 +155,7 @@ async fn prove(
     console: &mut Console<'_>,
 ) -> Result<(), Failure> {
     let decision = args.decision.clone().map(Which::DecisionId);
-    let which = decision.or(args.position.map(Which::Position));
+    let which = decision.or_else(|| args.position.map(Which::Position));
     let connection = Connection::open(&context.address).await?;
     let mut client = client(&connection);
     let call = client.prove_records(ProveRecordsRequest { which });

@@ -1,6 +1,11 @@
 //! `chancery serve`.
 
-use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use chancery_engine::glob::Glob;
 use http::uri::Authority;
@@ -14,7 +19,7 @@ use super::{
     time,
 };
 use crate::{
-    config::LogSettings,
+    config::{Config, LogSettings},
     discovery::Settings,
     ledger::anchor::Anchor,
     serve::{self, Mode, ServeError, ServeOptions},
@@ -85,18 +90,8 @@ pub(crate) struct ServeArgs {
         env = "CHANCERY_SIGNING_KEY"
     )]
     signing_keys: Vec<PathBuf>,
-    /// The key that signs the record (see `chancery keygen`)
-    ///
-    /// In development and without it one is made in the data folder. `chancery audit key` prints its public
-    /// half, which is what `chancery audit verify` needs.
-    #[arg(long, value_name = "FILE", env = "CHANCERY_LOG_KEY")]
-    log_key: Option<PathBuf>,
-    /// Where signed heads of the record are kept once a minute: a folder's absolute path, or a URL; repeatable
-    #[arg(long = "log-anchor", value_name = "DIR|URL")]
-    log_anchors: Vec<Anchor>,
-    /// How old records may become, such as 400d; for ever where left out. Their hashes stay
-    #[arg(long, value_name = "LENGTH", value_parser = time::parse_length)]
-    log_retention: Option<Duration>,
+    #[command(flatten)]
+    log: LogArgs,
     /// The `iss` of assertions (chancery); their keys are at `/.well-known/jwks.json`
     #[arg(long, value_name = "ISSUER", env = "CHANCERY_ASSERTION_ISSUER")]
     assertion_issuer: Option<String>,
@@ -118,6 +113,33 @@ pub(crate) struct ServeArgs {
     /// Authenticate nobody; on loopback, for development only
     #[arg(long)]
     insecure_development: bool,
+}
+
+/// How the record is signed and kept.
+#[derive(Debug, clap::Args)]
+struct LogArgs {
+    /// The key that signs the record (see `chancery keygen`)
+    ///
+    /// In development and without it one is made in the data folder. `chancery audit key` prints its public
+    /// half, which is what `chancery audit verify` needs.
+    #[arg(long, value_name = "FILE", env = "CHANCERY_LOG_KEY")]
+    log_key: Option<PathBuf>,
+    /// Where signed heads of the record are kept once a minute: a folder's absolute path, or a URL; repeatable
+    #[arg(long = "log-anchor", value_name = "DIR|URL")]
+    log_anchors: Vec<Anchor>,
+    /// How old records may become, such as 400d; for ever where left out. Their hashes stay
+    #[arg(long, value_name = "LENGTH", value_parser = time::parse_length)]
+    log_retention: Option<Duration>,
+}
+
+impl LogArgs {
+    fn settings(self) -> LogSettings {
+        LogSettings {
+            key: self.log_key,
+            anchors: self.log_anchors,
+            retention: self.log_retention,
+        }
+    }
 }
 
 pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
@@ -151,9 +173,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         node_listen,
         registry_listen,
         mut signing_keys,
-        log_key,
-        log_anchors,
-        log_retention,
+        log,
         mut assertion_issuer,
         mut allowed_networks,
         discovery_proxy,
@@ -161,11 +181,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         scan_interval,
         insecure_development,
     } = args;
-    let mut log = LogSettings {
-        key: log_key,
-        anchors: log_anchors,
-        retention: log_retention,
-    };
+    let mut log = log.settings();
     let mut discovery = Settings {
         proxy: discovery_proxy,
         hosts: discovery_hosts,
@@ -173,13 +189,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
     };
     let mode = match config {
         Some(file) => {
-            let mut config = config::read(&file).map_err(|problems| {
-                for problem in problems {
-                    console.talk(problem);
-                }
-                console.talk("error: the control plane is not started");
-                Exit::Invalid
-            })?;
+            let mut config = configuration(&file, console)?;
             config.admin.listen = listen.unwrap_or(config.admin.listen);
             config.node.listen = node_listen.unwrap_or(config.node.listen);
             data_dir = data_dir.or_else(|| config.data_dir.take());
@@ -222,6 +232,16 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         allowed_networks,
         discovery,
         mode,
+    })
+}
+
+fn configuration(file: &Path, console: &mut Console<'_>) -> Result<Config, Exit> {
+    config::read(file).map_err(|problems| {
+        for problem in problems {
+            console.talk(problem);
+        }
+        console.talk("error: the control plane is not started");
+        Exit::Invalid
     })
 }
 

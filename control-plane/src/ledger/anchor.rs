@@ -125,3 +125,58 @@ fn write(folder: &Path, checkpoint: &[u8]) -> Result<(), LedgerError> {
     written?;
     sync_folder(folder)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ledger::{
+            Ledger,
+            checkpoint::{LogKeys, LogSigner},
+        },
+        registry::now,
+        signing::SigningKey,
+    };
+
+    #[tokio::test]
+    async fn each_checkpoint_is_kept_once_and_never_written_again() {
+        let (folder, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let ledger = Ledger::open(folder.path()).unwrap();
+        let key = Arc::new(SigningKey::from_secret(&[1; 32]));
+        let signer = LogSigner::open(folder.path(), key).unwrap();
+        let keys = LogKeys::parse(&signer.public_key()).unwrap();
+        let checkpoints = Checkpoints::open(&ledger, signer).unwrap();
+        let source = ("node".to_owned(), vec![1]);
+        for _ in 0..3 {
+            ledger
+                .note_lost(&source, now().seconds.unsigned_abs())
+                .await
+                .unwrap();
+            let checkpoint = checkpoints.sign().unwrap();
+            write(kept.path(), &checkpoint).unwrap();
+            write(kept.path(), &checkpoint).unwrap();
+        }
+        let mut names = Vec::new();
+        for file in fs::read_dir(kept.path()).unwrap() {
+            let path = file.unwrap().path();
+            let kept = keys.open(&fs::read(&path).unwrap()).unwrap();
+            names.push((kept.head.size, path.file_stem().unwrap().to_owned()));
+        }
+        names.sort();
+        let expected = (1..=3).map(|size| (size, format!("{size:020}").into()));
+        assert_eq!(names, expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_anchor_is_a_folder_or_a_url() {
+        let anchor = |text: &str| text.parse::<Anchor>();
+        assert!(matches!(anchor("/mnt/worm"), Ok(Anchor::Folder(_))));
+        assert!(matches!(
+            anchor("https://a.example.com/log"),
+            Ok(Anchor::Url(_))
+        ));
+        for text in ["worm", "", "ftp://a.example.com"] {
+            assert!(anchor(text).unwrap_err().contains(&format!("`{text}`")));
+        }
+    }
+}

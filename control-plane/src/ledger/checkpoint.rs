@@ -176,7 +176,11 @@ impl LogKeys {
                 found: signers(note),
                 expected: self.names(),
             },
-            other => malformed(&other),
+            other @ (signed_note::NoteError::MalformedNote
+            | signed_note::NoteError::InvalidSigner
+            | signed_note::NoteError::MismatchedVerifier
+            | signed_note::NoteError::VerificationError(_)
+            | signed_note::NoteError::SignatureError(_)) => malformed(&other),
         })?;
         let signed = Signed::of_text(parsed.text())?;
         // A key speaks for the log that has its name, and for no other.

@@ -232,3 +232,6 @@ fn malformed(line: usize, found: &str, expected: &'static str) -> ProofError {
         expected,
     }
 }
+
+#[cfg(test)]
+mod tests;

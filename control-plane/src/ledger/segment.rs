@@ -326,17 +326,13 @@ impl Writer {
 /// The tree over all segments. Its file has the hashes of all but the newest, else it is made again.
 fn open_tree(folder: &Path, segments: &[Segment]) -> Result<Tree, LedgerError> {
     let sealed = segments.last().map_or(0, |newest| newest.first);
-    let (mut tree, missing) = match Tree::open(folder, sealed)? {
-        Some(tree) => (tree, segments.last().map_or(&[][..], std::slice::from_ref)),
-        None => {
-            tracing::warn!("the log's hashes are made again from its segments");
-            let from = segments.first().map_or(0, |oldest| oldest.first);
-            let tree = Tree::open(folder, from)?;
-            (
-                tree.ok_or_else(|| LedgerError::NoHashes { before: from })?,
-                segments,
-            )
-        }
+    let (mut tree, missing) = if let Some(tree) = Tree::open(folder, sealed)? {
+        (tree, segments.last().map_or(&[][..], std::slice::from_ref))
+    } else {
+        tracing::warn!("the log's hashes are made again from its segments");
+        let before = segments.first().map_or(0, |oldest| oldest.first);
+        let tree = Tree::open(folder, before)?;
+        (tree.ok_or(LedgerError::NoHashes { before })?, segments)
     };
     for segment in missing {
         let bytes = segment.durable()?;

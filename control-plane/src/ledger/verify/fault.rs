@@ -86,7 +86,7 @@ impl Fault {
         }
     }
 
-    pub(super) fn signature(error: CheckpointError) -> Self {
+    pub(super) fn signature(error: &CheckpointError) -> Self {
         let kind = match error {
             CheckpointError::OtherLog { .. } => FaultKind::OtherLog,
             CheckpointError::Malformed(_)
@@ -124,7 +124,12 @@ impl fmt::Display for Fault {
                 FaultKind::Resigned => "the checkpoint is not the log's",
                 FaultKind::OtherLog => "another log",
                 FaultKind::Hashes => "the stored hashes are not the log's",
-                other => other.word(),
+                FaultKind::Altered
+                | FaultKind::Missing
+                | FaultKind::Reordered
+                | FaultKind::Duplicated
+                | FaultKind::Inserted
+                | FaultKind::Truncated => kind.word(),
             };
             return write!(f, "{what}: {detail}");
         };

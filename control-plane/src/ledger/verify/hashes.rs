@@ -95,10 +95,9 @@ impl Hashes {
     }
 
     /// Goes to a leaf.
-    pub(super) fn seek(&mut self, leaf: u64) -> Result<(), LedgerError> {
+    pub(super) fn seek(&mut self, leaf: u64) {
         self.leaf = leaf;
         self.index = stored_hash_index(0, leaf);
-        Ok(())
     }
 
     /// The hash of the next leaf.
@@ -127,17 +126,19 @@ impl Hashes {
             if Some(found) == self.leaf_at(position.saturating_add(1))? {
                 return Ok(FaultKind::Reordered);
             }
-            return Ok(match self.find(found)? {
-                true => FaultKind::Duplicated,
-                false => FaultKind::Inserted,
+            return Ok(if self.find(found)? {
+                FaultKind::Duplicated
+            } else {
+                FaultKind::Inserted
             });
         }
         if Some(found) == self.leaf_at(position.saturating_add(1))? {
             return Ok(FaultKind::Missing);
         }
-        Ok(match self.find(found)? {
-            true => FaultKind::Reordered,
-            false => FaultKind::Altered,
+        Ok(if self.find(found)? {
+            FaultKind::Reordered
+        } else {
+            FaultKind::Altered
         })
     }
 
