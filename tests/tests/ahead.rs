@@ -266,12 +266,14 @@ fn no_more_wait_than_may_and_strangers_are_a_quarter() {
 #[test]
 fn a_call_is_refused_for_whose_entry_there_is_no_room() {
     let mut stage = Stage::new(r#"{"max_call_ring_bytes":1000}"#);
-    let (first, second) = (stage.call(), stage.call());
+    let calls: Vec<_> = (0..4).map(|_| stage.call()).collect();
+    let (first, last) = (&calls[0], &calls[3]);
     assert_eq!(first.phase(), Phase::RequestHeld);
-    assert_eq!(refusal(&second).as_deref(), Some("audit_unavailable"));
-    assert!(second.forwarded().is_none());
+    assert_eq!(refusal(last).as_deref(), Some("audit_unavailable"));
+    assert!(last.forwarded().is_none());
     stage.acknowledge(1);
     assert!(first.forwarded().is_some());
+    stage.acknowledge(4);
     stage.pass(50);
     let lost = stage
         .sent()
