@@ -128,9 +128,10 @@ impl Scene {
         let key = control_plane.succeed(&["audit", "key"]).await?;
         let keys = LogKeys::parse(&key)?;
         let judge = Judge::new(control_plane.data().join("ledger"), keys);
-        let traffic = match with_envoy {
-            true => Some(Traffic::start(&control_plane).await?),
-            false => None,
+        let traffic = if with_envoy {
+            Some(Traffic::start(&control_plane).await?)
+        } else {
+            None
         };
         let start = |number| Instance::start(control_plane.address(), number, random.r#gen());
         Ok(Self {
@@ -146,8 +147,8 @@ impl Scene {
         let run = Duration::from_millis(random.gen_range(5..=LONGEST_RUN_MS));
         // The point is random, so there is nothing to wait for.
         tokio::time::sleep(run).await;
-        let dying = Dying::of(cycle, self.traffic.is_some());
-        if dying.instance {
+        let victim = Victim::of(cycle, self.traffic.is_some());
+        if matches!(victim, Victim::Instance | Victim::Both) {
             let number = random.gen_range(0..self.instances.len());
             let fresh = Instance::start(self.control_plane.address(), number, random.r#gen());
             if let Some(place) = self.instances.get_mut(number) {
@@ -156,11 +157,12 @@ impl Scene {
                 tally.instances += 1;
             }
         }
-        if let Some(traffic) = self.traffic.as_mut().filter(|_| dying.envoy) {
+        if let Some(traffic) = self.traffic.as_mut().filter(|_| victim == Victim::Envoy) {
             self.judge.lost_for_good(traffic.kill());
             tally.envoys += 1;
         }
-        if dying.control_plane {
+        let is_dead = matches!(victim, Victim::ControlPlane | Victim::Both);
+        if is_dead {
             self.control_plane.kill();
             tally.control_planes += 1;
             self.judge.control_plane_died();
@@ -169,11 +171,10 @@ impl Scene {
             self.control_plane.restart().await?;
         }
         // A control plane that was killed, too, says so of whoever does not come back in 15 s.
-        if !dying.control_plane || cycle.is_multiple_of(LOSSES_SEEN_EVERY) {
-            let of_all = dying.control_plane;
-            self.judge.wait_for_losses(cycle, of_all).await?;
+        if !is_dead || cycle.is_multiple_of(LOSSES_SEEN_EVERY) {
+            self.judge.wait_for_losses(cycle, is_dead).await?;
         }
-        if let Some(traffic) = self.traffic.as_mut().filter(|_| dying.envoy) {
+        if let Some(traffic) = self.traffic.as_mut().filter(|_| victim == Victim::Envoy) {
             traffic.restart(&self.control_plane).await?;
         }
         Ok(())
@@ -197,21 +198,25 @@ impl Scene {
 }
 
 /// What dies in a cycle.
-struct Dying {
-    control_plane: bool,
-    instance: bool,
-    envoy: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Victim {
+    ControlPlane,
+    Instance,
+    /// An instance, which the control plane does not see.
+    Both,
+    Envoy,
 }
 
-impl Dying {
+impl Victim {
     fn of(cycle: u64, with_envoy: bool) -> Self {
-        let envoy = with_envoy && cycle.is_multiple_of(ENVOY_DIES_EVERY);
-        let instance = cycle.is_multiple_of(INSTANCE_DIES_EVERY);
-        Self {
-            // Every other time that an instance dies the control plane does not see it.
-            control_plane: !envoy && (!instance || cycle.is_multiple_of(2 * INSTANCE_DIES_EVERY)),
-            instance,
-            envoy,
+        if with_envoy && cycle.is_multiple_of(ENVOY_DIES_EVERY) {
+            Self::Envoy
+        } else if cycle.is_multiple_of(2 * INSTANCE_DIES_EVERY) {
+            Self::Both
+        } else if cycle.is_multiple_of(INSTANCE_DIES_EVERY) {
+            Self::Instance
+        } else {
+            Self::ControlPlane
         }
     }
 }

@@ -122,22 +122,22 @@ struct LogArgs {
     ///
     /// In development and without it one is made in the data folder. `chancery audit key` prints its public
     /// half, which is what `chancery audit verify` needs.
-    #[arg(long, value_name = "FILE", env = "CHANCERY_LOG_KEY")]
-    log_key: Option<PathBuf>,
+    #[arg(long = "log-key", value_name = "FILE", env = "CHANCERY_LOG_KEY")]
+    key: Option<PathBuf>,
     /// Where signed heads of the record are kept once a minute: a folder's absolute path, or a URL; repeatable
     #[arg(long = "log-anchor", value_name = "DIR|URL")]
-    log_anchors: Vec<Anchor>,
+    anchors: Vec<Anchor>,
     /// How old records may become, such as 400d; for ever where left out. Their hashes stay
-    #[arg(long, value_name = "LENGTH", value_parser = time::parse_length)]
-    log_retention: Option<Duration>,
+    #[arg(long = "log-retention", value_name = "LENGTH", value_parser = time::parse_length)]
+    retention: Option<Duration>,
 }
 
 impl LogArgs {
     fn settings(self) -> LogSettings {
         LogSettings {
-            key: self.log_key,
-            anchors: self.log_anchors,
-            retention: self.log_retention,
+            key: self.key,
+            anchors: self.anchors,
+            retention: self.retention,
         }
     }
 }

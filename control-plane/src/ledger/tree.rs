@@ -256,7 +256,9 @@ mod tests {
 
     fn tree_of(folder: &Path, leaves: &[Vec<u8>]) -> Tree {
         let mut tree = Tree::open(folder, 0).unwrap().unwrap();
-        leaves.iter().for_each(|leaf| tree.append(leaf));
+        for leaf in leaves {
+            tree.append(leaf);
+        }
         tree.commit();
         tree
     }
@@ -284,7 +286,7 @@ mod tests {
             // Another tree of the same file, from any of its beginnings on.
             drop(tree);
             let mut again = Tree::open(folder.path(), cut as u64).unwrap().unwrap();
-            leaves[cut..].iter().for_each(|leaf| again.append(leaf));
+            for leaf in &leaves[cut..] { again.append(leaf); }
             prop_assert_eq!(again.commit().root, root);
         }
 
@@ -297,9 +299,9 @@ mod tests {
             let leaves = |bytes: &[u8]| bytes.iter().map(|byte| vec![*byte]).collect::<Vec<_>>();
             let folder = tempfile::tempdir().unwrap();
             let mut tree = tree_of(folder.path(), &leaves(&kept));
-            leaves(&undone).iter().for_each(|leaf| tree.append(leaf));
+            for leaf in &leaves(&undone) { tree.append(leaf); }
             tree.undo();
-            leaves(&more).iter().for_each(|leaf| tree.append(leaf));
+            for leaf in &leaves(&more) { tree.append(leaf); }
             let all = leaves(&[kept, more].concat());
             prop_assert_eq!(tree.commit().root, root_of(&all));
             tree.sync().unwrap();

@@ -88,7 +88,7 @@ impl Instance {
 
     pub(super) async fn end(self, fate: Fate) -> Sent {
         // One that has ended by itself has nothing more to be told.
-        self.fate.send(fate).ok();
+        let _untold = self.fate.send(fate);
         drop(self.task.await);
         *self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }

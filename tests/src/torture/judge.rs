@@ -124,12 +124,12 @@ impl Judge {
         let mut wanted = self.dead.clone();
         // A control plane that died as well knows by the record alone who was there before it.
         wanted.retain(|id| self.newest.contains_key(id) && (of_all || !self.unseen.contains(id)));
-        let waited = wait::until("losses to be recorded", wait::PATIENCE, async || {
+        let said = wait::until("losses to be recorded", wait::PATIENCE, async || {
             self.read(cycle)?;
             let is_said = wanted.is_subset(&self.lost);
             Ok::<_, TortureError>(is_said.then_some(()))
         });
-        waited.await.map_err(|error| {
+        said.await.map_err(|error| {
             let missing = wanted.difference(&self.lost);
             let missing = missing.map(|id| format!("{id:02x?} ({:?})", self.newest.get(id)));
             let problem = format!("{error}: of {}", missing.collect::<Vec<_>>().join(", "));

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use chancery_engine::id::Hex;
 use chancery_proto::audit::v1::{RecordFilter, Verdict};
 
 use super::{super::LabError, report::Report, scene::Scene};
@@ -25,7 +26,9 @@ pub(super) async fn prove(scene: &mut Scene, report: &mut Report<'_>) -> Result<
         ..RecordFilter::default()
     };
     let found = control_plane.records(refused).await?;
-    let decision = found.first().map(|it| hex(&it.entry.decision_id));
+    let decision = found
+        .first()
+        .map(|it| Hex(&it.entry.decision_id).to_string());
     let decision = decision.unwrap_or_default();
     let proven = control_plane
         .succeed(&["audit", "prove", &decision])
@@ -100,8 +103,4 @@ fn replaced(record: &[u8]) -> (Vec<u8>, usize) {
         count += 1;
     }
     (record, count)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
