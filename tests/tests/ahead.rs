@@ -275,14 +275,14 @@ fn a_call_is_refused_for_whose_entry_there_is_no_room() {
     assert!(first.forwarded().is_some());
     stage.acknowledge(4);
     stage.pass(50);
-    let lost = stage
+    let is_missed = stage
         .sent()
         .into_iter()
         .any(|(_, entry)| match entry.event {
             Some(Event::Gap(gap)) => gap.reason == "ring_full",
             _ => false,
         });
-    assert!(lost, "what is not there is known to be missing");
+    assert!(is_missed, "what is not there is known to be missing");
 }
 
 #[test]
