@@ -12,6 +12,7 @@ mod node;
 mod page;
 mod policy;
 mod proposal;
+pub mod reading;
 mod registry;
 mod resource;
 mod review;
@@ -26,14 +27,14 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
-use self::authentication::Attempts;
+use self::{authentication::Attempts, reading::Readings};
 use crate::{
     access::{Member, NodePolicy},
     credential::Broker,
     discovery::scanner::Scanner,
     instances::Instances,
     issuer_keys::IssuerKeys,
-    ledger::Ledger,
+    ledger::{Index, Ledger},
     outbox::Outbox,
     registry::Registry,
     secrets::Secrets,
@@ -47,6 +48,10 @@ pub struct ControlPlane {
     pub registry: Arc<Registry>,
     /// The record.
     pub ledger: Arc<Ledger>,
+    /// What finds records.
+    pub index: Arc<Index>,
+    /// Takes down who reads the record.
+    pub readings: Arc<Readings>,
     /// The way of changes to the record.
     pub outbox: Arc<Outbox>,
     /// What enforces the rules.

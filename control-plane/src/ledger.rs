@@ -4,10 +4,15 @@
 //! `fdatasync`, and only then says so. An entry is known by node, instance and sequence, and kept
 //! once however often it is sent.
 
+mod card;
 pub mod decision;
+mod expression;
+mod filter;
 mod follow;
+pub mod index;
 mod read;
 mod segment;
+mod words;
 
 use std::{
     collections::BTreeMap,
@@ -21,8 +26,12 @@ use chancery_proto::audit::v1::{Entry, Gap, Record, entry};
 use prost::Message as _;
 use tokio::sync::{oneshot, watch};
 
+pub use expression::Misread;
+pub use filter::{Filter, FilterError};
 pub use follow::Follower;
-pub use read::{Filter, Page, Positioned};
+use follow::Placed;
+pub use index::Index;
+pub use read::{Page, Positioned};
 use segment::{Segment, Writer};
 
 use crate::registry::now;

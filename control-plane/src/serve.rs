@@ -236,13 +236,15 @@ async fn keep(
             _ = hangup => reload(),
             _ = settle.tick() => {
                 control_plane.attempts.settle().await;
+                control_plane.readings.settle(false).await;
                 if let Err(error) = control_plane.outbox.drain().await {
                     tracing::error!(%error, "changes wait in the store to be recorded");
                 }
             }
-            () = &mut stopped => return,
+            () = &mut stopped => break,
         }
     }
+    control_plane.readings.settle(true).await;
 }
 
 /// Reads the keys of administrators' tokens again, if their file has changed.

@@ -34,7 +34,7 @@ pub(crate) enum AuditCommand {
 Examples:
   chancery audit tail
   chancery audit tail -n 100 --follow=false -o json | jq .entry.decision
-  chancery audit tail --verdict deny")]
+  chancery audit tail 'verdict = deny AND (agent = crawler OR user = svc-*)'")]
     Tail {
         #[command(flatten)]
         filter: FilterArgs,
@@ -50,6 +50,9 @@ Examples:
     #[command(after_help = "\
 Examples:
   chancery audit search --user alice@example.com --verdict deny --since 1h
+  chancery audit search 'user = *@example.com AND verdict = deny AND NOT reason = blocked'
+  chancery audit search 'kind = admin_change AND server = notes' --since 7d
+  chancery audit search 'delete_repo production'
   chancery audit search --decision 3f2a9c1b5d6e7f8091a2b3c4d5e6f708 -o yaml")]
     Search {
         #[command(flatten)]
@@ -82,6 +85,10 @@ Examples:
 /// Which records. All that is given must match.
 #[derive(Debug, clap::Args)]
 pub(crate) struct FilterArgs {
+    /// A filter expression (AIP-160), in which OR binds closer than AND, and words that stand alone
+    /// are looked for in what was said
+    #[arg(value_name = "EXPRESSION")]
+    expression: Option<String>,
     /// A user id
     #[arg(long)]
     user: Option<String>,
@@ -136,6 +143,7 @@ impl FilterArgs {
             end_time: None,
             shadow: self.shadow,
             drift: self.drift,
+            expression: given(&self.expression),
         }
     }
 }
@@ -156,6 +164,7 @@ pub(crate) async fn run(
             let request = TailRecordsRequest {
                 filter: Some(filter.message()),
                 backlog: *backlog,
+                ..TailRecordsRequest::default()
             };
             follow(&connection, request, Writer::new(format), console).await?;
         }

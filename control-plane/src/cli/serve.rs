@@ -218,6 +218,7 @@ fn exit_of(error: &ServeError) -> Exit {
         ServeError::Io { .. }
         | ServeError::Egress(_)
         | ServeError::Ledger(_)
+        | ServeError::Index(_)
         | ServeError::Registry(_)
         | ServeError::Secrets(_)
         | ServeError::Store(_)

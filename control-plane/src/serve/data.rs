@@ -11,13 +11,13 @@ use tokio::sync::watch;
 
 use super::{ServeError, door::House};
 use crate::{
-    api::{ControlPlane, authentication::Attempts},
+    api::{ControlPlane, authentication::Attempts, reading::Readings},
     credential::Broker,
     discovery::{Ways, scanner::Scanner},
     egress::Egress,
     instances::Instances,
     issuer_keys::IssuerKeys,
-    ledger::Ledger,
+    ledger::{Index, Ledger},
     outbox::Outbox,
     registry::{Registry, now},
     secrets::{Secrets, key_file::KeyFile, key_service::KeyService},
@@ -100,6 +100,9 @@ pub(super) fn open(
 ) -> Result<ControlPlane, ServeError> {
     let secrets = Secrets::open(Arc::clone(&store), keys)?;
     let ledger = Arc::new(Ledger::open(&data_dir.join("ledger"))?);
+    let index = Index::open(&data_dir.join("index.sqlite"), Arc::clone(&ledger))?;
+    let index = Arc::new(index);
+    tokio::spawn(Arc::clone(&index).run(draining.clone()));
     let outbox = Arc::new(Outbox::open(Arc::clone(&store), Arc::clone(&ledger))?);
     let registry = Arc::new(Registry::open(Arc::clone(&store), secrets.clone(), signer)?);
     registry.renew_for(&house.nodes)?;
@@ -125,8 +128,10 @@ pub(super) fn open(
         secrets,
         outbox,
         rewrap: Arc::default(),
+        readings: Arc::new(Readings::new(Arc::clone(&ledger))),
         attempts: Arc::new(Attempts::new(Arc::clone(&ledger))),
         ledger,
+        index,
         instances: Arc::new(Instances::default()),
         administrators: house.administrators.as_slice().into(),
         nodes,

@@ -123,9 +123,13 @@ impl Notification {
             Some(Recorded::Gap(gap)) => about.gap(gap)?,
             Some(Recorded::Review(review)) => about.review(review)?,
             // Whose host it is nobody knows: `registry shadows` lists it.
-            Some(Recorded::Decision(_) | Recorded::Outcome(_) | Recorded::Shadow(_)) | None => {
-                return None;
-            }
+            Some(
+                Recorded::Decision(_)
+                | Recorded::Outcome(_)
+                | Recorded::Shadow(_)
+                | Recorded::RecordAccess(_),
+            )
+            | None => return None,
         };
         organization.clone_into(&mut data.organization);
         data.position = Some(*position);

@@ -263,7 +263,11 @@ impl Record {
                     record.coalesced += usize::try_from(gap.count).unwrap_or(0);
                 }
                 Some(
-                    Event::Drift(_) | Event::Shadow(_) | Event::AdminChange(_) | Event::Review(_),
+                    Event::Drift(_)
+                    | Event::Shadow(_)
+                    | Event::AdminChange(_)
+                    | Event::Review(_)
+                    | Event::RecordAccess(_),
                 )
                 | None => {}
             }

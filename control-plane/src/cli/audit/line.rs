@@ -2,7 +2,7 @@
 
 use chancery_proto::audit::v1::{
     AdminChange, Attribute, Decision, DriftSighting, Entry, Finding, Gap, Outcome, OutcomeStatus,
-    PositionedRecord, Review, ReviewVerdict, ShadowKind, ShadowSighting, SightingSource, Verdict,
+    PositionedRecord, RecordAccess, Review, ReviewVerdict, ShadowKind, ShadowSighting, SightingSource, Verdict,
     entry::Event,
 };
 use prost::Message as _;
@@ -118,7 +118,28 @@ fn said(event: Option<&Event>) -> Said {
         Some(Event::AdminChange(change)) => changed(change),
         Some(Event::Gap(gap)) => missed(gap),
         Some(Event::Review(review)) => reviewed(review),
+        Some(Event::RecordAccess(access)) => accessed(access),
         None => unreadable("an entry of a newer kind; -o json shows what is known of it"),
+    }
+}
+
+/// Somebody read the record.
+fn accessed(access: &RecordAccess) -> Said {
+    let principal = access.principal.as_ref();
+    let given = match access.given_count {
+        0 => "began".to_owned(),
+        count => format!("got {count}"),
+    };
+    let asked = match &*access.filter {
+        "" => "of everything".to_owned(),
+        filter => format!("of {filter}"),
+    };
+    Said {
+        verdict: Cell::new("read").tone(Tone::Plain),
+        user: value(principal.and_then(|principal| principal.user.as_ref())),
+        server: or_dash(""),
+        call: access.method.clone(),
+        why: format!("{given} {asked}"),
     }
 }
 
