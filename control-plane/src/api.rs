@@ -8,6 +8,7 @@ mod change;
 mod credential;
 mod error;
 mod instance;
+pub mod metrics;
 mod node;
 mod page;
 mod policy;

@@ -1,6 +1,7 @@
 //! What `chancery serve` is configured with: the document as it is written, and what it means.
 
 mod discovery;
+mod otlp;
 mod registry;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -13,10 +14,11 @@ use serde::Deserialize;
 use url::Url;
 
 pub use self::registry::RegistryConfig;
-use self::{discovery::DiscoveryDocument, registry::RegistryDocument};
+use self::{discovery::DiscoveryDocument, otlp::OtlpDocument, registry::RegistryDocument};
 use crate::{
     access::{Member, node::NodeRule, scope::Slice, token::TokenRules},
     discovery::Settings,
+    otlp::OtlpConfig,
 };
 
 /// The configuration of a control plane.
@@ -34,6 +36,8 @@ pub struct Config {
     pub allowed_networks: Vec<IpNet>,
     /// Where servers that are asked what they offer may be.
     pub discovery: Settings,
+    /// Where the record is sent. Absent: the command line says, or nowhere.
+    pub otlp: Option<OtlpConfig>,
     /// Where administrators and the command line call.
     pub admin: ListenerConfig,
     /// Where Envoys call.
@@ -111,6 +115,9 @@ pub(crate) struct ConfigDocument {
     /// Where servers that are asked what they offer may be.
     #[serde(default)]
     discovery: DiscoveryDocument,
+    /// A collector that the record is sent to; left out: none.
+    #[serde(default)]
+    otlp: Option<OtlpDocument>,
     /// Where administrators and the command line call.
     admin: ListenerDocument,
     /// Where Envoys call.
@@ -271,6 +278,7 @@ impl ConfigDocument {
             nodes.extend(rule);
         }
         let discovery = self.discovery.read(&mut problems);
+        let otlp = self.otlp.and_then(|it| it.read(&mut problems));
         let registry = self.registry.and_then(|it| it.read(&mut problems));
         let tokens = self.oidc.and_then(|oidc| oidc.read(&mut problems));
         match (admin, node, &*problems) {
@@ -281,6 +289,7 @@ impl ConfigDocument {
                 assertion_issuer: self.assertion_issuer,
                 allowed_networks,
                 discovery,
+                otlp,
                 admin,
                 node,
                 registry,

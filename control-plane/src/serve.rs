@@ -28,11 +28,13 @@ use crate::{
     api::{
         ControlPlane,
         authentication::{Doorkeeper, authenticate},
+        metrics::metrics,
     },
     config::Config,
     credential::Broker,
     discovery::{Settings, Ways},
     egress::Egress,
+    otlp::{OtlpConfig, Sender},
     registry::now,
     tls::{Peer, Tls, TlsListener},
 };
@@ -52,6 +54,8 @@ pub struct ServeOptions {
     pub allowed_networks: Vec<IpNet>,
     /// Where servers that are asked what they offer may be.
     pub discovery: Settings,
+    /// Where the record is sent. `None`: nowhere.
+    pub otlp: Option<OtlpConfig>,
     /// For whom.
     pub mode: Mode,
 }
@@ -94,6 +98,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         assertion_issuer,
         allowed_networks,
         discovery,
+        otlp,
         mode,
     } = options;
     let is_development = matches!(mode, Mode::InsecureDevelopment { .. });
@@ -109,6 +114,11 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let asked = (egress.clone(), assertion_issuer, ways);
     let opened = (&*data_dir, Arc::clone(&store));
     let control_plane = data::open(opened, (keys, signer), asked, &house, draining.clone())?;
+    if let Some(config) = otlp {
+        let ledger = Arc::clone(&control_plane.ledger);
+        let sender = Sender::new(config, egress.clone(), ledger, &data_dir);
+        tokio::spawn(Arc::new(sender).run(draining.clone()));
+    }
     let tokens = house.tokens.take();
     let tokens = tokens
         .map(|tokens| tokens.start(store, egress))
@@ -161,9 +171,16 @@ where
         attempts: Arc::clone(&control_plane.attempts),
     };
     let broker = Arc::clone(&control_plane.broker);
+    let watched = if door.is_for_administrators() {
+        let figures = get(metrics).with_state(control_plane.clone());
+        Router::new().route("/metrics", figures)
+    } else {
+        Router::new()
+    };
     Ok(Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/.well-known/jwks.json", get(|| jwk_set(broker)))
+        .merge(watched)
         .merge(routes.routes().prepare().into_axum_router())
         .layer(from_fn_with_state(doorkeeper, authenticate)))
 }

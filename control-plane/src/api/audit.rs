@@ -131,7 +131,10 @@ impl Tail {
                 drop(self.sender.send(Err(error::index(&error))).await);
                 return false;
             }
-            Err(_) => return false,
+            Err(error) => {
+                drop(self.sender.send(Err(error::task(&error))).await);
+                return false;
+            }
         };
         for record in found.page.records {
             let response = TailRecordsResponse {

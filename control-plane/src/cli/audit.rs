@@ -1,5 +1,6 @@
 //! `chancery audit`.
 
+mod export;
 mod line;
 mod shadow;
 
@@ -11,7 +12,7 @@ use chancery_proto::audit::v1::{
 };
 use clap::ValueEnum;
 
-use self::{line::Lines, shadow::Tally};
+use self::{export::ExportArgs, line::Lines, shadow::Tally};
 use super::{
     Context,
     connect::{Channel, Connection, MAX_ANSWER_BYTES},
@@ -66,6 +67,23 @@ Examples:
         /// No more than this many
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u32,
+    },
+    /// Write every record that matches, oldest first, for other programs
+    #[command(after_help = "\
+Examples:
+  chancery audit export --since 1d > yesterday.ocsf.jsonl
+  chancery audit export --format otlp-json 'kind = decision AND verdict = deny' --to denied.jsonl")]
+    Export {
+        #[command(flatten)]
+        filter: FilterArgs,
+        /// Not older: a time, or how long ago, such as 15m, 1h, 7d
+        #[arg(long, value_name = "TIME", value_parser = When::parse)]
+        since: Option<When>,
+        /// Older: a time, or how long ago
+        #[arg(long, value_name = "TIME", value_parser = When::parse)]
+        until: Option<When>,
+        #[command(flatten)]
+        export: ExportArgs,
     },
     /// Count what each rule in shadow would have decided otherwise
     #[command(after_help = "\
@@ -191,6 +209,20 @@ pub(crate) async fn run(
             };
             let records = search(&connection, filter, *limit).await?;
             Writer::new(format).write_all(&records, console)?;
+        }
+        AuditCommand::Export {
+            filter,
+            since,
+            until,
+            export,
+        } => {
+            let now = SystemTime::now();
+            let filter = RecordFilter {
+                start_time: since.as_ref().map(|when| when.resolve(now)),
+                end_time: until.as_ref().map(|when| when.resolve(now)),
+                ..filter.message()
+            };
+            export::run(export, filter, &connection, console).await?;
         }
         AuditCommand::Shadow { since, until } => {
             let now = SystemTime::now();

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     discovery::Settings,
+    otlp::OtlpConfig,
     serve::{self, Mode, ServeError, ServeOptions},
 };
 
@@ -101,6 +102,12 @@ pub(crate) struct ServeArgs {
     /// How often pinned servers are looked at whose entry does not say that (15m)
     #[arg(long, value_name = "LENGTH", value_parser = time::parse_length)]
     scan_interval: Option<Duration>,
+    /// A collector's URL for OTLP logs (HTTP, protobuf) that the record is sent to
+    #[arg(long, value_name = "URL", env = "CHANCERY_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<String>,
+    /// A file with more headers for it, `NAME: VALUE` a line
+    #[arg(long, value_name = "FILE", env = "CHANCERY_OTLP_HEADERS_FILE", requires = "otlp_endpoint")]
+    otlp_headers_file: Option<PathBuf>,
     /// Authenticate nobody; on loopback, for development only
     #[arg(long)]
     insecure_development: bool,
@@ -142,8 +149,14 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         discovery_proxy,
         discovery_hosts,
         scan_interval,
+        otlp_endpoint,
+        otlp_headers_file,
         insecure_development,
     } = args;
+    let mut otlp = otlp_endpoint.map(|endpoint| OtlpConfig {
+        endpoint,
+        headers_file: otlp_headers_file,
+    });
     let mut discovery = Settings {
         proxy: discovery_proxy,
         hosts: discovery_hosts,
@@ -168,6 +181,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
             assertion_issuer = assertion_issuer.or_else(|| config.assertion_issuer.take());
             allowed_networks.append(&mut config.allowed_networks);
             discovery = discovery.over(std::mem::take(&mut config.discovery));
+            otlp = otlp.or_else(|| config.otlp.take());
             Mode::Configured(Box::new(config))
         }
         None if insecure_development => Mode::InsecureDevelopment {
@@ -197,6 +211,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         assertion_issuer: assertion_issuer.unwrap_or_else(|| DEFAULT_ISSUER.to_owned()),
         allowed_networks,
         discovery,
+        otlp,
         mode,
     })
 }

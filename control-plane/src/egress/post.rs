@@ -18,7 +18,21 @@ impl Egress {
     pub(crate) async fn post_json(
         &self,
         text: &str,
-        mut headers: HeaderMap,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<StatusCode, EgressError> {
+        let json = HeaderValue::from_static("application/json");
+        self.post(text, (json, headers), body).await
+    }
+
+    /// As [`Self::post_json`], whatever it is.
+    ///
+    /// # Errors
+    /// Where the place is not to be asked, or does not answer.
+    pub(crate) async fn post(
+        &self,
+        text: &str,
+        (content_type, mut headers): (HeaderValue, HeaderMap),
         body: Vec<u8>,
     ) -> Result<StatusCode, EgressError> {
         let url = self.url(text)?;
@@ -28,7 +42,7 @@ impl Egress {
             why: "is no URL",
         })?;
         let agent = concat!("chancery/", env!("CARGO_PKG_VERSION"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, content_type);
         headers.insert(USER_AGENT, HeaderValue::from_static(agent));
         *request.headers_mut() = headers;
         let answered = tokio::time::timeout(ANSWER_WITHIN, self.client.request(request)).await;

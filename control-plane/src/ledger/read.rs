@@ -51,6 +51,12 @@ impl Ledger {
             .clone()
     }
 
+    /// The size on disk of what is durable, in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        let segments = self.segments_now();
+        segments.iter().map(|segment| segment.bytes).sum()
+    }
+
     /// Finds up to `limit` records before a position, newest first. Blocks on the disk.
     ///
     /// # Errors

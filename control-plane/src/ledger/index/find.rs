@@ -9,9 +9,10 @@ use super::{
     narrow::{Narrow, Rows},
     places::{Place, Reader},
     tables::Progress,
+    token,
 };
 use crate::{
-    ledger::{Filter, Follower, Page, Positioned, card::Nanos},
+    ledger::{Filter, Follower, Page, Positioned, card::{Code, Nanos}},
     store::integer,
 };
 
@@ -123,6 +124,21 @@ impl Index {
                     return Ok(Found { page, horizon });
                 }
             }
+        })
+    }
+
+    /// How many records it has that say that entries are missing. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Where the index cannot be read.
+    pub fn gaps(&self) -> Result<u64, IndexError> {
+        let gap = Code::Kind.words().iter().position(|word| *word == "gap");
+        let gap = gap.and_then(|code| u8::try_from(code).ok()).unwrap_or_default();
+        let token = format!("\"{}\"", token::code(Code::Kind, gap));
+        self.reading(|connection| {
+            let ask = "SELECT count(*) FROM tokens WHERE tokens MATCH ?1";
+            let count: i64 = connection.query_row(ask, [token], |row| row.get(0))?;
+            Ok(count.unsigned_abs())
         })
     }
 

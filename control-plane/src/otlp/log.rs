@@ -1,0 +1,313 @@
+//! A record as an OTLP log record, with the attributes of OpenTelemetry's conventions for MCP where they
+//! have one. Pure. No arguments, no results and no prompts are in it.
+
+use chancery_engine::id::Hex;
+use chancery_proto::audit::v1::{
+    Attribute, CapabilityKind, Decision, Entry, Outcome, OutcomeStatus, Principal, SessionSource,
+    Verdict, entry::Event,
+};
+use opentelemetry_proto::tonic::{
+    collector::logs::v1::ExportLogsServiceRequest,
+    common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, any_value::Value},
+    logs::v1::{LogRecord, ResourceLogs, ScopeLogs, SeverityNumber},
+    resource::v1::Resource,
+};
+use prost::Message as _;
+use prost_types::Timestamp;
+
+use crate::ledger::Positioned;
+
+/// What is sent to a collector for some records.
+pub fn request(records: &[Positioned]) -> ExportLogsServiceRequest {
+    let version = env!("CARGO_PKG_VERSION");
+    let attributes = vec![
+        pair("service.name", text("chancery")),
+        pair("service.version", text(version)),
+    ];
+    let scope = InstrumentationScope {
+        name: "chancery.record".to_owned(),
+        version: version.to_owned(),
+        ..InstrumentationScope::default()
+    };
+    let logs = ScopeLogs {
+        scope: Some(scope),
+        log_records: records.iter().map(log_record).collect(),
+        ..ScopeLogs::default()
+    };
+    ExportLogsServiceRequest {
+        resource_logs: vec![ResourceLogs {
+            resource: Some(Resource {
+                attributes,
+                ..Resource::default()
+            }),
+            scope_logs: vec![logs],
+            ..ResourceLogs::default()
+        }],
+    }
+}
+
+/// What a log record says.
+struct Said {
+    event: &'static str,
+    severity: SeverityNumber,
+    body: String,
+    attributes: Attributes,
+    trace_parent: String,
+}
+
+impl Said {
+    fn new(event: &'static str, severity: SeverityNumber, body: String) -> Self {
+        Self {
+            event,
+            severity,
+            body,
+            attributes: Attributes::default(),
+            trace_parent: String::new(),
+        }
+    }
+}
+
+/// Attributes; empty ones are left out.
+#[derive(Default)]
+struct Attributes(Vec<KeyValue>);
+
+impl Attributes {
+    fn text(&mut self, key: &str, value: &str) {
+        if !value.is_empty() {
+            self.0.push(pair(key, text(value)));
+        }
+    }
+
+    fn number(&mut self, key: &str, value: u64) {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        self.0.push(pair(key, Value::IntValue(value)));
+    }
+
+    fn texts(&mut self, key: &str, values: &[String]) {
+        if values.is_empty() {
+            return;
+        }
+        let values = values.iter().map(|value| AnyValue {
+            value: Some(text(value)),
+        });
+        let values = ArrayValue {
+            values: values.collect(),
+        };
+        self.0.push(pair(key, Value::ArrayValue(values)));
+    }
+
+    fn principal(&mut self, principal: Option<&Principal>) {
+        let Some(principal) = principal else { return };
+        for (key, attribute) in [
+            ("user.id", &principal.user),
+            ("chancery.issuer", &principal.issuer),
+            ("chancery.agent", &principal.agent),
+            ("chancery.client", &principal.client),
+            ("chancery.workspace", &principal.workspace),
+            ("chancery.organization", &principal.organization),
+            ("client.address", &principal.source),
+        ] {
+            let value = attribute.as_ref().map_or("", |it: &Attribute| &it.value);
+            self.text(key, value);
+        }
+    }
+}
+
+fn log_record(found: &Positioned) -> LogRecord {
+    let record = &found.record;
+    let Ok(entry) = Entry::decode(&*record.entry) else {
+        return LogRecord {
+            observed_time_unix_nano: nanoseconds(record.receive_time),
+            body: Some(AnyValue {
+                value: Some(text("an entry that cannot be read")),
+            }),
+            attributes: vec![pair("chancery.position", Value::IntValue(position(found)))],
+            ..LogRecord::default()
+        };
+    };
+    let mut said = said(entry.event.as_ref());
+    let attributes = &mut said.attributes;
+    attributes.number("chancery.position", found.position);
+    attributes.text("chancery.node", &record.node_id);
+    attributes.text("chancery.instance", &Hex(&record.instance_id).to_string());
+    attributes.number("chancery.sequence", record.sequence);
+    attributes.text("chancery.decision.id", &Hex(&entry.decision_id).to_string());
+    let (trace_id, span_id) = ids(&said.trace_parent).unwrap_or_default();
+    LogRecord {
+        time_unix_nano: nanoseconds(entry.time),
+        observed_time_unix_nano: nanoseconds(record.receive_time),
+        severity_number: said.severity.into(),
+        severity_text: severity_text(said.severity).to_owned(),
+        body: Some(AnyValue {
+            value: Some(text(&said.body)),
+        }),
+        attributes: said.attributes.0,
+        event_name: format!("chancery.{}", said.event),
+        trace_id,
+        span_id,
+        ..LogRecord::default()
+    }
+}
+
+fn said(event: Option<&Event>) -> Said {
+    use SeverityNumber::{Info, Warn};
+
+    let named = |event, severity, body: String, names: &[(&str, &str)]| {
+        let mut said = Said::new(event, severity, body);
+        for (key, value) in names {
+            said.attributes.text(key, value);
+        }
+        said
+    };
+    match event {
+        Some(Event::Decision(decision)) => decided(decision),
+        Some(Event::Outcome(outcome)) => ended(outcome),
+        Some(Event::Drift(it)) => {
+            let body = format!("`{}` is not as approved", it.capability);
+            let names = [("chancery.server", &*it.server), ("chancery.capability", &it.capability)];
+            with(named("drift", Warn, body, &names), it.principal.as_ref())
+        }
+        Some(Event::Shadow(it)) => {
+            let body = format!("MCP to {}, which nobody registered", it.host);
+            let names = [("server.address", &*it.host), ("url.path", &it.path), ("mcp.method.name", &it.method)];
+            with(named("shadow", Warn, body, &names), it.principal.as_ref())
+        }
+        Some(Event::AdminChange(it)) => {
+            let severity = if it.error.is_empty() { Info } else { Warn };
+            let body = format!("{} {} {}", it.method, it.resource, it.error);
+            let names = [("rpc.method", &*it.method), ("chancery.resource", &it.resource), ("error.message", &it.error)];
+            with(named("admin_change", severity, body.trim().to_owned(), &names), it.principal.as_ref())
+        }
+        Some(Event::Gap(it)) => {
+            let body = format!("entries are missing: {}", it.reason);
+            let mut said = named("gap", Warn, body, &[("chancery.reason", &it.reason), ("chancery.gap.node", &it.node_id)]);
+            said.attributes.number("chancery.count", it.count);
+            said
+        }
+        Some(Event::Review(it)) => {
+            let body = format!("{} `{}`", it.verdict().as_str_name(), it.capability);
+            let names = [("chancery.server", &*it.server), ("chancery.capability", &it.capability)];
+            with(named("review", Info, body, &names), it.principal.as_ref())
+        }
+        Some(Event::RecordAccess(it)) => {
+            let names = [("rpc.method", &*it.method), ("chancery.filter", &it.filter)];
+            let mut said = named("record_access", Info, "the record was read".to_owned(), &names);
+            said.attributes.number("chancery.count", it.given_count);
+            with(said, it.principal.as_ref())
+        }
+        None => Said::new("unknown", Info, "an entry of a newer kind".to_owned()),
+    }
+}
+
+fn with(mut said: Said, principal: Option<&Principal>) -> Said {
+    said.attributes.principal(principal);
+    said
+}
+
+fn decided(decision: &Decision) -> Said {
+    let (verdict, severity) = match decision.verdict() {
+        Verdict::Allow => ("allow", SeverityNumber::Info),
+        Verdict::Deny => ("deny", SeverityNumber::Warn),
+        Verdict::RequireApproval => ("require_approval", SeverityNumber::Info),
+        Verdict::Unspecified => ("unknown", SeverityNumber::Warn),
+    };
+    let (method, capability) = (&*decision.method, &*decision.capability);
+    let body = format!("{verdict}: {method} {capability} ({})", decision.reason);
+    let mut said = Said::new("decision", severity, body);
+    said.trace_parent.clone_from(&decision.trace_parent);
+    let attributes = &mut said.attributes;
+    attributes.text("mcp.method.name", method);
+    let key = match decision.capability_kind() {
+        CapabilityKind::Tool => "gen_ai.tool.name",
+        CapabilityKind::Prompt => "gen_ai.prompt.name",
+        CapabilityKind::Resource => "mcp.resource.uri",
+        CapabilityKind::Unspecified => "chancery.capability",
+    };
+    attributes.text(key, capability);
+    attributes.text("mcp.protocol.version", &decision.protocol_version);
+    attributes.text("jsonrpc.request.id", &decision.rpc_id);
+    if let Some(session) = &decision.session {
+        let key = match session.source() {
+            SessionSource::McpSession => "mcp.session.id",
+            SessionSource::Meta | SessionSource::Trace | SessionSource::Unspecified => "gen_ai.conversation.id",
+        };
+        attributes.text(key, &session.id);
+    }
+    attributes.text("chancery.server", &decision.server);
+    attributes.text("chancery.decision", verdict);
+    attributes.text("chancery.reason", &decision.reason);
+    attributes.texts("chancery.rule.ids", &decision.rules);
+    attributes.texts("chancery.shadow_rule.ids", &decision.shadow_rules);
+    attributes.number("chancery.snapshot.version", decision.snapshot_version);
+    let detectors: Vec<_> = decision.findings.iter().map(|found| found.detector.clone()).collect();
+    attributes.texts("chancery.findings", &detectors);
+    with(said, decision.principal.as_ref())
+}
+
+fn ended(outcome: &Outcome) -> Said {
+    let (status, severity) = match outcome.status() {
+        OutcomeStatus::Result => ("result", SeverityNumber::Info),
+        OutcomeStatus::ToolError => ("tool_error", SeverityNumber::Info),
+        OutcomeStatus::RpcError => ("rpc_error", SeverityNumber::Info),
+        OutcomeStatus::Refused => ("refused", SeverityNumber::Warn),
+        OutcomeStatus::Http => ("http", SeverityNumber::Info),
+        OutcomeStatus::Unknown | OutcomeStatus::Unspecified => ("unknown", SeverityNumber::Warn),
+    };
+    let mut said = Said::new("outcome", severity, format!("ended: {status}"));
+    let attributes = &mut said.attributes;
+    attributes.text("chancery.server", &outcome.server);
+    attributes.text("chancery.status", status);
+    attributes.text("chancery.reason", &outcome.reason);
+    if outcome.http_status != 0 {
+        attributes.number("http.response.status_code", outcome.http_status.into());
+    }
+    if outcome.rpc_code != 0 {
+        attributes.text("rpc.response.status_code", &outcome.rpc_code.to_string());
+        attributes.text("error.type", &outcome.rpc_code.to_string());
+    } else if outcome.status() == OutcomeStatus::ToolError {
+        attributes.text("error.type", "tool_error");
+    }
+    said
+}
+
+fn severity_text(severity: SeverityNumber) -> &'static str {
+    if severity == SeverityNumber::Warn { "WARN" } else { "INFO" }
+}
+
+/// The trace and span of a W3C trace context.
+fn ids(trace_parent: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut parts = trace_parent.split('-').skip(1);
+    let (trace, span) = (parts.next()?, parts.next()?);
+    let bytes = |digits: &str, length: usize| {
+        let pairs = digits.as_bytes().chunks(2);
+        let bytes = pairs.map(|pair| {
+            let pair = std::str::from_utf8(pair).ok()?;
+            u8::from_str_radix(pair, 16).ok()
+        });
+        let bytes: Option<Vec<u8>> = bytes.collect();
+        bytes.filter(|bytes| digits.len() == length && bytes.iter().any(|byte| *byte != 0))
+    };
+    Some((bytes(trace, 32)?, bytes(span, 16)?))
+}
+
+fn position(found: &Positioned) -> i64 {
+    i64::try_from(found.position).unwrap_or(i64::MAX)
+}
+
+fn nanoseconds(time: Option<Timestamp>) -> u64 {
+    let time = time.unwrap_or_default();
+    let seconds = u64::try_from(time.seconds).unwrap_or(0).saturating_mul(1_000_000_000);
+    seconds.saturating_add(u64::try_from(time.nanos).unwrap_or(0))
+}
+
+fn pair(key: &str, value: Value) -> KeyValue {
+    KeyValue {
+        key: key.to_owned(),
+        value: Some(AnyValue { value: Some(value) }),
+        ..KeyValue::default()
+    }
+}
+
+fn text(text: &str) -> Value {
+    Value::StringValue(text.to_owned())
+}
