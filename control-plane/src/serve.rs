@@ -138,7 +138,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         let listener = door.bind().await?;
         serving.spawn(serve(listener, door.tls.clone(), app, draining.clone()));
     }
-    tokio::spawn(keep((house.doors, tokens), control_plane, draining));
+    let keeping = tokio::spawn(keep((house.doors, tokens), control_plane, draining));
     tokio::spawn(async move {
         until_told_to_stop().await;
         tracing::info!("draining");
@@ -151,7 +151,8 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         let served = served.map_err(io::Error::other).and_then(|served| served);
         served.map_err(io_error("serving"))?;
     }
-    Ok(())
+    // It records last what was only counted.
+    keeping.await.map_err(io::Error::other).map_err(io_error("keeping"))
 }
 
 /// What is behind a door where callers prove who they are.

@@ -21,7 +21,7 @@ use std::{
 };
 
 use prost_types::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::watch;
 
 pub use self::find::{Found, Order};
@@ -58,6 +58,17 @@ pub enum IndexError {
         /// Why.
         error: std::io::Error,
     },
+}
+
+impl IndexError {
+    /// Whether what is in the file is no index.
+    fn is_corrupt(&self) -> bool {
+        let Self::Sqlite(error) = self else {
+            return false;
+        };
+        let code = error.sqlite_error_code();
+        matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+    }
 }
 
 /// How far the index is.
@@ -135,6 +146,29 @@ impl Index {
     /// Where the log cannot be read or the part not be written; nothing of it is indexed then.
     pub fn advance(&self) -> Result<bool, IndexError> {
         let mut draft = lock(&self.draft);
+        let advanced = self.advance_with(&mut draft);
+        if let Err(error) = &advanced
+            && error.is_corrupt()
+        {
+            tracing::error!(%error, "the index of the record is begun anew");
+            self.begin_anew(&mut draft)?;
+            return Ok(true);
+        }
+        advanced
+    }
+
+    /// Puts an empty index in the place of one that cannot be read.
+    fn begin_anew(&self, draft: &mut Draft) -> Result<(), IndexError> {
+        // Readers that are at it go on with the file that they have.
+        lock(&self.idle).clear();
+        remove(&self.path)?;
+        *draft = Draft::new(tables::open(&self.path)?);
+        *lock(&self.committed) = Follower::new(0);
+        self.horizon.send_replace(Horizon::default());
+        Ok(())
+    }
+
+    fn advance_with(&self, draft: &mut Draft) -> Result<bool, IndexError> {
         let mut follower = lock(&self.committed).clone();
         let before = follower.position();
         let part = follower.read_placed(&self.ledger)?;

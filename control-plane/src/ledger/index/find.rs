@@ -53,19 +53,20 @@ struct Question<'q> {
 
 impl Index {
     /// Finds up to `limit` records before a position, newest first. A page may have fewer and more
-    /// to follow. Blocks on the disk.
+    /// to follow. Where the index fails the log is read in its place. Blocks on the disk.
     ///
     /// # Errors
-    /// Where the index or a segment cannot be read.
+    /// Where a segment cannot be read.
     pub fn search(&self, filter: &Filter, before: u64, limit: usize) -> Result<Found, IndexError> {
-        let committed = lock(&self.committed).clone();
-        self.reading(|connection| {
-            let horizon = Progress::read(connection)?.horizon();
+        self.finding(|connection, committed, horizon| {
             let mut page = Page::default();
             if before > horizon.position {
-                self.search_tail(filter, (committed, horizon.position, before), limit, &mut page)?;
+                let tail = (committed, horizon.position, before);
+                self.search_tail(filter, tail, limit, &mut page)?;
             }
-            if page.next.is_none() {
+            if page.next.is_none()
+                && let Some(connection) = connection
+            {
                 let question = Question {
                     filter,
                     narrow: Narrow::new(filter, connection)?,
@@ -80,51 +81,79 @@ impl Index {
     }
 
     /// Finds up to `limit` records of a range of positions, oldest first. A page may have fewer and
-    /// more to follow. Blocks on the disk.
+    /// more to follow. Where the index fails the log is read in its place. Blocks on the disk.
     ///
     /// # Errors
-    /// Where the index or a segment cannot be read.
+    /// Where a segment cannot be read.
     pub fn range(
         &self,
         filter: &Filter,
         (from, to): (u64, u64),
         limit: usize,
     ) -> Result<Found, IndexError> {
-        let committed = lock(&self.committed).clone();
-        self.reading(|connection| {
-            let horizon = Progress::read(connection)?.horizon();
+        self.finding(|connection, committed, horizon| {
             let mut page = Page::default();
-            let question = Question {
-                filter,
-                narrow: Narrow::new(filter, connection)?,
-                order: Order::Oldest,
-                limit,
-            };
-            let range = (from, to.min(horizon.position));
-            self.ask(&question, range, connection, &mut page)?;
-            if page.next.is_some() {
-                return Ok(Found { page, horizon });
+            if let Some(connection) = connection {
+                let question = Question {
+                    filter,
+                    narrow: Narrow::new(filter, connection)?,
+                    order: Order::Oldest,
+                    limit,
+                };
+                let range = (from, to.min(horizon.position));
+                self.ask(&question, range, connection, &mut page)?;
             }
-            let mut follower = follower(committed, from.max(horizon.position));
-            loop {
-                let part = follower.read(&self.ledger)?;
-                let is_last = part.is_empty() || follower.position() >= to;
-                for found in part {
-                    let is_wanted = found.position >= from
-                        && found.position >= horizon.position
-                        && found.position < to
-                        && filter.admits(&found.record);
-                    let position = found.position;
-                    if is_wanted && !page.add(found, limit) {
-                        page.next = Some(position);
-                        return Ok(Found { page, horizon });
-                    }
-                }
-                if is_last {
-                    return Ok(Found { page, horizon });
-                }
+            if page.next.is_none() {
+                let tail = (committed, from.max(horizon.position), to);
+                self.range_tail(filter, tail, limit, &mut page)?;
             }
+            Ok(Found { page, horizon })
         })
+    }
+
+    /// Finds with the index, or without it where it fails.
+    fn finding(
+        &self,
+        find: impl Fn(Option<&Connection>, Follower, Horizon) -> Result<Found, IndexError>,
+    ) -> Result<Found, IndexError> {
+        let committed = lock(&self.committed).clone();
+        let found = self.reading(|connection| {
+            let horizon = Progress::read(connection)?.horizon();
+            find(Some(connection), committed.clone(), horizon)
+        });
+        match found {
+            Err(IndexError::Sqlite(error)) => {
+                tracing::error!(%error, "the index of the record fails, and the log is read in its place");
+                find(None, committed, Horizon::default())
+            }
+            found => found,
+        }
+    }
+
+    /// What of the log the index does not have yet, oldest first.
+    fn range_tail(
+        &self,
+        filter: &Filter,
+        (committed, from, to): (Follower, u64, u64),
+        limit: usize,
+        page: &mut Page,
+    ) -> Result<(), IndexError> {
+        let mut follower = follower(committed, from);
+        loop {
+            let part = follower.read(&self.ledger)?;
+            let is_last = part.is_empty() || follower.position() >= to;
+            for found in part {
+                let position = found.position;
+                let is_wanted = (from..to).contains(&position) && filter.admits(&found.record);
+                if is_wanted && !page.add(found, limit) {
+                    page.next = Some(position);
+                    return Ok(());
+                }
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
     }
 
     /// How many records it has that say that entries are missing. Blocks on the disk.

@@ -349,6 +349,29 @@ fn an_index_of_another_log_or_of_none_is_begun_anew() {
     assert_eq!(find(&index, "user = ann"), [0]);
 }
 
+#[test]
+fn an_index_that_is_damaged_is_begun_anew_and_meanwhile_the_log_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Arc::new(Ledger::open(&folder.path().join("ledger")).unwrap());
+    let path = folder.path().join("index.sqlite");
+    let index = Index::open(&path, Arc::clone(&ledger)).unwrap();
+    append(&ledger, (0..200).map(|id| decision_of("ann", "one two", id)).collect());
+    index_until_the_end(&index);
+    drop(index);
+    // All but the head, and how far it is.
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[3 * 4_096..].fill(0xa5);
+    fs::write(&path, bytes).unwrap();
+    let index = Index::open(&path, Arc::clone(&ledger)).unwrap();
+    assert_eq!(index.horizon().borrow().position, 200);
+    assert_eq!(find(&index, "two").len(), 100);
+    append(&ledger, vec![decision_of("ann", "three", 1)]);
+    index_until_the_end(&index);
+    assert_eq!(find(&index, "three"), [200]);
+    assert_eq!(find(&index, "two").len(), 100);
+    assert_eq!(index.horizon().borrow().position, 201);
+}
+
 #[tokio::test]
 async fn it_follows_the_log_by_itself() {
     let folder = tempfile::tempdir().unwrap();
