@@ -3,4 +3,7 @@
 mod log;
 mod sender;
 
-pub use self::{log::request, sender::{OtlpConfig, OtlpError, Sender}};
+pub use self::{
+    log::request,
+    sender::{OtlpConfig, OtlpError, Sender},
+};

@@ -152,7 +152,10 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         served.map_err(io_error("serving"))?;
     }
     // It records last what was only counted.
-    keeping.await.map_err(io::Error::other).map_err(io_error("keeping"))
+    keeping
+        .await
+        .map_err(io::Error::other)
+        .map_err(io_error("keeping"))
 }
 
 /// What is behind a door where callers prove who they are.

@@ -35,16 +35,22 @@ const LIMIT: usize = 100;
 
 /// Fills a record; the bytes of its entries.
 fn fill(ledger: &Ledger, records: u64) -> u64 {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
     let mut traffic = Traffic::new(records);
     let mut bytes = 0;
     let mut position = 0;
     while position < records {
         let end = records.min(position + BATCH);
-        let entries: Vec<_> = (position..end).map(|at| (at + 1, traffic.entry(at))).collect();
+        let entries: Vec<_> = (position..end)
+            .map(|at| (at + 1, traffic.entry(at)))
+            .collect();
         bytes += entries.iter().map(|(_, entry)| entry.len()).sum::<usize>();
         let source = ("node".to_owned(), vec![1; 16]);
-        runtime.block_on(ledger.append(Batch { source, entries })).expect("room for it");
+        runtime
+            .block_on(ledger.append(Batch { source, entries }))
+            .expect("room for it");
         position = end;
     }
     u64::try_from(bytes).expect("a number of bytes")
@@ -65,7 +71,10 @@ fn ask(index: &Index, name: &str, filter: impl Fn(u64) -> RecordFilter) -> f64 {
     for round in 0..ROUNDS {
         let filter = Filter::new(filter(round * 7)).expect("a filter");
         let begin = Instant::now();
-        let page = index.search(&filter, u64::MAX, LIMIT).expect("an answer").page;
+        let page = index
+            .search(&filter, u64::MAX, LIMIT)
+            .expect("an answer")
+            .page;
         took.push(begin.elapsed());
         found += page.records.len();
     }
@@ -103,20 +112,35 @@ fn ask_all(index: &Index, records: u64) -> f64 {
     });
     ask(index, "a server and a tool", |round| {
         let server = server(round % 200);
-        expression(format!("server = {server} AND capability = tool_{}", round % 10))
+        expression(format!(
+            "server = {server} AND capability = tool_{}",
+            round % 10
+        ))
     });
     ask(index, "a server by its id, denied", |round| {
-        expression(format!("server = server-{:03} AND verdict = deny", round % 200))
+        expression(format!(
+            "server = server-{:03} AND verdict = deny",
+            round % 200
+        ))
     });
-    ask(index, "a frequent word", |round| expression(word(round % 50)));
+    ask(index, "a frequent word", |round| {
+        expression(word(round % 50))
+    });
     ask(index, "two words", |round| {
-        expression(format!("{} {}", word(round % 200), word(1_000 + round % 3_000)))
+        expression(format!(
+            "{} {}",
+            word(round % 200),
+            word(1_000 + round % 3_000)
+        ))
     });
     ask(index, "a word's beginning and a user", |round| {
         expression(format!("alal* {}", user(round)))
     });
     ask(index, "users by a pattern, denied", |round| {
-        expression(format!("user = *{:02}@acme.example AND verdict = deny", round % 100))
+        expression(format!(
+            "user = *{:02}@acme.example AND verdict = deny",
+            round % 100
+        ))
     });
     ask(index, "everything", |_| RecordFilter::default());
     figure
@@ -124,7 +148,11 @@ fn ask_all(index: &Index, records: u64) -> f64 {
 
 fn size(path: &Path) -> u64 {
     let beside = ["", "-wal"].map(|end| format!("{}{end}", path.display()));
-    beside.iter().filter_map(|path| fs::metadata(path).ok()).map(|file| file.len()).sum()
+    beside
+        .iter()
+        .filter_map(|path| fs::metadata(path).ok())
+        .map(|file| file.len())
+        .sum()
 }
 
 /// Memory of this process, in MB; `field` is one of `/proc/self/status`.
@@ -138,11 +166,16 @@ fn memory(field: &str) -> u64 {
 
 fn main() {
     let records = env::var("CHANCERY_RECORDS").ok();
-    let records: u64 = records.and_then(|records| records.parse().ok()).unwrap_or(1_000_000);
+    let records: u64 = records
+        .and_then(|records| records.parse().ok())
+        .unwrap_or(1_000_000);
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = Ledger::open(&folder.path().join("ledger")).expect("a log");
     let bytes = fill(&ledger, records);
-    println!("{records} records of {} bytes on the average:", bytes / records);
+    println!(
+        "{records} records of {} bytes on the average:",
+        bytes / records
+    );
     let ledger = Arc::new(ledger);
     let path = folder.path().join("index.sqlite");
     let index = Index::open(&path, ledger).expect("an index");
@@ -155,12 +188,26 @@ fn main() {
         }
         slowest = slowest.max(part.elapsed());
     }
-    let rate = f64::from(u32::try_from(records).unwrap_or(u32::MAX)) / begin.elapsed().as_secs_f64();
+    let rate =
+        f64::from(u32::try_from(records).unwrap_or(u32::MAX)) / begin.elapsed().as_secs_f64();
     let size_bytes = size(&path);
-    println!("  indexed at {rate:.0} records/s, the slowest part in {} ms", slowest.as_millis());
-    println!("  {} MB on disk, {} bytes a record", size_bytes >> 20, size_bytes / records);
-    println!("  {} MB resident, {} MB at most", memory("VmRSS"), memory("VmHWM"));
+    println!(
+        "  indexed at {rate:.0} records/s, the slowest part in {} ms",
+        slowest.as_millis()
+    );
+    println!(
+        "  {} MB on disk, {} bytes a record",
+        size_bytes >> 20,
+        size_bytes / records
+    );
+    println!(
+        "  {} MB resident, {} MB at most",
+        memory("VmRSS"),
+        memory("VmHWM")
+    );
     let figure = ask_all(&index, records);
     println!("  {} MB resident after that", memory("VmRSS"));
-    println!("search: {records} records indexed at {rate:.0}/s, a user and a day p99 {figure:.1} ms");
+    println!(
+        "search: {records} records indexed at {rate:.0}/s, a user and a day p99 {figure:.1} ms"
+    );
 }

@@ -26,7 +26,10 @@ pub(crate) struct Traffic {
 
 /// A server's name.
 pub(crate) fn server(number: u64) -> String {
-    format!("organizations/acme/workspaces/w{}/servers/server-{number:03}", number % 5)
+    format!(
+        "organizations/acme/workspaces/w{}/servers/server-{number:03}",
+        number % 5
+    )
 }
 
 /// The id of the decision that a pair of records is about.
@@ -46,7 +49,8 @@ fn mixed(number: u64) -> u64 {
 /// One of many words, the first of them much more often.
 pub(crate) fn word(number: u64) -> String {
     const PARTS: [&str; 16] = [
-        "al", "ber", "con", "dis", "en", "for", "gra", "hol", "in", "jus", "ket", "lo", "man", "nor", "or", "per",
+        "al", "ber", "con", "dis", "en", "for", "gra", "hol", "in", "jus", "ket", "lo", "man",
+        "nor", "or", "per",
     ];
     let part = |shift: u32| PARTS[usize::try_from(number >> shift & 15).unwrap_or(0)];
     [part(0), part(4), part(8), part(12)].concat()
@@ -94,12 +98,6 @@ impl Traffic {
     }
 
     fn decision(&mut self) -> Decision {
-        let attribute = |value: String| {
-            Some(Attribute {
-                value,
-                provenance: Provenance::Verified.into(),
-            })
-        };
         let user = self.random(USERS);
         let is_denied = self.random(20) == 0;
         let session = format!("{:016x}", mixed(user * 1_000 + self.random(20)));
@@ -110,20 +108,17 @@ impl Traffic {
             self.random(1 << 40)
         );
         Decision {
-            request_id: format!("{:016x}-{:016x}", self.random(u64::MAX), self.random(u64::MAX)),
+            request_id: format!(
+                "{:016x}-{:016x}",
+                self.random(u64::MAX),
+                self.random(u64::MAX)
+            ),
             trace_parent: format!("00-{:032x}-{:016x}-01", self.random(u64::MAX), 7),
-            principal: Some(Principal {
-                user: attribute(format!("user{user:04}@acme.example")),
-                issuer: attribute("https://login.acme.example".to_owned()),
-                token_id_digest: vec![7; 32],
-                groups: vec!["engineering".to_owned(), format!("team-{}", user % 40)],
-                workspace: attribute(format!("w{}", user % 5)),
-                organization: attribute("acme".to_owned()),
-                agent: attribute(format!("agent-{}", user % 30)),
-                source: attribute(format!("10.0.{}.{}", user % 200, user % 250)),
-                ..Principal::default()
+            principal: Some(principal(user)),
+            session: Some(Session {
+                id: session,
+                source: 1,
             }),
-            session: Some(Session { id: session, source: 1 }),
             direction: Direction::ToServer.into(),
             protocol_version: "2025-11-25".to_owned(),
             method: "tools/call".to_owned(),
@@ -138,8 +133,18 @@ impl Traffic {
                 digest: vec![3; 32],
                 ..Content::default()
             }),
-            verdict: if is_denied { Verdict::Deny } else { Verdict::Allow }.into(),
-            reason: if is_denied { "no_matching_rule" } else { "allowed_by_rule" }.to_owned(),
+            verdict: if is_denied {
+                Verdict::Deny
+            } else {
+                Verdict::Allow
+            }
+            .into(),
+            reason: if is_denied {
+                "no_matching_rule"
+            } else {
+                "allowed_by_rule"
+            }
+            .to_owned(),
             rules: vec![format!("organizations/acme/rules/rule-{}", self.random(50))],
             facts: vec![Fact {
                 key: "$.repo".to_owned(),
@@ -158,9 +163,17 @@ impl Traffic {
 
     fn outcome(&mut self) -> Outcome {
         let is_error = self.random(10) == 0;
-        let result = format!("{{\"content\":[{{\"type\":\"text\",\"text\":\"{}\"}}]}}", self.words(35));
+        let result = format!(
+            "{{\"content\":[{{\"type\":\"text\",\"text\":\"{}\"}}]}}",
+            self.words(35)
+        );
         Outcome {
-            status: if is_error { OutcomeStatus::ToolError } else { OutcomeStatus::Result }.into(),
+            status: if is_error {
+                OutcomeStatus::ToolError
+            } else {
+                OutcomeStatus::Result
+            }
+            .into(),
             http_status: 200,
             result: Some(Content {
                 size_bytes: u64::try_from(result.len()).unwrap_or(0),
@@ -168,10 +181,33 @@ impl Traffic {
                 digest: vec![4; 32],
                 ..Content::default()
             }),
-            latency: Some(Duration { seconds: 0, nanos: 12_000_000 }),
+            latency: Some(Duration {
+                seconds: 0,
+                nanos: 12_000_000,
+            }),
             size_bytes: 300,
             server: server(self.random(SERVERS)),
             ..Outcome::default()
         }
+    }
+}
+
+fn principal(user: u64) -> Principal {
+    let attribute = |value: String| {
+        Some(Attribute {
+            value,
+            provenance: Provenance::Verified.into(),
+        })
+    };
+    Principal {
+        user: attribute(format!("user{user:04}@acme.example")),
+        issuer: attribute("https://login.acme.example".to_owned()),
+        token_id_digest: vec![7; 32],
+        groups: vec!["engineering".to_owned(), format!("team-{}", user % 40)],
+        workspace: attribute(format!("w{}", user % 5)),
+        organization: attribute("acme".to_owned()),
+        agent: attribute(format!("agent-{}", user % 30)),
+        source: attribute(format!("10.0.{}.{}", user % 200, user % 250)),
+        ..Principal::default()
     }
 }

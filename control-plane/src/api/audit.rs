@@ -157,7 +157,7 @@ impl ControlPlane {
         let mut draining = self.draining.clone();
         let mut record_at = Instant::now() + RECORDED_EVERY;
         loop {
-            let end = tail.end.unwrap_or(*length.borrow_and_update());
+            let end = tail.end.unwrap_or_else(|| *length.borrow_and_update());
             if tail.from < end {
                 if !tail.send_up_to(end).await {
                     break;

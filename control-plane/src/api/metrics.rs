@@ -1,4 +1,4 @@
-//! What monitoring asks: OpenMetrics at `/metrics`.
+//! What monitoring asks: figures at `/metrics`, in the format of Open Metrics.
 
 use axum::{
     Extension,
@@ -15,11 +15,7 @@ use prometheus_client::{
 
 use super::{ControlPlane, error};
 use crate::{
-    access::Caller,
-    ledger::index::IndexError,
-    registry::now,
-    resource::Kind,
-    store::StoreError,
+    access::Caller, ledger::index::IndexError, registry::now, resource::Kind, store::StoreError,
 };
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -88,21 +84,37 @@ impl ControlPlane {
         let indexed = horizon.time.filter(|_| behind > 0);
         let lag = indexed.map_or(0, |time| now().seconds.saturating_sub(time.seconds).max(0));
         count(registry, "records", "Records that are durable", length);
-        gauge(registry, "index_lag_records", "Records that the index does not have yet", behind);
+        gauge(
+            registry,
+            "index_lag_records",
+            "Records that the index does not have yet",
+            behind,
+        );
         let name = "index_lag";
         let help = "Age of the last record in the index, where it does not have all";
         with_unit(registry, (name, help, Unit::Seconds), lag.unsigned_abs());
         let bytes = self.ledger.size_bytes();
-        with_unit(registry, ("record_size", "Size of the record on disk", Unit::Bytes), bytes);
+        with_unit(
+            registry,
+            ("record_size", "Size of the record on disk", Unit::Bytes),
+            bytes,
+        );
         let gaps = self.index.gaps()?;
-        count(registry, "gaps", "Records that say that entries are missing", gaps);
+        count(
+            registry,
+            "gaps",
+            "Records that say that entries are missing",
+            gaps,
+        );
         Ok(())
     }
 
     fn instance_figures(&self, registry: &mut Registry) {
         let instances = self.instances.list(|_, _| true);
         let published = self.registry.published().borrow().clone();
-        let version = published.as_ref().map(|snapshot| (snapshot.epoch, snapshot.version));
+        let version = published
+            .as_ref()
+            .map(|snapshot| (snapshot.epoch, snapshot.version));
         gauge(
             registry,
             "snapshot_version",
@@ -122,11 +134,15 @@ impl ControlPlane {
             of("behind", &|is_live, is_newest| is_live && !is_newest),
             of("lost", &|is_live, _| !is_live),
         ] {
-            states.get_or_create(&Condition { state }).set(integer(count));
+            states
+                .get_or_create(&Condition { state })
+                .set(integer(count));
         }
         let help = "Instances: those that enforce the newest snapshot, those that do not, and those lost of late";
         registry.register("instances", help, states);
-        let refusing = instances.iter().filter(|it| it.live && !it.nack_reason.is_empty());
+        let refusing = instances
+            .iter()
+            .filter(|it| it.live && !it.nack_reason.is_empty());
         gauge(
             registry,
             "instances_refusing",

@@ -88,10 +88,13 @@ impl PolicyService for ControlPlane {
             decision_id: decision_id.clone(),
             ..RecordFilter::default()
         });
-        let filter = filter.ok().filter(|_| !decision_id.is_empty()).ok_or_else(|| {
-            let found = format!("`{decision_id}`");
-            error::invalid_argument("decision_id", &found, "32 hexadecimal digits")
-        })?;
+        let filter = filter
+            .ok()
+            .filter(|_| !decision_id.is_empty())
+            .ok_or_else(|| {
+                let found = format!("`{decision_id}`");
+                error::invalid_argument("decision_id", &found, "32 hexadecimal digits")
+            })?;
         let control_plane = self.clone();
         blocking(move || {
             let decided = control_plane.index.decided(&filter);

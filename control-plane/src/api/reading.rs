@@ -71,7 +71,9 @@ impl Readings {
         let is_due = |counted: &Counted| is_end || is_over(counted, now);
         let due: Vec<_> = {
             let mut counted = self.counted();
-            counted.extract_if(.., |_, counted| is_due(counted)).collect()
+            counted
+                .extract_if(.., |_, counted| is_due(counted))
+                .collect()
         };
         for (_, Counted { access, .. }) in due {
             if access.given_count > 0
@@ -128,9 +130,18 @@ fn is_over(counted: &Counted, now: Instant) -> bool {
 
 fn question(access: &RecordAccess) -> Question {
     let principal = access.principal.clone().unwrap_or_default();
-    let of = |attribute: Option<chancery_proto::audit::v1::Attribute>| attribute.unwrap_or_default().value;
-    let who = [principal.user, principal.issuer, principal.client].map(of).join("\n");
-    (who, access.method.clone(), access.filter.clone(), access.organizations.clone())
+    let of = |attribute: Option<chancery_proto::audit::v1::Attribute>| {
+        attribute.unwrap_or_default().value
+    };
+    let who = [principal.user, principal.issuer, principal.client]
+        .map(of)
+        .join("\n");
+    (
+        who,
+        access.method.clone(),
+        access.filter.clone(),
+        access.organizations.clone(),
+    )
 }
 
 /// An access of a caller, with nothing given yet.
@@ -229,7 +240,10 @@ mod tests {
         assert_eq!(*ledger.length().borrow(), 2, "not yet a minute");
         readings.settle(true).await;
         let counts: Vec<_> = ledger.range(&Filter::default(), 0, 9).unwrap();
-        let counts: Vec<_> = counts.into_iter().map(|found| count(&found.record.entry)).collect();
+        let counts: Vec<_> = counts
+            .into_iter()
+            .map(|found| count(&found.record.entry))
+            .collect();
         assert_eq!(counts, [100, 7, 400]);
     }
 
@@ -268,7 +282,10 @@ mod tests {
             expression: "a OR b".to_owned(),
             ..RecordFilter::default()
         };
-        assert_eq!(asked(&filter), r#"user = "an\"n" AND verdict = "deny" AND (a OR b)"#);
+        assert_eq!(
+            asked(&filter),
+            r#"user = "an\"n" AND verdict = "deny" AND (a OR b)"#
+        );
         assert_eq!(asked(&RecordFilter::default()), "");
     }
 }

@@ -30,6 +30,13 @@ const DEFAULT_ISSUER: &str = "chancery";
 /// fails is in reports and in the record.
 const LOGGED: &str = "info,rmcp=off";
 
+const NOBODY_MAY_CALL: &str = "error: it is not said who may call: give certificates, administrators \
+                               and nodes in a file with --config FILE (README.md, Run it for real, has one \
+                               to begin with), or use --insecure-development, on this machine alone";
+
+const NOWHERE_TO_KEEP: &str = "error: it is not said where the store and the log are kept: use \
+                               --data-dir DIR, or `dataDir` in the configuration";
+
 /// Run the control plane
 ///
 /// Logs go to standard error; the variable `RUST_LOG` says which (info). SIGINT and SIGTERM drain it and end
@@ -102,15 +109,37 @@ pub(crate) struct ServeArgs {
     /// How often pinned servers are looked at whose entry does not say that (15m)
     #[arg(long, value_name = "LENGTH", value_parser = time::parse_length)]
     scan_interval: Option<Duration>,
+    #[command(flatten)]
+    otlp: OtlpArgs,
+    /// Authenticate nobody; on loopback, for development only
+    #[arg(long)]
+    insecure_development: bool,
+}
+
+/// Where the record is sent; a configuration can say it, too.
+#[derive(Debug, clap::Args)]
+struct OtlpArgs {
     /// A collector's URL for OTLP logs (HTTP, protobuf) that the record is sent to
     #[arg(long, value_name = "URL", env = "CHANCERY_OTLP_ENDPOINT")]
     otlp_endpoint: Option<String>,
     /// A file with more headers for it, `NAME: VALUE` a line
-    #[arg(long, value_name = "FILE", env = "CHANCERY_OTLP_HEADERS_FILE", requires = "otlp_endpoint")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CHANCERY_OTLP_HEADERS_FILE",
+        requires = "otlp_endpoint"
+    )]
     otlp_headers_file: Option<PathBuf>,
-    /// Authenticate nobody; on loopback, for development only
-    #[arg(long)]
-    insecure_development: bool,
+}
+
+impl OtlpArgs {
+    fn config(self) -> Option<OtlpConfig> {
+        let endpoint = self.otlp_endpoint?;
+        Some(OtlpConfig {
+            endpoint,
+            headers_file: self.otlp_headers_file,
+        })
+    }
 }
 
 pub(crate) async fn run(args: ServeArgs, console: &mut Console<'_>) -> Exit {
@@ -149,14 +178,10 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         discovery_proxy,
         discovery_hosts,
         scan_interval,
-        otlp_endpoint,
-        otlp_headers_file,
+        otlp,
         insecure_development,
     } = args;
-    let mut otlp = otlp_endpoint.map(|endpoint| OtlpConfig {
-        endpoint,
-        headers_file: otlp_headers_file,
-    });
+    let mut otlp = otlp.config();
     let mut discovery = Settings {
         proxy: discovery_proxy,
         hosts: discovery_hosts,
@@ -189,19 +214,12 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
             registry_listen,
         },
         None => {
-            console.talk(
-                "error: it is not said who may call: give certificates, administrators and nodes in \
-                 a file with --config FILE (README.md, Run it for real, has one to begin with), or \
-                 use --insecure-development, on this machine alone",
-            );
+            console.talk(NOBODY_MAY_CALL);
             return Err(Exit::Invalid);
         }
     };
     let Some(data_dir) = data_dir else {
-        console.talk(
-            "error: it is not said where the store and the log are kept: use --data-dir DIR, or \
-             `dataDir` in the configuration",
-        );
+        console.talk(NOWHERE_TO_KEEP);
         return Err(Exit::Invalid);
     };
     Ok(ServeOptions {

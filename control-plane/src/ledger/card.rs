@@ -1,10 +1,6 @@
 //! What of a record can be asked about: the card that filters read and the index keeps.
 
-use std::{
-    borrow::Cow,
-    cell::OnceCell,
-    collections::BTreeSet,
-};
+use std::{borrow::Cow, cell::OnceCell, collections::BTreeSet};
 
 use chancery_proto::audit::v1::{
     AdminChange, Attribute, Content, Decision, Entry, Finding, Outcome, OutcomeStatus, Principal,
@@ -57,9 +53,14 @@ impl Text {
         matches!(self, Self::Server | Self::Rule)
     }
 
+    /// Whether a record may have several values.
+    pub(super) fn is_list(self) -> bool {
+        matches!(self, Self::Server | Self::Rule | Self::Finding)
+    }
+
     /// The values in a card's text: of a list, one a line.
     pub(super) fn values(self, text: &str) -> impl Iterator<Item = &str> {
-        let is_list = matches!(self, Self::Server | Self::Rule | Self::Finding);
+        let is_list = self.is_list();
         let whole = (!is_list && !text.is_empty()).then_some(text);
         let lines = is_list.then(|| text.split('\n').filter(|line| !line.is_empty()));
         whole.into_iter().chain(lines.into_iter().flatten())
@@ -96,7 +97,14 @@ impl Code {
                 "record_access",
             ],
             Self::Verdict => &["allow", "deny", "require_approval"],
-            Self::Status => &["result", "tool_error", "rpc_error", "refused", "http", "unknown"],
+            Self::Status => &[
+                "result",
+                "tool_error",
+                "rpc_error",
+                "refused",
+                "http",
+                "unknown",
+            ],
         }
     }
 }
@@ -181,7 +189,9 @@ impl<'e> Card<'e> {
 
     /// What a text field holds; empty where the record has none.
     pub(super) fn text(&self, field: Text) -> &str {
-        self.texts.get(usize::from(field.number())).map_or("", |text| &**text)
+        self.texts
+            .get(usize::from(field.number()))
+            .map_or("", |text| &**text)
     }
 
     /// The words that full text finds it by.
@@ -211,7 +221,11 @@ impl<'e> Card<'e> {
         self.is_a("decision");
         self.acted(decision.principal.as_ref());
         let verdict = decision.verdict();
-        self.put_code(Code::Verdict, verdict as i32, verdict != Verdict::Unspecified);
+        self.put_code(
+            Code::Verdict,
+            verdict as i32,
+            verdict != Verdict::Unspecified,
+        );
         self.is_shadowed = !decision.shadow_rules.is_empty();
         self.about(&decision.server, &decision.capability);
         self.put(Text::Method, &decision.method);
@@ -229,7 +243,11 @@ impl<'e> Card<'e> {
     fn ended(&mut self, outcome: &'e Outcome) {
         self.is_a("outcome");
         let status = outcome.status();
-        self.put_code(Code::Status, status as i32, status != OutcomeStatus::Unspecified);
+        self.put_code(
+            Code::Status,
+            status as i32,
+            status != OutcomeStatus::Unspecified,
+        );
         self.about(&outcome.server, "");
         self.why(&outcome.reason);
         self.find(&outcome.findings);
@@ -262,7 +280,9 @@ impl<'e> Card<'e> {
 
     /// Keeps a value of the wire, which counts from 1.
     fn put_code(&mut self, field: Code, value: i32, is_known: bool) {
-        let code = value.checked_sub(1).and_then(|code| u8::try_from(code).ok());
+        let code = value
+            .checked_sub(1)
+            .and_then(|code| u8::try_from(code).ok());
         if let Some(known) = self.codes.get_mut(field as usize) {
             *known = code.filter(|_| is_known);
         }

@@ -75,7 +75,10 @@ impl Filter {
             return true;
         };
         let names = names(entry);
-        !names.is_empty() && names.iter().all(|name| grants.allow_at(Role::Auditor, name))
+        !names.is_empty()
+            && names
+                .iter()
+                .all(|name| grants.allow_at(Role::Auditor, name))
     }
 }
 
@@ -122,8 +125,16 @@ fn wanted(filter: RecordFilter) -> Result<Expression, FilterError> {
     }
     for (field, text, kinds) in [
         (Text::User, user, &["decision", "review"][..]),
-        (Text::Server, server, &["decision", "outcome", "drift", "review"]),
-        (Text::Capability, capability, &["decision", "drift", "review"]),
+        (
+            Text::Server,
+            server,
+            &["decision", "outcome", "drift", "review"],
+        ),
+        (
+            Text::Capability,
+            capability,
+            &["decision", "drift", "review"],
+        ),
         (Text::Method, method, &["decision"]),
     ] {
         if !text.is_empty() {
@@ -132,7 +143,9 @@ fn wanted(filter: RecordFilter) -> Result<Expression, FilterError> {
         }
     }
     if verdict != i32::from(Verdict::Unspecified) {
-        let code = verdict.checked_sub(1).and_then(|code| u32::try_from(code).ok());
+        let code = verdict
+            .checked_sub(1)
+            .and_then(|code| u32::try_from(code).ok());
         let bit = code.and_then(|code| 1_u16.checked_shl(code));
         is(Condition::Code(Code::Verdict, bit.unwrap_or(0)));
     }

@@ -86,7 +86,9 @@ impl Follower {
             if mark.position >= self.position {
                 let position = mark.position;
                 found.push(Placed {
-                    bytes: mark.bytes.saturating_add(super::segment::length(read_bytes)),
+                    bytes: mark
+                        .bytes
+                        .saturating_add(super::segment::length(read_bytes)),
                     found: Positioned { position, record },
                 });
             }

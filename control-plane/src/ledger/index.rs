@@ -45,7 +45,9 @@ pub enum IndexError {
     #[error("the index of the record: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// Readers keep it from forgetting.
-    #[error("the index of the record is being read: what is forgotten is still in its file; try again")]
+    #[error(
+        "the index of the record is being read: what is forgotten is still in its file; try again"
+    )]
     Busy,
     /// The log.
     #[error(transparent)]
@@ -67,7 +69,10 @@ impl IndexError {
             return false;
         };
         let code = error.sqlite_error_code();
-        matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        matches!(
+            code,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+        )
     }
 }
 

@@ -1,6 +1,9 @@
 //! Finds records by reading segments: those that the index does not have yet.
 
-use std::{ops::{ControlFlow, Range}, sync::PoisonError};
+use std::{
+    ops::{ControlFlow, Range},
+    sync::PoisonError,
+};
 
 use chancery_proto::audit::v1::Record;
 use prost::Message as _;
@@ -34,7 +37,8 @@ impl Page {
     /// Adds a record, unless the page is full.
     pub(super) fn add(&mut self, found: Positioned, limit: usize) -> bool {
         let bytes = self.bytes.saturating_add(found.record.encoded_len());
-        let fits = self.records.len() < limit && (bytes <= MAX_PAGE_BYTES || self.records.is_empty());
+        let fits =
+            self.records.len() < limit && (bytes <= MAX_PAGE_BYTES || self.records.is_empty());
         if fits {
             self.bytes = bytes;
             self.records.push(found);

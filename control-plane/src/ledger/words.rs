@@ -96,14 +96,19 @@ mod tests {
 
     #[test]
     fn words_are_runs_of_letters_and_digits_in_lower_case() {
-        let words: Vec<_> = Words::of("Delete repo-1: ÉTÉ, été! İ").into_iter().collect();
+        let words: Vec<_> = Words::of("Delete repo-1: ÉTÉ, été! İ")
+            .into_iter()
+            .collect();
         assert_eq!(words, ["1", "delete", "i", "repo", "été"]);
         assert!(Words::of("*** --").is_empty());
     }
 
     #[test]
     fn escapes_of_json_are_what_they_stand_for() {
-        assert_eq!(of_json(r#"{"a":"x\ny\u00e9\u0020z\"q"}"#), ["a", "q", "x", "yé", "z"]);
+        assert_eq!(
+            of_json(r#"{"a":"x\ny\u00e9\u0020z\"q"}"#),
+            ["a", "q", "x", "yé", "z"]
+        );
         assert_eq!(of_json(r#"{"a":"cut\u00"#), ["a", "cut"]);
         assert_eq!(of_json("{\"a\":\"cut\\"), ["a", "cut"]);
     }

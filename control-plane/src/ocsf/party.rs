@@ -8,22 +8,36 @@ pub(super) fn actor(entry: &Entry, record: &Record) -> Json {
     let (principal, session) = parties(entry);
     let mut actor = Map::new();
     let of = |field: fn(&Principal) -> &Option<Attribute>| {
-        principal.and_then(|principal| field(principal).as_ref()).map_or("", |it| &*it.value)
+        principal
+            .and_then(|principal| field(principal).as_ref())
+            .map_or("", |it| &*it.value)
     };
     let user = of(|principal| &principal.user);
     if let Some(principal) = principal.filter(|_| !user.is_empty()) {
-        let groups: Vec<_> = principal.groups.iter().map(|name| json!({"name": name})).collect();
+        let groups: Vec<_> = principal
+            .groups
+            .iter()
+            .map(|name| json!({"name": name}))
+            .collect();
         let mut described = json!({"uid": user, "name": user});
         put(&mut described, "groups", json!(groups), !groups.is_empty());
         let organization = of(|principal| &principal.organization);
-        put(&mut described, "org", json!({"uid": organization}), !organization.is_empty());
+        put(
+            &mut described,
+            "org",
+            json!({"uid": organization}),
+            !organization.is_empty(),
+        );
         actor.insert("user".to_owned(), described);
     }
     let issuer = of(|principal| &principal.issuer);
     if !issuer.is_empty() {
         actor.insert("idp".to_owned(), json!({"name": issuer, "uid": issuer}));
     }
-    let application = [of(|principal| &principal.agent), of(|principal| &principal.client)];
+    let application = [
+        of(|principal| &principal.agent),
+        of(|principal| &principal.client),
+    ];
     if let Some(name) = application.into_iter().find(|name| !name.is_empty()) {
         actor.insert("app_name".to_owned(), json!(name));
     }
@@ -32,7 +46,11 @@ pub(super) fn actor(entry: &Entry, record: &Record) -> Json {
     }
     if user.is_empty() {
         // OCSF asks for somebody.
-        let by = if record.node_id.is_empty() { "chancery" } else { "unknown" };
+        let by = if record.node_id.is_empty() {
+            "chancery"
+        } else {
+            "unknown"
+        };
         actor.insert("invoked_by".to_owned(), json!(by));
     }
     Json::Object(actor)
@@ -45,7 +63,9 @@ pub(super) fn source(entry: &Entry, record: &Record) -> Json {
     let address = address.map_or("", |address| &*address.value);
     // Envoy may say the port, too.
     let socket = address.parse::<std::net::SocketAddr>();
-    let ip = socket.map(|socket| socket.ip()).or_else(|_| address.parse());
+    let ip = socket
+        .map(|socket| socket.ip())
+        .or_else(|_| address.parse());
     match (ip, &*record.node_id) {
         (Ok(ip), _) => json!({"ip": ip.to_string()}),
         (Err(_), "") => json!({"name": "chancery"}),

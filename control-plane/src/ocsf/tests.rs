@@ -1,32 +1,33 @@
 use chancery_proto::audit::v1::{
-    Attribute, DriftSighting, Principal, Session, SightingSource, entry::Event,
+    Attribute, CapabilityKind, Decision, Outcome, OutcomeStatus, Principal, Session,
+    SightingSource, Verdict,
 };
 
-use super::*;
+use super::{said::is_empty, *};
 
-fn attribute(value: &str) -> Option<Attribute> {
-    Some(Attribute {
-        value: value.to_owned(),
-        ..Attribute::default()
-    })
+fn principal() -> Principal {
+    let attribute = |value: &str| {
+        Some(Attribute {
+            value: value.to_owned(),
+            ..Attribute::default()
+        })
+    };
+    Principal {
+        user: attribute("ann"),
+        issuer: attribute("https://idp.example"),
+        agent: attribute("crawler"),
+        source: attribute("10.0.0.1:4711"),
+        groups: vec!["eng".to_owned()],
+        organization: attribute("acme"),
+        ..Principal::default()
+    }
 }
 
 fn events() -> Vec<Event> {
-    let principal = || {
-        Some(Principal {
-            user: attribute("ann"),
-            issuer: attribute("https://idp.example"),
-            agent: attribute("crawler"),
-            source: attribute("10.0.0.1:4711"),
-            groups: vec!["eng".to_owned()],
-            organization: attribute("acme"),
-            ..Principal::default()
-        })
-    };
     let server = || "organizations/acme/workspaces/w/servers/notes".to_owned();
     vec![
         Event::Decision(Decision {
-            principal: principal(),
+            principal: Some(principal()),
             session: Some(Session {
                 id: "s1".to_owned(),
                 ..Session::default()
@@ -53,7 +54,10 @@ fn events() -> Vec<Event> {
         Event::Outcome(Outcome {
             status: OutcomeStatus::RpcError.into(),
             rpc_code: -32_602,
-            latency: Some(prost_types::Duration { seconds: 1, nanos: 2_000_000 }),
+            latency: Some(prost_types::Duration {
+                seconds: 1,
+                nanos: 2_000_000,
+            }),
             server: server(),
             ..Outcome::default()
         }),
@@ -68,7 +72,7 @@ fn events() -> Vec<Event> {
             ..ShadowSighting::default()
         }),
         Event::AdminChange(AdminChange {
-            principal: principal(),
+            principal: Some(principal()),
             method: "ApplyResources".to_owned(),
             resource: "organizations/acme/rules/a organizations/acme/rules/b".to_owned(),
             error: "no".to_owned(),
@@ -77,7 +81,7 @@ fn events() -> Vec<Event> {
         Event::Gap(Gap::default()),
         Event::Review(Review::default()),
         Event::RecordAccess(RecordAccess {
-            principal: principal(),
+            principal: Some(principal()),
             method: "SearchRecords".to_owned(),
             organizations: vec!["organizations/-".to_owned()],
             ..RecordAccess::default()
@@ -98,7 +102,7 @@ fn event_of(event: Option<Event>) -> Json {
         sequence: 9,
         ..Record::default()
     };
-    super::event(4, &record, &entry, json!({"decision": {}}))
+    super::event(4, &record, &entry, &json!({"decision": {}}))
 }
 
 #[test]
@@ -107,22 +111,43 @@ fn every_kind_of_entry_has_what_the_class_requires() {
     for entry in entries {
         let event = event_of(entry.clone());
         for field in [
-            "activity_id", "actor", "api", "category_uid", "class_uid", "metadata", "severity_id",
-            "src_endpoint", "time", "type_uid",
+            "activity_id",
+            "actor",
+            "api",
+            "category_uid",
+            "class_uid",
+            "metadata",
+            "severity_id",
+            "src_endpoint",
+            "time",
+            "type_uid",
         ] {
             assert!(!is_empty(&event[field]), "{field} of {entry:?}");
         }
-        assert!(!event["api"]["operation"].as_str().unwrap().is_empty(), "{entry:?}");
+        assert!(
+            !event["api"]["operation"].as_str().unwrap().is_empty(),
+            "{entry:?}"
+        );
         let actor = &event["actor"];
-        assert!(actor["user"].is_object() || actor["invoked_by"].is_string(), "{entry:?}");
+        assert!(
+            actor["user"].is_object() || actor["invoked_by"].is_string(),
+            "{entry:?}"
+        );
         let activity = event["activity_id"].as_i64().unwrap();
         assert_eq!(event["type_uid"], 600_300 + activity, "{entry:?}");
-        assert_eq!(event["activity_name"].is_string(), activity == 99, "{entry:?}");
+        assert_eq!(
+            event["activity_name"].is_string(),
+            activity == 99,
+            "{entry:?}"
+        );
         if let Ok(folder) = std::env::var("CHANCERY_OCSF") {
             // What a validator of the schema is then given.
             use std::io::Write as _;
 
-            let file = std::fs::OpenOptions::new().create(true).append(true).open(folder);
+            let file = std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(folder);
             writeln!(file.unwrap(), "{event}").unwrap();
         }
     }
@@ -138,13 +163,19 @@ fn a_refusal_says_who_what_and_why() {
         ("/status_id", json!(2)),
         ("/status_detail", json!("denied_by_rule")),
         ("/api/operation", json!("tools/call delete_repo")),
-        ("/api/service/name", json!("organizations/acme/workspaces/w/servers/notes")),
+        (
+            "/api/service/name",
+            json!("organizations/acme/workspaces/w/servers/notes"),
+        ),
         ("/api/request/uid", json!("r1")),
         ("/actor/user/uid", json!("ann")),
         ("/actor/user/groups/0/name", json!("eng")),
         ("/actor/session/uid", json!("s1")),
         ("/src_endpoint/ip", json!("10.0.0.1")),
-        ("/authorizations/0/policy/uid", json!("organizations/acme/rules/no")),
+        (
+            "/authorizations/0/policy/uid",
+            json!("organizations/acme/rules/no"),
+        ),
         ("/policy/version", json!("0.7")),
         ("/metadata/correlation_uid", json!("07".repeat(16))),
         ("/count", json!(3)),

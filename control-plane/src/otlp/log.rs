@@ -3,8 +3,8 @@
 
 use chancery_engine::id::Hex;
 use chancery_proto::audit::v1::{
-    Attribute, CapabilityKind, Decision, Entry, Outcome, OutcomeStatus, Principal, SessionSource,
-    Verdict, entry::Event,
+    AdminChange, Attribute, CapabilityKind, Decision, Entry, Outcome, OutcomeStatus, Principal,
+    SessionSource, Verdict, entry::Event,
 };
 use opentelemetry_proto::tonic::{
     collector::logs::v1::ExportLogsServiceRequest,
@@ -150,53 +150,69 @@ fn log_record(found: &Positioned) -> LogRecord {
 }
 
 fn said(event: Option<&Event>) -> Said {
-    use SeverityNumber::{Info, Warn};
-
-    let named = |event, severity, body: String, names: &[(&str, &str)]| {
-        let mut said = Said::new(event, severity, body);
-        for (key, value) in names {
-            said.attributes.text(key, value);
-        }
-        said
-    };
     match event {
         Some(Event::Decision(decision)) => decided(decision),
         Some(Event::Outcome(outcome)) => ended(outcome),
-        Some(Event::Drift(it)) => {
-            let body = format!("`{}` is not as approved", it.capability);
-            let names = [("chancery.server", &*it.server), ("chancery.capability", &it.capability)];
-            with(named("drift", Warn, body, &names), it.principal.as_ref())
+        Some(Event::Drift(drift)) => {
+            let body = format!("`{}` is not as approved", drift.capability);
+            let mut said = Said::new("drift", SeverityNumber::Warn, body);
+            said.attributes.text("chancery.server", &drift.server);
+            said.attributes
+                .text("chancery.capability", &drift.capability);
+            with(said, drift.principal.as_ref())
         }
-        Some(Event::Shadow(it)) => {
-            let body = format!("MCP to {}, which nobody registered", it.host);
-            let names = [("server.address", &*it.host), ("url.path", &it.path), ("mcp.method.name", &it.method)];
-            with(named("shadow", Warn, body, &names), it.principal.as_ref())
+        Some(Event::Shadow(shadow)) => {
+            let body = format!("MCP to {}, which nobody registered", shadow.host);
+            let mut said = Said::new("shadow", SeverityNumber::Warn, body);
+            said.attributes.text("server.address", &shadow.host);
+            said.attributes.text("url.path", &shadow.path);
+            said.attributes.text("mcp.method.name", &shadow.method);
+            with(said, shadow.principal.as_ref())
         }
-        Some(Event::AdminChange(it)) => {
-            let severity = if it.error.is_empty() { Info } else { Warn };
-            let body = format!("{} {} {}", it.method, it.resource, it.error);
-            let names = [("rpc.method", &*it.method), ("chancery.resource", &it.resource), ("error.message", &it.error)];
-            with(named("admin_change", severity, body.trim().to_owned(), &names), it.principal.as_ref())
-        }
-        Some(Event::Gap(it)) => {
-            let body = format!("entries are missing: {}", it.reason);
-            let mut said = named("gap", Warn, body, &[("chancery.reason", &it.reason), ("chancery.gap.node", &it.node_id)]);
-            said.attributes.number("chancery.count", it.count);
+        Some(Event::Gap(gap)) => {
+            let body = format!("entries are missing: {}", gap.reason);
+            let mut said = Said::new("gap", SeverityNumber::Warn, body);
+            said.attributes.text("chancery.reason", &gap.reason);
+            said.attributes.text("chancery.gap.node", &gap.node_id);
+            said.attributes.number("chancery.count", gap.count);
             said
         }
-        Some(Event::Review(it)) => {
-            let body = format!("{} `{}`", it.verdict().as_str_name(), it.capability);
-            let names = [("chancery.server", &*it.server), ("chancery.capability", &it.capability)];
-            with(named("review", Info, body, &names), it.principal.as_ref())
+        Some(Event::AdminChange(change)) => changed(change),
+        Some(Event::Review(review)) => {
+            let body = format!("{} `{}`", review.verdict().as_str_name(), review.capability);
+            let mut said = Said::new("review", SeverityNumber::Info, body);
+            said.attributes.text("chancery.server", &review.server);
+            said.attributes
+                .text("chancery.capability", &review.capability);
+            with(said, review.principal.as_ref())
         }
-        Some(Event::RecordAccess(it)) => {
-            let names = [("rpc.method", &*it.method), ("chancery.filter", &it.filter)];
-            let mut said = named("record_access", Info, "the record was read".to_owned(), &names);
-            said.attributes.number("chancery.count", it.given_count);
-            with(said, it.principal.as_ref())
+        Some(Event::RecordAccess(access)) => {
+            let body = "the record was read".to_owned();
+            let mut said = Said::new("record_access", SeverityNumber::Info, body);
+            said.attributes.text("rpc.method", &access.method);
+            said.attributes.text("chancery.filter", &access.filter);
+            said.attributes.number("chancery.count", access.given_count);
+            with(said, access.principal.as_ref())
         }
-        None => Said::new("unknown", Info, "an entry of a newer kind".to_owned()),
+        None => {
+            let body = "an entry of a newer kind".to_owned();
+            Said::new("unknown", SeverityNumber::Info, body)
+        }
     }
+}
+
+fn changed(change: &AdminChange) -> Said {
+    let severity = if change.error.is_empty() {
+        SeverityNumber::Info
+    } else {
+        SeverityNumber::Warn
+    };
+    let body = format!("{} {} {}", change.method, change.resource, change.error);
+    let mut said = Said::new("admin_change", severity, body.trim().to_owned());
+    said.attributes.text("rpc.method", &change.method);
+    said.attributes.text("chancery.resource", &change.resource);
+    said.attributes.text("error.message", &change.error);
+    with(said, change.principal.as_ref())
 }
 
 fn with(mut said: Said, principal: Option<&Principal>) -> Said {
@@ -229,7 +245,9 @@ fn decided(decision: &Decision) -> Said {
     if let Some(session) = &decision.session {
         let key = match session.source() {
             SessionSource::McpSession => "mcp.session.id",
-            SessionSource::Meta | SessionSource::Trace | SessionSource::Unspecified => "gen_ai.conversation.id",
+            SessionSource::Meta | SessionSource::Trace | SessionSource::Unspecified => {
+                "gen_ai.conversation.id"
+            }
         };
         attributes.text(key, &session.id);
     }
@@ -239,7 +257,11 @@ fn decided(decision: &Decision) -> Said {
     attributes.texts("chancery.rule.ids", &decision.rules);
     attributes.texts("chancery.shadow_rule.ids", &decision.shadow_rules);
     attributes.number("chancery.snapshot.version", decision.snapshot_version);
-    let detectors: Vec<_> = decision.findings.iter().map(|found| found.detector.clone()).collect();
+    let detectors: Vec<_> = decision
+        .findings
+        .iter()
+        .map(|found| found.detector.clone())
+        .collect();
     attributes.texts("chancery.findings", &detectors);
     with(said, decision.principal.as_ref())
 }
@@ -271,7 +293,11 @@ fn ended(outcome: &Outcome) -> Said {
 }
 
 fn severity_text(severity: SeverityNumber) -> &'static str {
-    if severity == SeverityNumber::Warn { "WARN" } else { "INFO" }
+    if severity == SeverityNumber::Warn {
+        "WARN"
+    } else {
+        "INFO"
+    }
 }
 
 /// The trace and span of a W3C trace context.
@@ -296,7 +322,9 @@ fn position(found: &Positioned) -> i64 {
 
 fn nanoseconds(time: Option<Timestamp>) -> u64 {
     let time = time.unwrap_or_default();
-    let seconds = u64::try_from(time.seconds).unwrap_or(0).saturating_mul(1_000_000_000);
+    let seconds = u64::try_from(time.seconds)
+        .unwrap_or(0)
+        .saturating_mul(1_000_000_000);
     seconds.saturating_add(u64::try_from(time.nanos).unwrap_or(0))
 }
 

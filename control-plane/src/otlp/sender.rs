@@ -100,7 +100,9 @@ impl Sender {
             let mut wait = AGAIN_AFTER.0;
             loop {
                 let before = self.position();
-                let Err(error) = self.follow().await else { return };
+                let Err(error) = self.follow().await else {
+                    return;
+                };
                 let endpoint = &self.config.endpoint;
                 tracing::error!(endpoint, %error, "the record is not sent to the collector for now");
                 if self.position() != before {
@@ -152,7 +154,9 @@ impl Sender {
 
     /// Sends some records, and keeps that they were taken.
     async fn send(self: &Arc<Self>, batch: &[Positioned]) -> Result<(), OtlpError> {
-        let Some(last) = batch.last() else { return Ok(()) };
+        let Some(last) = batch.last() else {
+            return Ok(());
+        };
         let (headers, body) = (self.headers()?, request(batch).encode_to_vec());
         let content = HeaderValue::from_static("application/x-protobuf");
         let endpoint = &self.config.endpoint;

@@ -106,7 +106,7 @@ fn line(format: ExportFormat, found: PositionedRecord) -> Result<Json, Failure> 
             // What cannot be read is in the event as it is, too.
             let entry = Entry::decode(&*record.entry).unwrap_or_default();
             let entry_json = shown.get_mut("entry").map(Json::take).unwrap_or_default();
-            Ok(ocsf::event(found.position, &record, &entry, entry_json))
+            Ok(ocsf::event(found.position, &record, &entry, &entry_json))
         }
         ExportFormat::OtlpJson => {
             let found = Positioned {

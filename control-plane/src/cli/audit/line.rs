@@ -2,8 +2,8 @@
 
 use chancery_proto::audit::v1::{
     AdminChange, Attribute, Decision, DriftSighting, Entry, Finding, Gap, Outcome, OutcomeStatus,
-    PositionedRecord, RecordAccess, Review, ReviewVerdict, ShadowKind, ShadowSighting, SightingSource, Verdict,
-    entry::Event,
+    PositionedRecord, RecordAccess, Review, ReviewVerdict, ShadowKind, ShadowSighting,
+    SightingSource, Verdict, entry::Event,
 };
 use prost::Message as _;
 use prost_types::Duration;

@@ -167,7 +167,11 @@ impl Condition {
                 return Err(comparison.misread(value, "`=`, `!=` or `:`"));
             }
         };
-        let Pattern { text, starts_open, ends_open } = &value.pattern;
+        let Pattern {
+            text,
+            starts_open,
+            ends_open,
+        } = &value.pattern;
         let digits = text.to_ascii_lowercase();
         let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
         let is_whole = digits.len() == ID_DIGITS || (*ends_open && digits.len() < ID_DIGITS);
@@ -242,9 +246,7 @@ impl Test {
         match self {
             Self::Present => values.next().is_some(),
             Self::Is(pattern) => values.any(|value| is(pattern, value)),
-            Self::IsNot(pattern) => {
-                !held.is_empty() && !values.any(|value| is(pattern, value))
-            }
+            Self::IsNot(pattern) => !held.is_empty() && !values.any(|value| is(pattern, value)),
             Self::Holds(text) => values.any(|value| value.to_lowercase().contains(text)),
             Self::Less(text) => values.any(|value| value < &**text),
             Self::Greater(text) => values.any(|value| value > &**text),

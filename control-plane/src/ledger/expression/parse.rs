@@ -35,9 +35,10 @@ pub(super) fn expression(text: &str) -> Result<Expression, Misread> {
         return Ok(Expression::default());
     }
     let read = parser.all(0)?;
-    match parser.token {
-        Token::End => Ok(read),
-        _ => Err(parser.misread("`AND`, `OR`, a condition or the end")),
+    if parser.token == Token::End {
+        Ok(read)
+    } else {
+        Err(parser.misread("`AND`, `OR`, a condition or the end"))
     }
 }
 

@@ -26,7 +26,10 @@ fn decision() -> Entry {
             capability: "delete_repo".to_owned(),
             verdict: Verdict::Deny.into(),
             reason: "denied_by_rule".to_owned(),
-            rules: vec!["organizations/o/rules/no-deletes".to_owned(), "organizations/o/rules/x".to_owned()],
+            rules: vec![
+                "organizations/o/rules/no-deletes".to_owned(),
+                "organizations/o/rules/x".to_owned(),
+            ],
             arguments: Some(Content {
                 data: br#"{"repo":"caf\u00e9/Main"}"#.to_vec(),
                 ..Content::default()
@@ -129,51 +132,100 @@ fn what_others_have_is_found() {
         })),
         ..Entry::default()
     };
-    assert!(admits(&outcome, "status = tool_error server = notes such NOT verdict:*"));
+    assert!(admits(
+        &outcome,
+        "status = tool_error server = notes such NOT verdict:*"
+    ));
     assert!(!admits(&outcome, "verdict != allow"));
     let change = Entry {
         event: Some(Event::AdminChange(AdminChange {
             method: "ApplyResources".to_owned(),
-            resource: "organizations/o/rules/r organizations/o/servers/a organizations/o/servers/b".to_owned(),
+            resource: "organizations/o/rules/r organizations/o/servers/a organizations/o/servers/b"
+                .to_owned(),
             reason: "ticket 42".to_owned(),
             ..AdminChange::default()
         })),
         ..Entry::default()
     };
-    assert!(admits(&change, "kind = admin_change server = b method = ApplyResources 42 organization = o"));
+    assert!(admits(
+        &change,
+        "kind = admin_change server = b method = ApplyResources 42 organization = o"
+    ));
     assert!(!admits(&change, "server = r"));
     assert!(admits(&Entry::default(), "NOT kind:*"));
 }
 
+const MISREAD: &[(&str, &str)] = &[
+    (
+        "usr = ann",
+        "column 1: found `usr`, expected a field; did you mean `user`?",
+    ),
+    (
+        "a AND verdict = denied",
+        "column 17: found `denied`, expected one of `allow`, `deny`, `require_approval`; did you mean `deny`?",
+    ),
+    ("user =", "column 7: found the end, expected a value"),
+    (
+        "user = (a OR b)",
+        "column 8: found a parenthesis, expected a value",
+    ),
+    ("(user = a", "column 10: found the end, expected `)`"),
+    (
+        "user = a)",
+        "column 9: found `)`, expected `AND`, `OR`, a condition or the end",
+    ),
+    (
+        "AND a",
+        "column 1: found `AND`, expected a condition such as `user = \"ann\"`",
+    ),
+    (
+        "é OR",
+        "column 5: found the end, expected a condition such as `user = \"ann\"`",
+    ),
+    (
+        "a and b",
+        "column 3: found `and`, expected `AND`, or the word in quotes",
+    ),
+    (
+        "user = 'ann",
+        "column 12: found the end, expected the closing quote",
+    ),
+    ("user ! ann", "column 6: found `!`, expected `!=`"),
+    (
+        "user = a*b",
+        "column 8: found `a*b`, expected `*` at the beginning or the end; `\\*` in quotes is the sign itself",
+    ),
+    (
+        "verdict < deny",
+        "column 11: found a value after `<`, expected `=`, `!=` or `:` before it",
+    ),
+    (
+        "time = 2026-07-03T00:00:00Z",
+        "column 8: found a value after `=`, expected `<`, `<=`, `>` or `>=` before it",
+    ),
+    (
+        "time > yesterday",
+        "column 8: found `yesterday`, expected a time such as `2026-07-03T10:15:00Z`",
+    ),
+    (
+        "decision_id = 12",
+        "column 15: found `12`, expected 32 hexadecimal digits, or the first of them and `*`",
+    ),
+    (
+        "???",
+        "column 1: found `???`, expected a word with a letter or digit, or a field such as `user = \"ann\"`",
+    ),
+    (
+        "user < a*",
+        "column 8: found `a`, expected a text without `*` after an order",
+    ),
+];
+
 #[test]
 fn what_cannot_be_read_is_named_with_its_place() {
-    for (text, said) in [
-        ("usr = ann", "column 1: found `usr`, expected a field; did you mean `user`?"),
-        (
-            "a AND verdict = denied",
-            "column 17: found `denied`, expected one of `allow`, `deny`, `require_approval`; did you mean `deny`?",
-        ),
-        ("user =", "column 7: found the end, expected a value"),
-        ("user = (a OR b)", "column 8: found a parenthesis, expected a value"),
-        ("(user = a", "column 10: found the end, expected `)`"),
-        ("user = a)", "column 9: found `)`, expected `AND`, `OR`, a condition or the end"),
-        ("AND a", "column 1: found `AND`, expected a condition such as `user = \"ann\"`"),
-        ("é OR", "column 5: found the end, expected a condition such as `user = \"ann\"`"),
-        ("a and b", "column 3: found `and`, expected `AND`, or the word in quotes"),
-        ("user = 'ann", "column 12: found the end, expected the closing quote"),
-        ("user ! ann", "column 6: found `!`, expected `!=`"),
-        (
-            "user = a*b",
-            "column 8: found `a*b`, expected `*` at the beginning or the end; `\\*` in quotes is the sign itself",
-        ),
-        ("verdict < deny", "column 11: found a value after `<`, expected `=`, `!=` or `:` before it"),
-        ("time = 2026-07-03T00:00:00Z", "column 8: found a value after `=`, expected `<`, `<=`, `>` or `>=` before it"),
-        ("time > yesterday", "column 8: found `yesterday`, expected a time such as `2026-07-03T10:15:00Z`"),
-        ("decision_id = 12", "column 15: found `12`, expected 32 hexadecimal digits, or the first of them and `*`"),
-        ("???", "column 1: found `???`, expected a word with a letter or digit, or a field such as `user = \"ann\"`"),
-        ("user < a*", "column 8: found `a`, expected a text without `*` after an order"),
-    ] {
-        assert_eq!(Expression::read(text).unwrap_err().to_string(), said, "{text}");
+    for (text, said) in MISREAD {
+        let misread = Expression::read(text).unwrap_err();
+        assert_eq!(misread.to_string(), *said, "{text}");
     }
 }
 

@@ -77,7 +77,8 @@ impl Literal {
             column,
         };
         if chars.contains(&ANY) {
-            return Err(literal.misread("`*` at the beginning or the end; `\\*` in quotes is the sign itself"));
+            return Err(literal
+                .misread("`*` at the beginning or the end; `\\*` in quotes is the sign itself"));
         }
         Ok(literal)
     }
@@ -128,7 +129,7 @@ impl<'t> Tokens<'t> {
             Some('!') => {
                 self.bump();
                 if self.rest.peek() != Some(&'=') {
-                    return Err(self.misread(column, "`!`", "`!=`"));
+                    return Err(misread(column, "`!`", "`!=`"));
                 }
                 self.take(Token::Comparison(Comparison::NotEqual))
             }
@@ -143,8 +144,8 @@ impl<'t> Tokens<'t> {
         self.skip_spaces();
         match self.rest.peek() {
             Some('"' | '\'') => self.quoted(),
-            None => Err(self.misread(self.column, "the end", "a value")),
-            Some('(' | ')') => Err(self.misread(self.column, "a parenthesis", "a value")),
+            None => Err(misread(self.column, "the end", "a value")),
+            Some('(' | ')') => Err(misread(self.column, "a parenthesis", "a value")),
             Some(_) => self.unquoted(|c| c.is_whitespace() || c == ')'),
         }
     }
@@ -176,10 +177,10 @@ impl<'t> Tokens<'t> {
         let mut chars = Vec::new();
         loop {
             match self.bump() {
-                None => return Err(self.misread(self.column, "the end", "the closing quote")),
+                None => return Err(misread(self.column, "the end", "the closing quote")),
                 c if c == quote => return Literal::new(&chars, column, true),
                 Some('\\') => match self.bump() {
-                    None => return Err(self.misread(self.column, "the end", "what `\\` is before")),
+                    None => return Err(misread(self.column, "the end", "what `\\` is before")),
                     Some(c) => chars.push((c, true)),
                 },
                 Some(c) => chars.push((c, false)),
@@ -213,12 +214,12 @@ impl<'t> Tokens<'t> {
             self.column += 1;
         }
     }
+}
 
-    fn misread(&self, column: usize, found: &str, expected: &str) -> Misread {
-        Misread {
-            column,
-            found: found.to_owned(),
-            expected: expected.to_owned(),
-        }
+fn misread(column: usize, found: &str, expected: &str) -> Misread {
+    Misread {
+        column,
+        found: found.to_owned(),
+        expected: expected.to_owned(),
     }
 }

@@ -10,7 +10,11 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use super::{IndexError, tables::Progress, token};
 use crate::{
     access::Place,
-    ledger::{Placed, card::{Card, Code, Nanos, Text}, filter},
+    ledger::{
+        Placed,
+        card::{Card, Code, Nanos, Text},
+        filter,
+    },
     store::integer,
 };
 
@@ -150,8 +154,12 @@ impl Terms<'_> {
         if let Some(id) = self.known.get(&key) {
             return Ok(*id);
         }
-        let put = "INSERT INTO terms (field, text) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING id";
-        let put = self.transaction.prepare_cached(put)?.query_row((field, text), |row| row.get(0));
+        let put =
+            "INSERT INTO terms (field, text) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING id";
+        let put = self
+            .transaction
+            .prepare_cached(put)?
+            .query_row((field, text), |row| row.get(0));
         let id = match put.optional()? {
             Some(id) => id,
             None => find(self.transaction, field, text)?.unwrap_or_default(),
@@ -168,7 +176,9 @@ pub(super) fn find(
     text: &str,
 ) -> Result<Option<i64>, IndexError> {
     let ask = "SELECT id FROM terms WHERE field = ?1 AND text = ?2";
-    let found = connection.prepare_cached(ask)?.query_row((field, text), |row| row.get(0));
+    let found = connection
+        .prepare_cached(ask)?
+        .query_row((field, text), |row| row.get(0));
     Ok(found.optional()?)
 }
 

@@ -12,7 +12,10 @@ use super::{
     token,
 };
 use crate::{
-    ledger::{Filter, Follower, Page, Positioned, card::{Code, Nanos}},
+    ledger::{
+        Filter, Follower, Page, Positioned,
+        card::{Code, Nanos},
+    },
     store::integer,
 };
 
@@ -162,7 +165,9 @@ impl Index {
     /// Where the index cannot be read.
     pub fn gaps(&self) -> Result<u64, IndexError> {
         let gap = Code::Kind.words().iter().position(|word| *word == "gap");
-        let gap = gap.and_then(|code| u8::try_from(code).ok()).unwrap_or_default();
+        let gap = gap
+            .and_then(|code| u8::try_from(code).ok())
+            .unwrap_or_default();
         let token = format!("\"{}\"", token::code(Code::Kind, gap));
         self.reading(|connection| {
             let ask = "SELECT count(*) FROM tokens WHERE tokens MATCH ?1";
@@ -277,7 +282,9 @@ impl Narrow {
                    WHERE last_time >= ?1 AND (?2 IS NULL OR first_time < ?2)";
         let blocks: (Option<i64>, Option<i64>) = connection
             .prepare_cached(ask)?
-            .query_row((self.from, self.before), |row| Ok((row.get(0)?, row.get(1)?)))?;
+            .query_row((self.from, self.before), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
         let (Some(first), Some(last)) = blocks else {
             return Ok(None);
         };
@@ -303,7 +310,11 @@ fn places(
     most: usize,
     connection: &Connection,
 ) -> Result<Vec<Place>, IndexError> {
-    let Narrow { rows, from: since, before } = &question.narrow;
+    let Narrow {
+        rows,
+        from: since,
+        before,
+    } = &question.narrow;
     let order = match question.order {
         Order::Newest => "DESC",
         Order::Oldest => "ASC",
@@ -317,18 +328,25 @@ fn places(
             text.as_str(),
         ),
     };
-    let key = if text.is_empty() { "r.position" } else { "tokens.rowid" };
+    let key = if text.is_empty() {
+        "r.position"
+    } else {
+        "tokens.rowid"
+    };
     let ask = format!(
         "SELECT r.position, r.bytes FROM {source} >= ?2 AND {key} < ?3
          AND r.time >= ?4 AND (?5 IS NULL OR r.time < ?5) ORDER BY {key} {order} LIMIT ?6"
     );
     let mut ask = connection.prepare_cached(&ask)?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let rows = ask.query_map((text, integer(from), integer(to), since, before, most), |row| {
-        Ok(Place {
-            position: row.get::<_, i64>(0)?.unsigned_abs(),
-            bytes: row.get::<_, i64>(1)?.unsigned_abs(),
-        })
-    })?;
+    let rows = ask.query_map(
+        (text, integer(from), integer(to), since, before, most),
+        |row| {
+            Ok(Place {
+                position: row.get::<_, i64>(0)?.unsigned_abs(),
+                bytes: row.get::<_, i64>(1)?.unsigned_abs(),
+            })
+        },
+    )?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

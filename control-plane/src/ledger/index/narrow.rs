@@ -83,18 +83,31 @@ fn of(wanted: &Expression, connection: &Connection) -> Result<Match, IndexError>
     Ok(match wanted {
         Expression::All(wanted) => {
             let (rows, is_exact) = parts(wanted)?;
-            Match { rows: all(rows), is_exact }
+            Match {
+                rows: all(rows),
+                is_exact,
+            }
         }
         Expression::Any(wanted) => {
             let (rows, is_exact) = parts(wanted)?;
-            Match { rows: any(rows), is_exact }
+            Match {
+                rows: any(rows),
+                is_exact,
+            }
         }
         Expression::Not(part) => match of(part, connection)? {
-            Match { is_exact: false, .. } => unknown(),
-            Match { rows, is_exact: true } => exactly(match rows {
+            Match {
+                is_exact: false, ..
+            } => unknown(),
+            Match {
+                rows,
+                is_exact: true,
+            } => exactly(match rows {
                 Rows::All => Rows::None,
                 Rows::None => Rows::All,
-                Rows::Of(question) => Rows::Of(format!("({} NOT {question})", quoted(&token::any()))),
+                Rows::Of(question) => {
+                    Rows::Of(format!("({} NOT {question})", quoted(&token::any())))
+                }
             }),
         },
         Expression::Is(condition) => met(condition, connection)?,
@@ -119,8 +132,14 @@ fn met(condition: &Condition, connection: &Connection) -> Result<Match, IndexErr
         Condition::From(_) | Condition::Before(_) => unknown(),
         Condition::Words(words) => {
             let rows = all(words.iter().map(|word| match word {
-                Pattern { starts_open: true, .. } => Rows::All,
-                Pattern { text, ends_open: true, .. } => beginning(text),
+                Pattern {
+                    starts_open: true, ..
+                } => Rows::All,
+                Pattern {
+                    text,
+                    ends_open: true,
+                    ..
+                } => beginning(text),
                 Pattern { text, .. } => one(text),
             }));
             let is_exact = words.iter().all(|word| !word.starts_open);
@@ -148,14 +167,16 @@ fn session(test: &Test) -> Match {
 /// The terms of a field that pass a test.
 fn term(field: Text, test: &Test, connection: &Connection) -> Result<Match, IndexError> {
     let has_one = beginning(&token::prefix(field));
-    if let (Test::Present, true) = (test, !is_list(field)) {
+    if let (Test::Present, false) = (test, field.is_list()) {
         return Ok(exactly(has_one));
     }
-    if let (Test::Is(pattern), false) = (test, field.is_name() || is_list(field)) {
-        if pattern.is_exact() {
-            let id = find(connection, field.number(), &pattern.text)?;
-            return Ok(exactly(id.map_or(Rows::None, |id| one(&token::term(field, id)))));
-        }
+    if let (Test::Is(pattern), false) = (test, field.is_list())
+        && pattern.is_exact()
+    {
+        let id = find(connection, field.number(), &pattern.text)?;
+        return Ok(exactly(
+            id.map_or(Rows::None, |id| one(&token::term(field, id))),
+        ));
     }
     let mut ask = connection.prepare_cached("SELECT id, text FROM terms WHERE field = ?1")?;
     let mut terms = ask.query([field.number()])?;
@@ -170,10 +191,6 @@ fn term(field: Text, test: &Test, connection: &Connection) -> Result<Match, Inde
         found.push(one(&token::term(field, row.get(0)?)));
     }
     Ok(exactly(any(found)))
-}
-
-fn is_list(field: Text) -> bool {
-    matches!(field, Text::Server | Text::Rule | Text::Finding)
 }
 
 /// Records that an auditor may read, and some that they may not: a record can be in several places.
@@ -194,12 +211,18 @@ fn readable(grants: &Grants, connection: &Connection) -> Result<Rows, IndexError
 }
 
 fn exactly(rows: Rows) -> Match {
-    Match { rows, is_exact: true }
+    Match {
+        rows,
+        is_exact: true,
+    }
 }
 
 /// At least those that are asked for.
 fn about(rows: Rows) -> Match {
-    Match { rows, is_exact: false }
+    Match {
+        rows,
+        is_exact: false,
+    }
 }
 
 fn unknown() -> Match {

@@ -77,26 +77,27 @@ impl Reader {
         let Some(segment) = segment.filter(|it| position < it.end()) else {
             return Ok(None);
         };
-        let kept = self.chunk.as_ref().filter(|(first, ..)| *first == segment.first);
+        let kept = self
+            .chunk
+            .as_ref()
+            .filter(|(first, ..)| *first == segment.first);
         let record = kept.and_then(|(_, from, chunk)| {
             let skipped = usize::try_from(bytes.checked_sub(*from)?).ok()?;
             first_of(chunk.get(skipped..)?)
         });
+        if record.is_some() {
+            return Ok(record.map(|record| Positioned { position, record }));
+        }
+        // What is before it is as likely: newest first, it holds the records that come next.
+        let from = bytes.saturating_sub(CHUNK_BYTES);
+        let chunk = part(segment, from, CHUNK_BYTES.saturating_mul(2))?;
+        let skipped = usize::try_from(bytes.saturating_sub(from)).unwrap_or(usize::MAX);
+        let record = chunk.get(skipped..).and_then(first_of);
         let record = match record {
             Some(record) => Some(record),
-            None => {
-                // The page before is as likely: newest first, it holds the records that come next.
-                let from = bytes.saturating_sub(CHUNK_BYTES);
-                let chunk = part(segment, from, CHUNK_BYTES.saturating_mul(2))?;
-                let skipped = usize::try_from(bytes.saturating_sub(from)).unwrap_or(usize::MAX);
-                let record = chunk.get(skipped..).and_then(first_of);
-                self.chunk = Some((segment.first, from, chunk));
-                match record {
-                    Some(record) => Some(record),
-                    None => first_of(&segment.part(bytes)?),
-                }
-            }
+            None => first_of(&segment.part(bytes)?),
         };
+        self.chunk = Some((segment.first, from, chunk));
         Ok(record.map(|record| Positioned { position, record }))
     }
 }

@@ -61,7 +61,10 @@ pub(super) fn place(id: i64) -> String {
 /// A session. There are many and each is short-lived, so they are no terms.
 pub(super) fn session(id: &str) -> String {
     let digest = Sha256::digest(id.as_bytes());
-    let short = digest.iter().take(8).fold(0_u64, |short, byte| (short << 8) | u64::from(*byte));
+    let short = digest
+        .iter()
+        .take(8)
+        .fold(0_u64, |short, byte| (short << 8) | u64::from(*byte));
     format!("{}{short:016x}", prefix(Text::Session))
 }
 

@@ -1,4 +1,7 @@
-use std::sync::{Mutex, atomic::{AtomicUsize, Ordering}};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap as Headers, routing::post};
 use chancery_proto::audit::v1::{Decision, Entry, Gap, entry::Event};
@@ -19,18 +22,38 @@ struct Collector {
     changed: tokio::sync::Notify,
 }
 
-async fn take(State(collector): State<Arc<Collector>>, headers: Headers, body: Bytes) -> StatusCode {
-    let text = |name| headers.get(name).map_or("", |it| it.to_str().unwrap()).to_owned();
+async fn take(
+    State(collector): State<Arc<Collector>>,
+    headers: Headers,
+    body: Bytes,
+) -> StatusCode {
+    let text = |name| {
+        headers
+            .get(name)
+            .map_or("", |it| it.to_str().unwrap())
+            .to_owned()
+    };
     assert_eq!(text("content-type"), "application/x-protobuf");
     let less = |left: usize| left.checked_sub(1);
-    if collector.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok() {
+    if collector
+        .refusals
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)
+        .is_ok()
+    {
         return StatusCode::SERVICE_UNAVAILABLE;
     }
     let request = ExportLogsServiceRequest::decode(body).unwrap();
-    let logs = request.resource_logs.into_iter().flat_map(|it| it.scope_logs);
+    let logs = request
+        .resource_logs
+        .into_iter()
+        .flat_map(|it| it.scope_logs);
     let mut taken = collector.taken.lock().unwrap();
     for log in logs.flat_map(|it| it.log_records) {
-        let position = log.attributes.iter().find(|it| it.key == "chancery.position").unwrap();
+        let position = log
+            .attributes
+            .iter()
+            .find(|it| it.key == "chancery.position")
+            .unwrap();
         let Some(Value::IntValue(position)) = position.value.clone().unwrap().value else {
             panic!("{position:?}")
         };
@@ -42,10 +65,13 @@ async fn take(State(collector): State<Arc<Collector>>, headers: Headers, body: B
 
 fn positions(collector: &Collector) -> Vec<i64> {
     let taken = collector.taken.lock().unwrap();
-    taken.iter().map(|(position, tenant)| {
-        assert_eq!(tenant, "acme");
-        *position
-    }).collect()
+    taken
+        .iter()
+        .map(|(position, tenant)| {
+            assert_eq!(tenant, "acme");
+            *position
+        })
+        .collect()
 }
 
 async fn until(collector: &Collector, count: usize) {
@@ -71,7 +97,9 @@ async fn a_collector_gets_all_in_order_whatever_it_answers_and_after_a_restart()
     let folder = tempfile::tempdir().unwrap();
     let collector = Arc::new(Collector::default());
     collector.refusals.store(2, Ordering::SeqCst);
-    let app = Router::new().route("/v1/logs", post(take)).with_state(Arc::clone(&collector));
+    let app = Router::new()
+        .route("/v1/logs", post(take))
+        .with_state(Arc::clone(&collector));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
