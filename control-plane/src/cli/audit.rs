@@ -72,7 +72,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   chancery audit export --since 1d > yesterday.ocsf.jsonl
-  chancery audit export --format otlp-json 'kind = decision AND verdict = deny' --to denied.jsonl")]
+  chancery audit export --as otlp-json 'kind = decision AND verdict = deny' --to denied.jsonl")]
     Export {
         #[command(flatten)]
         filter: FilterArgs,

@@ -32,9 +32,9 @@ pub(crate) enum ExportFormat {
 /// How records are written.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExportArgs {
-    /// What for
-    #[arg(long, value_enum, default_value = "ocsf")]
-    format: ExportFormat,
+    /// In whose words
+    #[arg(long = "as", value_name = "FORMAT", value_enum, default_value = "ocsf")]
+    words: ExportFormat,
     /// The file to write, which must not be there; the standard output where left out
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
@@ -75,7 +75,7 @@ pub(super) async fn run(
         };
         next = found.position.saturating_add(1);
         count = count.saturating_add(1);
-        let line = line(args.format, found)?;
+        let line = line(args.words, found)?;
         match &mut file {
             Some(file) => writeln!(file, "{line}").map_err(Failure::Output)?,
             None => console.json_line(&line)?,

@@ -126,10 +126,6 @@ fn said(event: Option<&Event>) -> Said {
 /// Somebody read the record.
 fn accessed(access: &RecordAccess) -> Said {
     let principal = access.principal.as_ref();
-    let given = match access.given_count {
-        0 => "began".to_owned(),
-        count => format!("got {count}"),
-    };
     let asked = match &*access.filter {
         "" => "of everything".to_owned(),
         filter => format!("of {filter}"),
@@ -139,7 +135,7 @@ fn accessed(access: &RecordAccess) -> Said {
         user: value(principal.and_then(|principal| principal.user.as_ref())),
         server: or_dash(""),
         call: access.method.clone(),
-        why: format!("{given} {asked}"),
+        why: format!("{} {asked}", access.given_count),
     }
 }
 

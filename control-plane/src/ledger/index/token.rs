@@ -7,8 +7,8 @@ use crate::ledger::card::{Code, Text};
 /// The field's number under which places are terms.
 pub(super) const PLACE: u8 = 200;
 
-/// Hexadecimal digits of a decision id that are in its token.
-const DECISION_DIGITS: usize = 16;
+/// Hexadecimal digits of a decision id; of one that has more, the first.
+const DECISION_DIGITS: usize = 32;
 
 /// Every record has this.
 pub(super) fn any() -> String {
@@ -68,7 +68,7 @@ pub(super) fn session(id: &str) -> String {
     format!("{}{short:016x}", prefix(Text::Session))
 }
 
-/// A decision, by hexadecimal digits in lower case, and whether these are all that a token has.
+/// A decision, by hexadecimal digits in lower case or the first of them, and whether these are all.
 pub(super) fn decision(digits: &str) -> (String, bool) {
     let short: String = digits.chars().take(DECISION_DIGITS).collect();
     let is_whole = short.len() == DECISION_DIGITS;
