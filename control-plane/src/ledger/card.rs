@@ -176,7 +176,6 @@ impl<'e> Card<'e> {
                 card.is_a("record_access");
                 card.acted(access.principal.as_ref());
                 card.put(Text::Method, &access.method);
-                card.prose([&access.filter]);
             }
         }
         card
