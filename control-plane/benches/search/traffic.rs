@@ -49,7 +49,7 @@ fn mixed(number: u64) -> u64 {
 /// One of many words, the first of them much more often.
 pub(crate) fn word(number: u64) -> String {
     const PARTS: [&str; 16] = [
-        "al", "ber", "con", "dis", "en", "for", "gra", "hol", "in", "jus", "ket", "lo", "man",
+        "al", "ber", "con", "dis", "en", "for", "gra", "hol", "in", "just", "kit", "lo", "man",
         "nor", "or", "per",
     ];
     let part = |shift: u32| PARTS[usize::try_from(number >> shift & 15).unwrap_or(0)];

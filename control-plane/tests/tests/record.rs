@@ -1,6 +1,11 @@
 //! What the record shows by other rules: replayed and explained, asked from the command line.
 
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    sync::Arc,
+};
 
 use chancery::{
     cli::read_documents,
@@ -360,6 +365,24 @@ fn records_are_found_by_expressions_and_exported_and_that_is_on_the_record() {
     let asked = "\"filter\":\"user = *@example.com AND verdict = deny\"";
     assert!(reads.out.contains(asked), "{}", reads.out);
     assert!(reads.out.contains("\"given_count\":4"), "{}", reads.out);
+}
+
+#[test]
+fn monitoring_gets_figures() {
+    let site = site_with_past(1);
+    let address = site.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: site\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("application/openmetrics-text"), "{answer}");
+    // Five decisions, and the change of `apply`.
+    for line in ["chancery_records_total 6", "chancery_gaps_total 0", "# EOF"] {
+        assert!(answer.contains(line), "{answer}");
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn decision() -> Entry {
                 "organizations/o/rules/x".to_owned(),
             ],
             arguments: Some(Content {
-                data: br#"{"repo":"caf\u00e9/Main"}"#.to_vec(),
+                data: br#"{"repo":"\u00e9lan/Main"}"#.to_vec(),
                 ..Content::default()
             }),
             findings: vec![Finding {
@@ -83,9 +83,9 @@ fn a_decision_is_found_by_what_it_is() {
         "decision_id != 01*",
         "time > 2026-07-03T10:15:00Z",
         "time <= \"2026-07-03T10:15:00.5Z\" time >= \"2026-07-03T12:15:00.5+02:00\"",
-        "café",
-        "CAFÉ main delete",
-        "caf* AND *lete AND \"repo, main\"",
+        "élan",
+        "ÉLAN main delete",
+        "él* AND *lete AND \"repo, main\"",
         "-bob",
         "NOT (bob OR verdict = allow)",
         "bob OR main",

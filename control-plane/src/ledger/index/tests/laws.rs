@@ -24,7 +24,7 @@ const SERVERS: [&str; 4] = [
     "organizations/a/workspaces/v/servers/vault",
     "organizations/b/servers/notes",
 ];
-const WORDS: [&str; 4] = ["", "delete repo", "Repo café", "x y z"];
+const WORDS: [&str; 4] = ["", "delete repo", "Repo élan", "x y z"];
 
 /// What a random entry is made of.
 type Seed = (u8, usize, usize, usize, i32, i64);
@@ -136,8 +136,8 @@ fn expression() -> impl Strategy<Value = String> {
         "finding:*",
         "delete",
         "repo",
-        "CAFÉ",
-        "caf*",
+        "ÉLAN",
+        "él*",
         "*ete",
         "*ep*",
         "'repo delete'",
