@@ -193,21 +193,25 @@ impl Index {
             length.mark_unchanged();
             let index = Arc::clone(&self);
             let advanced = tokio::task::spawn_blocking(move || index.advance()).await;
-            let wait = match advanced {
+            match advanced {
                 Ok(Ok(true)) if *draining.borrow() => return,
-                Ok(Ok(true)) => continue,
-                Ok(Ok(false)) => GATHERED_FOR,
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "the record is not indexed for now");
-                    AGAIN_AFTER
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => {
+                    tokio::select! {
+                        changed = length.changed() => if changed.is_err() { return },
+                        _ = draining.wait_for(|draining| *draining) => return,
+                    }
+                    tokio::time::sleep(GATHERED_FOR).await;
                 }
-                Err(_) => AGAIN_AFTER,
-            };
-            tokio::select! {
-                changed = length.changed() => if changed.is_err() { return },
-                _ = draining.wait_for(|draining| *draining) => return,
+                failed => {
+                    let error = failed.map(|failed| failed.err());
+                    tracing::error!(?error, "the record is not indexed for now");
+                    tokio::select! {
+                        () = tokio::time::sleep(AGAIN_AFTER) => {}
+                        _ = draining.wait_for(|draining| *draining) => return,
+                    }
+                }
             }
-            tokio::time::sleep(wait).await;
         }
     }
 
