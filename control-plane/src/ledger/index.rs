@@ -189,12 +189,11 @@ impl Index {
     /// Follows the log until told to stop, or the log ends.
     pub async fn run(self: Arc<Self>, mut draining: watch::Receiver<bool>) {
         let mut length = self.ledger.length();
-        loop {
+        while !*draining.borrow() {
             length.mark_unchanged();
             let index = Arc::clone(&self);
             let advanced = tokio::task::spawn_blocking(move || index.advance()).await;
             match advanced {
-                Ok(Ok(true)) if *draining.borrow() => return,
                 Ok(Ok(true)) => {}
                 Ok(Ok(false)) => {
                     tokio::select! {
@@ -203,13 +202,13 @@ impl Index {
                     }
                     tokio::time::sleep(GATHERED_FOR).await;
                 }
-                failed => {
-                    let error = failed.map(|failed| failed.err());
-                    tracing::error!(?error, "the record is not indexed for now");
-                    tokio::select! {
-                        () = tokio::time::sleep(AGAIN_AFTER) => {}
-                        _ = draining.wait_for(|draining| *draining) => return,
-                    }
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "the record is not indexed for now");
+                    pause(&mut draining).await;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a part of the record could not be indexed");
+                    pause(&mut draining).await;
                 }
             }
         }
@@ -234,6 +233,12 @@ impl Index {
         }
         Ok(answer)
     }
+}
+
+/// Waits before a disk is tried again, or until told to stop.
+async fn pause(draining: &mut watch::Receiver<bool>) {
+    let told = draining.wait_for(|draining| *draining);
+    drop(tokio::time::timeout(AGAIN_AFTER, told).await);
 }
 
 /// What is behind these locks is whole even where somebody panicked: transactions are rolled back.
