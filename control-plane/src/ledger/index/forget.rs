@@ -61,10 +61,12 @@ fn strip(
     reader: &mut Reader,
     place: Place,
 ) -> Result<Option<String>, IndexError> {
-    let Some(found) = reader.read(place)? else {
-        return Ok(None);
-    };
-    let Ok(entry) = Entry::decode(&*found.record.entry) else {
+    let found = reader.read(place)?;
+    let entry = found.and_then(|found| Entry::decode(&*found.record.entry).ok());
+    let Some(entry) = entry else {
+        // No filter admits what cannot be read, so nothing need find it.
+        let forget = "DELETE FROM tokens WHERE rowid = ?1";
+        transaction.execute(forget, [integer(place.position)])?;
         return Ok(None);
     };
     let mut card = Card::of(&entry);
