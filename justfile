@@ -176,6 +176,11 @@ tamper RECORDS="10000":
 registry-speed ROUNDS="100":
     CHANCERY_ROUNDS="$1" cargo bench --locked -p chancery --bench registry
 
+# Time the index of the record and searches of it, over RECORDS records; the last line is the figure
+[group("measure")]
+search-speed RECORDS="1000000":
+    CHANCERY_RECORDS="${1#RECORDS=}" cargo bench --locked -p chancery --bench search
+
 # Score `chancery review inspect` on the poisoned tools of FILE, our own and honest ones; the last line is the figure
 [group("measure")]
 poisoning-score FILE=poisoned:

@@ -9,10 +9,12 @@ mod credential;
 mod error;
 mod instance;
 mod log;
+pub mod metrics;
 mod node;
 mod page;
 mod policy;
 mod proposal;
+pub mod reading;
 mod registry;
 mod resource;
 mod review;
@@ -27,14 +29,14 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
-use self::authentication::Attempts;
+use self::{authentication::Attempts, reading::Readings};
 use crate::{
     access::{Member, NodePolicy},
     credential::Broker,
     discovery::scanner::Scanner,
     instances::Instances,
     issuer_keys::IssuerKeys,
-    ledger::{Ledger, checkpoint::Checkpoints},
+    ledger::{Index, Ledger, checkpoint::Checkpoints},
     outbox::Outbox,
     registry::Registry,
     secrets::Secrets,
@@ -50,6 +52,10 @@ pub struct ControlPlane {
     pub ledger: Arc<Ledger>,
     /// Signs the record's head.
     pub checkpoints: Arc<Checkpoints>,
+    /// What finds records.
+    pub index: Arc<Index>,
+    /// Takes down who reads the record.
+    pub readings: Arc<Readings>,
     /// The way of changes to the record.
     pub outbox: Arc<Outbox>,
     /// What enforces the rules.

@@ -2,6 +2,7 @@
 
 mod discovery;
 mod log;
+mod otlp;
 mod registry;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -13,11 +14,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use self::{discovery::DiscoveryDocument, log::LogDocument, registry::RegistryDocument};
+use self::{
+    discovery::DiscoveryDocument, log::LogDocument, otlp::OtlpDocument, registry::RegistryDocument,
+};
 pub use self::{log::LogSettings, registry::RegistryConfig};
 use crate::{
     access::{Member, node::NodeRule, scope::Slice, token::TokenRules},
     discovery::Settings,
+    otlp::OtlpConfig,
 };
 
 /// The configuration of a control plane.
@@ -37,6 +41,8 @@ pub struct Config {
     pub allowed_networks: Vec<IpNet>,
     /// Where servers that are asked what they offer may be.
     pub discovery: Settings,
+    /// Where the record is sent. Absent: the command line says, or nowhere.
+    pub otlp: Option<OtlpConfig>,
     /// Where administrators and the command line call.
     pub admin: ListenerConfig,
     /// Where Envoys call.
@@ -117,6 +123,9 @@ pub(crate) struct ConfigDocument {
     /// Where servers that are asked what they offer may be.
     #[serde(default)]
     discovery: DiscoveryDocument,
+    /// A collector that the record is sent to; left out: none.
+    #[serde(default)]
+    otlp: Option<OtlpDocument>,
     /// Where administrators and the command line call.
     admin: ListenerDocument,
     /// Where Envoys call.
@@ -278,6 +287,7 @@ impl ConfigDocument {
         }
         let discovery = self.discovery.read(&mut problems);
         let log = self.log.read(&mut problems);
+        let otlp = self.otlp.and_then(|it| it.read(&mut problems));
         let registry = self.registry.and_then(|it| it.read(&mut problems));
         let tokens = self.oidc.and_then(|oidc| oidc.read(&mut problems));
         match (admin, node, &*problems) {
@@ -289,6 +299,7 @@ impl ConfigDocument {
                 assertion_issuer: self.assertion_issuer,
                 allowed_networks,
                 discovery,
+                otlp,
                 admin,
                 node,
                 registry,

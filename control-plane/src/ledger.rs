@@ -6,10 +6,14 @@
 
 pub mod anchor;
 mod appender;
+mod card;
 pub mod checkpoint;
 pub mod decision;
 mod disk;
+mod expression;
+mod filter;
 mod follow;
+pub mod index;
 pub mod proof;
 mod read;
 pub mod restore;
@@ -17,6 +21,7 @@ pub mod retention;
 mod segment;
 mod tree;
 pub mod verify;
+mod words;
 
 use std::{
     collections::BTreeMap,
@@ -32,8 +37,12 @@ use tokio::sync::{oneshot, watch};
 
 use appender::{Append, Appender};
 use disk::Disks;
+pub use expression::Misread;
+pub use filter::{Filter, FilterError};
 pub use follow::Follower;
-pub use read::{Filter, Page, Positioned};
+use follow::Placed;
+pub use index::Index;
+pub use read::{Page, Positioned};
 use segment::{Known, Segment, Sources, Summary, Writer};
 use tree::HashFile;
 pub use tree::Head;

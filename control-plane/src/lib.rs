@@ -18,6 +18,8 @@ pub mod issuer_keys;
 pub mod ledger;
 pub mod lint;
 mod nearest;
+pub mod ocsf;
+pub mod otlp;
 pub mod outbox;
 pub mod registry;
 pub mod registry_api;

@@ -30,12 +30,14 @@ use crate::{
     api::{
         ControlPlane,
         authentication::{Doorkeeper, authenticate},
+        metrics::metrics,
     },
     config::{Config, LogSettings},
     credential::Broker,
     discovery::{Settings, Ways},
     egress::Egress,
     intents,
+    otlp::{OtlpConfig, Sender},
     registry::now,
     tls::{Peer, PlainListener, Tls, TlsListener},
 };
@@ -57,6 +59,8 @@ pub struct ServeOptions {
     pub allowed_networks: Vec<IpNet>,
     /// Where servers that are asked what they offer may be.
     pub discovery: Settings,
+    /// Where the record is sent. `None`: nowhere.
+    pub otlp: Option<OtlpConfig>,
     /// For whom.
     pub mode: Mode,
 }
@@ -100,6 +104,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         assertion_issuer,
         allowed_networks,
         discovery,
+        otlp,
         mode,
     } = options;
     let is_development = matches!(mode, Mode::InsecureDevelopment { .. });
@@ -123,6 +128,11 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         draining.clone(),
     )?;
     log::tend(&control_plane, log, egress.clone(), &draining);
+    if let Some(config) = otlp {
+        let ledger = Arc::clone(&control_plane.ledger);
+        let sender = Sender::new(config, egress.clone(), ledger, &data_dir);
+        tokio::spawn(Arc::new(sender).run(draining.clone()));
+    }
     let tokens = house.tokens.take();
     let tokens = tokens
         .map(|tokens| tokens.start(store, egress))
@@ -147,7 +157,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         let listener = door.bind().await?;
         serving.spawn(serve(listener, door.tls.clone(), app, draining.clone()));
     }
-    tokio::spawn(keep((house.doors, tokens), control_plane, draining));
+    let keeping = tokio::spawn(keep((house.doors, tokens), control_plane, draining));
     tokio::spawn(async move {
         until_told_to_stop().await;
         tracing::info!("draining");
@@ -160,7 +170,11 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         let served = served.map_err(io::Error::other).and_then(|served| served);
         served.map_err(io_error("serving"))?;
     }
-    Ok(())
+    // It records last what was only counted.
+    keeping
+        .await
+        .map_err(io::Error::other)
+        .map_err(io_error("keeping"))
 }
 
 /// What is behind a door where callers prove who they are.
@@ -180,9 +194,16 @@ where
         attempts: Arc::clone(&control_plane.attempts),
     };
     let broker = Arc::clone(&control_plane.broker);
+    let watched = if door.is_for_administrators() {
+        let figures = get(metrics).with_state(control_plane.clone());
+        Router::new().route("/metrics", figures)
+    } else {
+        Router::new()
+    };
     Ok(Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/.well-known/jwks.json", get(|| jwk_set(broker)))
+        .merge(watched)
         .merge(routes.routes().prepare().into_axum_router())
         .layer(from_fn_with_state(doorkeeper, authenticate)))
 }
@@ -255,13 +276,15 @@ async fn keep(
             _ = hangup => reload(),
             _ = settle.tick() => {
                 control_plane.attempts.settle().await;
+                control_plane.readings.settle(false).await;
                 if let Err(error) = control_plane.outbox.drain().await {
                     tracing::error!(%error, "changes wait in the store to be recorded");
                 }
             }
-            () = &mut stopped => return,
+            () = &mut stopped => break,
         }
     }
+    control_plane.readings.settle(true).await;
 }
 
 /// Reads the keys of administrators' tokens again, if their file has changed.

@@ -145,6 +145,21 @@ impl Grants {
         self.allow(role, place) || self.held.iter().any(inside)
     }
 
+    /// Where the caller has a role, by resource name; `organizations/-` is everywhere.
+    pub fn places(&self, role: Role) -> Vec<String> {
+        if self.everywhere.contains(&role) {
+            return vec!["organizations/-".to_owned()];
+        }
+        let held = self.held.iter().filter(|held| held.role == role);
+        let names = held.map(|held| match &held.workspace {
+            Some(workspace) => {
+                format!("organizations/{}/workspaces/{workspace}", held.organization)
+            }
+            None => format!("organizations/{}", held.organization),
+        });
+        names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// Whether the caller has a role anywhere.
     pub fn allow_somewhere(&self, role: Role) -> bool {
         self.everywhere.contains(&role) || self.held.iter().any(|held| held.role == role)

@@ -358,6 +358,19 @@ impl ControlPlane {
         (!allowed).then(|| (role.to_owned(), place.to_owned()))
     }
 
+    /// Whether a caller may see the figures of everything.
+    pub(super) async fn may_watch(&self, caller: &Caller) -> Result<(), Status> {
+        let grants = self.grants(caller);
+        let Some((role, place)) = self.refusal(&grants, Everywhere(Viewer)) else {
+            return Ok(());
+        };
+        let admitted = Admitted {
+            caller: caller.clone(),
+            grants,
+        };
+        Err(self.deny(&admitted, "metrics", &role, &place).await)
+    }
+
     /// Whether the caller may make all of these wishes true; every one that they may not is named.
     /// Who may change nothing anywhere may not even wish for nothing.
     pub(super) async fn may_change(

@@ -6,7 +6,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use crate::{
     discovery::{DiscoveryError, scanner::ScanError},
-    ledger::LedgerError,
+    ledger::{FilterError, LedgerError, index::IndexError},
     registry::{RegistryError, proposal::ProposalError},
     sealing::SealingError,
     secrets::SecretsError,
@@ -225,6 +225,34 @@ pub(super) fn ledger(error: &LedgerError) -> Status {
         error.to_string(),
         ErrorDetails::new(),
     )
+}
+
+/// The index failed, or the log that it reads.
+pub(super) fn index(error: &IndexError) -> Status {
+    if let IndexError::Ledger(error) = error {
+        return ledger(error);
+    }
+    tracing::error!(%error, "the index of the record failed");
+    status(
+        Code::Unavailable,
+        "INDEX_FAILED",
+        error.to_string(),
+        ErrorDetails::new(),
+    )
+}
+
+/// A filter of the record that cannot be read.
+pub(super) fn filter(error: FilterError) -> Status {
+    match error {
+        FilterError::DecisionId(id) => {
+            let found = format!("`{id}`");
+            invalid_argument("filter.decision_id", &found, "32 hexadecimal digits")
+        }
+        FilterError::Expression(misread) => {
+            let found = format!("{} at column {}", misread.found, misread.column);
+            invalid_argument("filter.expression", &found, &misread.expected)
+        }
+    }
 }
 
 pub(super) fn proposal(error: &ProposalError) -> Status {

@@ -10,14 +10,18 @@ use std::{
 
 use chancery_proto::audit::v1::{
     CopyLogRequest, CopyLogResponse, GetCheckpointRequest, GetCheckpointResponse,
-    ProveRecordsRequest, ProveRecordsResponse, RecordFilter, log_service_server::LogService,
-    prove_records_request::Which,
+    ProveRecordsRequest, ProveRecordsResponse, RecordAccess, RecordFilter,
+    log_service_server::LogService, prove_records_request::Which,
 };
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status};
 
-use super::{ControlPlane, admission::Admitted, error};
+use super::{
+    ControlPlane,
+    admission::{Admitted, Guarded as _},
+    error,
+};
 use crate::ledger::{Filter, Ledger, LedgerError, Positioned, proof::Proof};
 
 /// Bytes of a file in one message.
@@ -50,7 +54,7 @@ impl LogService for ControlPlane {
             return Err(error::invalid_argument("which", "nothing", expected));
         };
         let named = named(&which);
-        let filter = self.filter_of(&which, admitted)?;
+        let (filter, access) = self.filter_of(&which, admitted)?;
         // Signed now, so that it covers what was durable when this was asked for.
         let checkpoint = self.sign().await?;
         let ledger = Arc::clone(&self.ledger);
@@ -63,6 +67,11 @@ impl LogService for ControlPlane {
         if proofs.is_empty() {
             return Err(error::no_record(&named));
         }
+        let noted = self.readings.note(RecordAccess {
+            given_count: u64::try_from(proofs.len()).unwrap_or(u64::MAX),
+            ..access
+        });
+        noted.await.map_err(|error| error::ledger(&error))?;
         let proofs = proofs.iter().map(Proof::to_text).collect();
         Ok(Response::new(ProveRecordsResponse { proofs }))
     }
@@ -151,7 +160,11 @@ impl ControlPlane {
         signed.map_err(|error| error::ledger(&error))
     }
 
-    fn filter_of(&self, which: &Which, admitted: Admitted) -> Result<Filter, Status> {
+    fn filter_of(
+        &self,
+        which: &Which,
+        admitted: Admitted,
+    ) -> Result<(Filter, RecordAccess), Status> {
         let decision_id = match which {
             Which::DecisionId(id) if id.is_empty() => {
                 let expected = "32 hexadecimal digits";
@@ -164,6 +177,6 @@ impl ControlPlane {
             decision_id,
             ..RecordFilter::default()
         };
-        self.read_filter(Some(filter), admitted)
+        self.read_filter(Some(filter), ProveRecordsRequest::METHOD, admitted)
     }
 }

@@ -88,14 +88,17 @@ impl PolicyService for ControlPlane {
             decision_id: decision_id.clone(),
             ..RecordFilter::default()
         });
-        let filter = filter.filter(|_| !decision_id.is_empty()).ok_or_else(|| {
-            let found = format!("`{decision_id}`");
-            error::invalid_argument("decision_id", &found, "32 hexadecimal digits")
-        })?;
+        let filter = filter
+            .ok()
+            .filter(|_| !decision_id.is_empty())
+            .ok_or_else(|| {
+                let found = format!("`{decision_id}`");
+                error::invalid_argument("decision_id", &found, "32 hexadecimal digits")
+            })?;
         let control_plane = self.clone();
         blocking(move || {
-            let decided = control_plane.ledger.decided(&filter);
-            let decided = decided.map_err(|error| error::ledger(&error))?;
+            let decided = control_plane.index.decided(&filter);
+            let decided = decided.map_err(|error| error::index(&error))?;
             // One that the caller may not read is none to them.
             let decided = decided.filter(|decided| {
                 let server = &decided.decision.server;
@@ -155,7 +158,7 @@ impl PolicyService for ControlPlane {
         let method = ReplayDecisionsRequest::METHOD;
         self.may_assume(&admitted, method, message.candidate.as_ref())
             .await?;
-        let readable = self.read_filter(None, admitted)?;
+        let (readable, _) = self.read_filter(None, method, admitted)?;
         replay::run(self, message, readable)
             .await
             .map(Response::new)

@@ -1,5 +1,6 @@
 //! `chancery audit`.
 
+mod export;
 mod line;
 mod reconcile;
 mod shadow;
@@ -12,7 +13,7 @@ use chancery_proto::audit::v1::{
 };
 use clap::ValueEnum;
 
-use self::{line::Lines, reconcile::ReconcileArgs, shadow::Tally};
+use self::{export::ExportArgs, line::Lines, reconcile::ReconcileArgs, shadow::Tally};
 use super::{
     Context,
     connect::{Channel, Connection, MAX_ANSWER_BYTES},
@@ -35,7 +36,7 @@ pub(crate) enum AuditCommand {
 Examples:
   chancery audit tail
   chancery audit tail -n 100 --follow=false -o json | jq .entry.decision
-  chancery audit tail --verdict deny")]
+  chancery audit tail 'verdict = deny AND (agent = crawler OR user = svc-*)'")]
     Tail {
         #[command(flatten)]
         filter: FilterArgs,
@@ -51,6 +52,9 @@ Examples:
     #[command(after_help = "\
 Examples:
   chancery audit search --user alice@example.com --verdict deny --since 1h
+  chancery audit search 'user = *@example.com AND verdict = deny AND NOT reason = blocked'
+  chancery audit search 'kind = admin_change AND server = notes' --since 7d
+  chancery audit search 'delete_repo production'
   chancery audit search --decision 3f2a9c1b5d6e7f8091a2b3c4d5e6f708 -o yaml")]
     Search {
         #[command(flatten)]
@@ -64,6 +68,23 @@ Examples:
         /// No more than this many
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u32,
+    },
+    /// Write every record that matches, oldest first, for other programs
+    #[command(after_help = "\
+Examples:
+  chancery audit export --since 1d > yesterday.ocsf.jsonl
+  chancery audit export --as otlp-json 'kind = decision AND verdict = deny' --to denied.jsonl")]
+    Export {
+        #[command(flatten)]
+        filter: FilterArgs,
+        /// Not older: a time, or how long ago, such as 15m, 1h, 7d
+        #[arg(long, value_name = "TIME", value_parser = When::parse)]
+        since: Option<When>,
+        /// Older: a time, or how long ago
+        #[arg(long, value_name = "TIME", value_parser = When::parse)]
+        until: Option<When>,
+        #[command(flatten)]
+        export: ExportArgs,
     },
     /// Count what each rule in shadow would have decided otherwise
     #[command(after_help = "\
@@ -86,6 +107,10 @@ Examples:
 /// Which records. All that is given must match.
 #[derive(Debug, clap::Args)]
 pub(crate) struct FilterArgs {
+    /// A filter expression (AIP-160), in which OR binds closer than AND, and words that stand alone
+    /// are looked for in what was said
+    #[arg(value_name = "EXPRESSION")]
+    expression: Option<String>,
     /// A user id
     #[arg(long)]
     user: Option<String>,
@@ -140,6 +165,7 @@ impl FilterArgs {
             end_time: None,
             shadow: self.shadow,
             drift: self.drift,
+            expression: given(&self.expression),
         }
     }
 }
@@ -163,6 +189,7 @@ pub(crate) async fn run(
             let request = TailRecordsRequest {
                 filter: Some(filter.message()),
                 backlog: *backlog,
+                ..TailRecordsRequest::default()
             };
             follow(&connection, request, Writer::new(format), console).await?;
         }
@@ -189,6 +216,20 @@ pub(crate) async fn run(
             };
             let records = search(&connection, filter, *limit).await?;
             Writer::new(format).write_all(&records, console)?;
+        }
+        AuditCommand::Export {
+            filter,
+            since,
+            until,
+            export,
+        } => {
+            let now = SystemTime::now();
+            let filter = RecordFilter {
+                start_time: since.as_ref().map(|when| when.resolve(now)),
+                end_time: until.as_ref().map(|when| when.resolve(now)),
+                ..filter.message()
+            };
+            export::run(export, filter, &connection, console).await?;
         }
         AuditCommand::Shadow { since, until } => {
             let now = SystemTime::now();

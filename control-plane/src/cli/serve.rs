@@ -22,6 +22,7 @@ use crate::{
     config::{Config, LogSettings},
     discovery::Settings,
     ledger::anchor::Anchor,
+    otlp::OtlpConfig,
     serve::{self, Mode, ServeError, ServeOptions},
 };
 
@@ -35,6 +36,13 @@ const DEFAULT_ISSUER: &str = "chancery";
 /// What is logged where nothing else is said. rmcp tells of every session with a server; what of it
 /// fails is in reports and in the record.
 const LOGGED: &str = "info,rmcp=off";
+
+const NOBODY_MAY_CALL: &str = "error: it is not said who may call: give certificates, administrators \
+                               and nodes in a file with --config FILE (README.md, Run it for real, has one \
+                               to begin with), or use --insecure-development, on this machine alone";
+
+const NOWHERE_TO_KEEP: &str = "error: it is not said where the store and the log are kept: use \
+                               --data-dir DIR, or `dataDir` in the configuration";
 
 /// Run the control plane
 ///
@@ -110,6 +118,8 @@ pub(crate) struct ServeArgs {
     /// How often pinned servers are looked at whose entry does not say that (15m)
     #[arg(long, value_name = "LENGTH", value_parser = time::parse_length)]
     scan_interval: Option<Duration>,
+    #[command(flatten)]
+    otlp: OtlpArgs,
     /// Authenticate nobody; on loopback, for development only
     #[arg(long)]
     insecure_development: bool,
@@ -139,6 +149,32 @@ impl LogArgs {
             anchors: self.anchors,
             retention: self.retention,
         }
+    }
+}
+
+/// Where the record is sent; a configuration can say it, too.
+#[derive(Debug, clap::Args)]
+struct OtlpArgs {
+    /// A collector's URL for OTLP logs (HTTP, protobuf) that the record is sent to
+    #[arg(long, value_name = "URL", env = "CHANCERY_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<String>,
+    /// A file with more headers for it, `NAME: VALUE` a line
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CHANCERY_OTLP_HEADERS_FILE",
+        requires = "otlp_endpoint"
+    )]
+    otlp_headers_file: Option<PathBuf>,
+}
+
+impl OtlpArgs {
+    fn config(self) -> Option<OtlpConfig> {
+        let endpoint = self.otlp_endpoint?;
+        Some(OtlpConfig {
+            endpoint,
+            headers_file: self.otlp_headers_file,
+        })
     }
 }
 
@@ -179,9 +215,11 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         discovery_proxy,
         discovery_hosts,
         scan_interval,
+        otlp,
         insecure_development,
     } = args;
     let mut log = log.settings();
+    let mut otlp = otlp.config();
     let mut discovery = Settings {
         proxy: discovery_proxy,
         hosts: discovery_hosts,
@@ -201,6 +239,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
             assertion_issuer = assertion_issuer.or_else(|| config.assertion_issuer.take());
             allowed_networks.append(&mut config.allowed_networks);
             discovery = discovery.over(std::mem::take(&mut config.discovery));
+            otlp = otlp.or_else(|| config.otlp.take());
             Mode::Configured(Box::new(config))
         }
         None if insecure_development => Mode::InsecureDevelopment {
@@ -208,19 +247,12 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
             registry_listen,
         },
         None => {
-            console.talk(
-                "error: it is not said who may call: give certificates, administrators and nodes in \
-                 a file with --config FILE (README.md, Run it for real, has one to begin with), or \
-                 use --insecure-development, on this machine alone",
-            );
+            console.talk(NOBODY_MAY_CALL);
             return Err(Exit::Invalid);
         }
     };
     let Some(data_dir) = data_dir else {
-        console.talk(
-            "error: it is not said where the store and the log are kept: use --data-dir DIR, or \
-             `dataDir` in the configuration",
-        );
+        console.talk(NOWHERE_TO_KEEP);
         return Err(Exit::Invalid);
     };
     Ok(ServeOptions {
@@ -231,6 +263,7 @@ fn options(args: ServeArgs, console: &mut Console<'_>) -> Result<ServeOptions, E
         assertion_issuer: assertion_issuer.unwrap_or_else(|| DEFAULT_ISSUER.to_owned()),
         allowed_networks,
         discovery,
+        otlp,
         mode,
     })
 }
@@ -263,6 +296,7 @@ fn exit_of(error: &ServeError) -> Exit {
         ServeError::Io { .. }
         | ServeError::Egress(_)
         | ServeError::Ledger(_)
+        | ServeError::Index(_)
         | ServeError::Registry(_)
         | ServeError::Secrets(_)
         | ServeError::Store(_)

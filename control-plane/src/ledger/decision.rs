@@ -4,7 +4,7 @@ use chancery_proto::audit::v1::{Decision, Direction, Entry, Outcome, entry::Even
 use prost::Message as _;
 use prost_types::Timestamp;
 
-use super::{Filter, Ledger, LedgerError};
+use super::{Filter, Index, index::IndexError};
 
 /// Entries of one decision: what was asked, a few questions of the server's, the outcome.
 const MAX_ENTRIES: usize = 1_000;
@@ -20,13 +20,13 @@ pub struct Decided {
     pub outcome: Option<Outcome>,
 }
 
-impl Ledger {
+impl Index {
     /// The decision that a filter for its id finds. Blocks on the disk.
     ///
     /// # Errors
-    /// Where a segment cannot be read.
-    pub fn decided(&self, filter: &Filter) -> Result<Option<Decided>, LedgerError> {
-        let page = self.search(filter, u64::MAX, MAX_ENTRIES)?;
+    /// Where the index or a segment cannot be read.
+    pub fn decided(&self, filter: &Filter) -> Result<Option<Decided>, IndexError> {
+        let page = self.search(filter, u64::MAX, MAX_ENTRIES)?.page;
         let (mut decided, mut outcome) = (None, None);
         for found in page.records {
             let Ok(entry) = Entry::decode(&*found.record.entry) else {
@@ -51,7 +51,8 @@ impl Ledger {
                     | Event::Review(_)
                     | Event::Tombstone(_)
                     | Event::Restoration(_)
-                    | Event::InstanceEnd(_),
+                    | Event::InstanceEnd(_)
+                    | Event::RecordAccess(_),
                 )
                 | None => {}
             }

@@ -14,6 +14,14 @@ pub struct Follower {
     mark: Option<Mark>,
 }
 
+/// A record, and where it is.
+#[derive(Clone, Debug)]
+pub(super) struct Placed {
+    /// Where in its segment it begins.
+    pub(super) bytes: u64,
+    pub(super) found: Positioned,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     /// The position of the segment's first record.
@@ -44,6 +52,12 @@ impl Follower {
     /// # Errors
     /// Where a segment cannot be read.
     pub fn read(&mut self, ledger: &Ledger) -> Result<Vec<Positioned>, LedgerError> {
+        let placed = self.read_placed(ledger)?;
+        Ok(placed.into_iter().map(|placed| placed.found).collect())
+    }
+
+    /// As [`Self::read`], with where each record is.
+    pub(super) fn read_placed(&mut self, ledger: &Ledger) -> Result<Vec<Placed>, LedgerError> {
         let segments = ledger.segments_now();
         let next = segments.iter().find(|it| it.end() > self.position);
         let Some(segment) = next else {
@@ -58,7 +72,7 @@ impl Follower {
     }
 
     /// Reads a part of a segment, and gives what of it is wanted.
-    fn advance(&mut self, segment: &Segment) -> Result<Vec<Positioned>, LedgerError> {
+    fn advance(&mut self, segment: &Segment) -> Result<Vec<Placed>, LedgerError> {
         let start = Mark {
             segment: segment.first,
             position: segment.first,
@@ -71,7 +85,12 @@ impl Follower {
         for (end, record) in frames(&part) {
             if mark.position >= self.position {
                 let position = mark.position;
-                found.push(Positioned { position, record });
+                found.push(Placed {
+                    bytes: mark
+                        .bytes
+                        .saturating_add(super::segment::length(read_bytes)),
+                    found: Positioned { position, record },
+                });
             }
             mark.position = mark.position.saturating_add(1);
             read_bytes = end;

@@ -1,13 +1,14 @@
-//! Finds records by reading segments. Indexes come with the search that needs them.
+//! Finds records by reading segments: those that the index does not have yet.
 
-use std::{ops::ControlFlow, sync::PoisonError};
+use std::{
+    ops::{ControlFlow, Range},
+    sync::PoisonError,
+};
 
-use chancery_proto::audit::v1::{Entry, Record, RecordFilter, Verdict, entry::Event};
+use chancery_proto::audit::v1::Record;
 use prost::Message as _;
-use prost_types::Timestamp;
 
-use super::{Ledger, LedgerError, Segment};
-use crate::access::{Grants, Role};
+use super::{Filter, Ledger, LedgerError, Segment};
 
 /// Most bytes of records in one page: it must fit a gRPC message, whose default limit is 4 MiB.
 const MAX_PAGE_BYTES: usize = 3 << 20;
@@ -21,166 +22,29 @@ pub struct Positioned {
     pub record: Record,
 }
 
-/// Records, newest first.
+/// Records in the order that was asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     /// The records.
     pub records: Vec<Positioned>,
-    /// Where the next page ends: before this position. `None`: there is no more.
+    /// Where the next page goes on: newest first, before this position; oldest first, at it. `None`:
+    /// there is no more.
     pub next: Option<u64>,
+    bytes: usize,
 }
 
-/// What records must be to be found.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    wanted: RecordFilter,
-    decision_id: Option<Vec<u8>>,
-    /// Whose records are found. Absent: everyone's.
-    reader: Option<Grants>,
-}
-
-impl Filter {
-    /// Reads a filter; `None` where its decision id is none.
-    pub fn new(filter: RecordFilter) -> Option<Self> {
-        let decision_id = match &*filter.decision_id {
-            "" => None,
-            text => Some(unhex(text)?),
-        };
-        Some(Self {
-            wanted: filter,
-            decision_id,
-            reader: None,
-        })
-    }
-
-    /// Only what an auditor with these grants may read: what names a resource, and only resources
-    /// where they are auditor.
-    #[must_use]
-    pub fn for_reader(self, grants: Grants) -> Self {
-        Self {
-            reader: Some(grants),
-            ..self
+impl Page {
+    /// Adds a record, unless the page is full.
+    pub(super) fn add(&mut self, found: Positioned, limit: usize) -> bool {
+        let bytes = self.bytes.saturating_add(found.record.encoded_len());
+        let fits =
+            self.records.len() < limit && (bytes <= MAX_PAGE_BYTES || self.records.is_empty());
+        if fits {
+            self.bytes = bytes;
+            self.records.push(found);
         }
+        fits
     }
-
-    /// Whether a record is one of those.
-    pub fn admits(&self, record: &Record) -> bool {
-        let Ok(entry) = Entry::decode(&*record.entry) else {
-            return false;
-        };
-        let time = entry.time.unwrap_or_default();
-        let not_before =
-            |start: Option<Timestamp>| start.is_none_or(|start| key(time) >= key(start));
-        let before = |end: Option<Timestamp>| end.is_none_or(|end| key(time) < key(end));
-        let same_decision = self
-            .decision_id
-            .as_ref()
-            .is_none_or(|id| *id == entry.decision_id);
-        self.may_be_read(entry.event.as_ref())
-            && same_decision
-            && not_before(self.wanted.start_time)
-            && before(self.wanted.end_time)
-            && self.admits_event(entry.event.as_ref())
-    }
-
-    fn may_be_read(&self, event: Option<&Event>) -> bool {
-        let Some(grants) = &self.reader else {
-            return true;
-        };
-        let names = match event {
-            Some(Event::Decision(decision)) => &decision.server,
-            Some(Event::Outcome(outcome)) => &outcome.server,
-            Some(Event::Drift(drift)) => &drift.server,
-            Some(Event::AdminChange(change)) => &change.resource,
-            Some(Event::Review(review)) => &review.server,
-            // These name no resource.
-            Some(
-                Event::Gap(_)
-                | Event::Shadow(_)
-                | Event::Tombstone(_)
-                | Event::Restoration(_)
-                | Event::InstanceEnd(_),
-            )
-            | None => return false,
-        };
-        let mut names = names.split(' ').peekable();
-        names.peek().is_some() && names.all(|name| grants.allow_at(Role::Auditor, name))
-    }
-
-    fn admits_event(&self, event: Option<&Event>) -> bool {
-        let RecordFilter {
-            user,
-            server,
-            capability,
-            method,
-            verdict,
-            shadow,
-            drift,
-            decision_id: _,
-            start_time: _,
-            end_time: _,
-        } = &self.wanted;
-        let any_verdict = i32::from(Verdict::Unspecified);
-        let is = |wanted: &String, found: &str| wanted.is_empty() || wanted == found;
-        let at = |found: &str| {
-            let id = found.rsplit('/').next().unwrap_or_default();
-            is(server, found) || is(server, id)
-        };
-        let asks_who = !user.is_empty() || !method.is_empty() || *verdict != any_verdict || *shadow;
-        let asks_of_decisions = asks_who || !capability.is_empty();
-        match event {
-            Some(Event::Drift(found)) => {
-                !asks_who && is(capability, &found.capability) && at(&found.server)
-            }
-            _ if *drift => false,
-            Some(Event::Decision(decision)) => {
-                let principal = decision.principal.as_ref();
-                let found = principal.and_then(|principal| principal.user.as_ref());
-                is(user, found.map_or("", |user| &user.value))
-                    && at(&decision.server)
-                    && is(capability, &decision.capability)
-                    && is(method, &decision.method)
-                    && (*verdict == any_verdict || *verdict == decision.verdict)
-                    && !(*shadow && decision.shadow_rules.is_empty())
-            }
-            Some(Event::Review(review)) => {
-                let asks_else = !method.is_empty() || *verdict != any_verdict || *shadow;
-                let principal = review.principal.as_ref();
-                let found = principal.and_then(|principal| principal.user.as_ref());
-                !asks_else
-                    && is(user, found.map_or("", |user| &user.value))
-                    && at(&review.server)
-                    && is(capability, &review.capability)
-            }
-            Some(Event::Outcome(outcome)) => !asks_of_decisions && at(&outcome.server),
-            Some(
-                Event::AdminChange(_)
-                | Event::Gap(_)
-                | Event::Shadow(_)
-                | Event::Tombstone(_)
-                | Event::Restoration(_)
-                | Event::InstanceEnd(_),
-            )
-            | None => !asks_of_decisions && server.is_empty(),
-        }
-    }
-}
-
-fn key(time: Timestamp) -> (i64, i32) {
-    (time.seconds, time.nanos)
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text
-        .chars()
-        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect();
-    let digits = digits.filter(|digits| digits.len() == 32)?;
-    let pairs = digits.chunks_exact(2).filter_map(|pair| match pair {
-        [high, low] => Some((high << 4) | low),
-        _ => None,
-    });
-    Some(pairs.collect())
 }
 
 impl Ledger {
@@ -191,37 +55,45 @@ impl Ledger {
             .clone()
     }
 
+    /// The size on disk of what is durable, in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        let segments = self.segments_now();
+        segments.iter().map(|segment| segment.bytes).sum()
+    }
+
     /// Finds up to `limit` records before a position, newest first. Blocks on the disk.
     ///
     /// # Errors
     /// Where a segment cannot be read.
     pub fn search(&self, filter: &Filter, before: u64, limit: usize) -> Result<Page, LedgerError> {
         let mut page = Page::default();
-        let mut page_bytes: usize = 0;
-        for segment in self
-            .segments_now()
-            .iter()
-            .rev()
-            .filter(|segment| segment.first < before)
-        {
-            for (position, record) in (segment.first..)
-                .zip(segment.read()?)
-                .collect::<Vec<_>>()
-                .into_iter()
-                .rev()
-            {
-                if position >= before || !filter.admits(&record) {
+        self.scan(filter, 0..before, limit, &mut page)?;
+        Ok(page)
+    }
+
+    /// Adds what is found in a range of positions to a page, newest first.
+    pub(super) fn scan(
+        &self,
+        filter: &Filter,
+        range: Range<u64>,
+        limit: usize,
+        page: &mut Page,
+    ) -> Result<(), LedgerError> {
+        let segments = self.segments_now();
+        let overlaps = |it: &&Segment| it.first < range.end && it.end() > range.start;
+        for segment in segments.iter().rev().filter(overlaps) {
+            let records: Vec<_> = (segment.first..).zip(segment.read()?).collect();
+            for (position, record) in records.into_iter().rev() {
+                if !range.contains(&position) || !filter.admits(&record) {
                     continue;
                 }
-                page_bytes = page_bytes.saturating_add(record.encoded_len());
-                if page.records.len() == limit || page_bytes > MAX_PAGE_BYTES {
+                if !page.add(Positioned { position, record }, limit) {
                     page.next = page.records.last().map(|last| last.position);
-                    return Ok(page);
+                    return Ok(());
                 }
-                page.records.push(Positioned { position, record });
             }
         }
-        Ok(page)
+        Ok(())
     }
 
     /// The records of a range of positions that a filter admits, oldest first. Blocks on the disk.

@@ -11,14 +11,14 @@ use tokio::sync::watch;
 
 use super::{ServeError, door::House};
 use crate::{
-    api::{ControlPlane, authentication::Attempts},
+    api::{ControlPlane, authentication::Attempts, reading::Readings},
     credential::Broker,
     discovery::{Ways, scanner::Scanner},
     egress::Egress,
     instances::Instances,
     issuer_keys::IssuerKeys,
     ledger::{
-        Ledger,
+        Index, Ledger,
         checkpoint::{Checkpoints, LogSigner},
     },
     outbox::Outbox,
@@ -121,6 +121,9 @@ pub(super) fn open(
     let public_key = log_signer.public_key();
     tracing::info!(%public_key, "the record is signed; its checkpoints can be verified with this key");
     let checkpoints = Arc::new(Checkpoints::open(&ledger, log_signer)?);
+    let index = Index::open(&data_dir.join("index.sqlite"), Arc::clone(&ledger))?;
+    let index = Arc::new(index);
+    tokio::spawn(Arc::clone(&index).run(draining.clone()));
     let outbox = Arc::new(Outbox::open(Arc::clone(&store), Arc::clone(&ledger))?);
     let registry = Arc::new(Registry::open(Arc::clone(&store), secrets.clone(), signer)?);
     registry.renew_for(&house.nodes)?;
@@ -146,9 +149,11 @@ pub(super) fn open(
         secrets,
         outbox,
         rewrap: Arc::default(),
+        readings: Arc::new(Readings::new(Arc::clone(&ledger))),
         attempts: Arc::new(Attempts::new(Arc::clone(&ledger))),
         ledger,
         checkpoints,
+        index,
         instances: Arc::new(Instances::default()),
         administrators: house.administrators.as_slice().into(),
         nodes,

@@ -100,6 +100,7 @@ impl House {
             assertion_issuer: _,
             allowed_networks: _,
             discovery: _,
+            otlp: _,
             admin,
             node,
             registry,
@@ -213,6 +214,14 @@ impl Door {
             .and_then(|()| stdout.flush())
             .map_err(io_error("standard output"))?;
         Ok(listener)
+    }
+
+    /// Whether administrators call here.
+    pub(super) fn is_for_administrators(&self) -> bool {
+        match self.purpose {
+            Purpose::Everyone | Purpose::Administrators => true,
+            Purpose::Nodes | Purpose::Readers { .. } => false,
+        }
     }
 
     /// Puts behind it what it is for.

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use crate::{
     access::token_keys::TokenKeysError,
     egress::EgressError,
-    ledger::LedgerError,
+    ledger::{LedgerError, index::IndexError},
     registry::RegistryError,
     secrets::{SecretsError, key_service::KeyError},
     signing::SigningError,
@@ -65,6 +65,9 @@ pub enum ServeError {
     /// The log.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The index of the log.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// The resources.
     #[error(transparent)]
     Registry(#[from] RegistryError),

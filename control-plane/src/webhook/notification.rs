@@ -129,7 +129,8 @@ impl Notification {
                 | Recorded::Shadow(_)
                 | Recorded::Tombstone(_)
                 | Recorded::Restoration(_)
-                | Recorded::InstanceEnd(_),
+                | Recorded::InstanceEnd(_)
+                | Recorded::RecordAccess(_),
             )
             | None => return None,
         };

@@ -1,6 +1,11 @@
 //! What the record shows by other rules: replayed and explained, asked from the command line.
 
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    sync::Arc,
+};
 
 use chancery::{
     cli::read_documents,
@@ -305,6 +310,79 @@ rule/ops-delete  0             3            2026-09-21T14:13:20Z
     assert_eq!(first["wouldRefuse"], 2);
     let examples = site.run(&["audit", "search", "--shadow", "-o", "json"]);
     assert_eq!(examples.out.lines().count(), 3, "{}", examples.out);
+}
+
+#[test]
+fn records_are_found_by_expressions_and_exported_and_that_is_on_the_record() {
+    let site = site_with_past(2);
+    let found = |expression: &str| {
+        let found = site.run(&["audit", "search", expression, "-o", "json"]);
+        assert_eq!(found.code, 0, "{}", found.err);
+        found.out.lines().count()
+    };
+    assert_eq!(found("user = ann@example.com"), 2);
+    assert_eq!(found("user = *@example.com AND verdict = deny"), 4);
+    assert_eq!(found("kind = decision AND NOT capability = delete_repo"), 6);
+    assert_eq!(found("acme x"), 2);
+    assert_eq!(found("decision_id = 0000000000000000000000000000000*"), 10);
+    let wrong = site.run(&["audit", "search", "usr = ann"]);
+    let said = "found `usr` at column 1, expected a field; did you mean `user`?";
+    assert!(wrong.code == 2 && wrong.err.contains(said), "{}", wrong.err);
+    let last = site.run(&[
+        "audit",
+        "tail",
+        "--follow=false",
+        "-n",
+        "1",
+        "acme x",
+        "-o",
+        "json",
+    ]);
+    assert!(last.out.contains("\"position\":5"), "{}", last.out);
+
+    let exported = site.run(&["audit", "export", "kind = decision"]);
+    assert_eq!(
+        (exported.code, exported.out.lines().count()),
+        (0, 10),
+        "{}",
+        exported.err
+    );
+    let refusals = exported
+        .out
+        .lines()
+        .filter(|line| line.contains("\"action_id\":2"));
+    assert_eq!(refusals.count(), 4, "{}", exported.out);
+    let file = site.folder.path().join("day.jsonl");
+    let [who, to] = ["user = ann@example.com", "day.jsonl"];
+    let export = ["audit", "export", "--as", "otlp-json", "--to", to, who];
+    assert_eq!(site.run(&export).code, 0);
+    let written = fs::read_to_string(&file).unwrap();
+    assert_eq!(written.matches("\"resourceLogs\"").count(), 2, "{written}");
+    assert_ne!(site.run(&export).code, 0, "a file that is there is kept");
+    assert_eq!(fs::read_to_string(&file).unwrap(), written);
+
+    let reads = site.run(&["audit", "search", "kind = record_access", "-o", "json"]);
+    let asked = "\"filter\":\"user = *@example.com AND verdict = deny\"";
+    assert!(reads.out.contains(asked), "{}", reads.out);
+    assert!(reads.out.contains("\"given_count\":4"), "{}", reads.out);
+}
+
+#[test]
+fn monitoring_gets_figures() {
+    let site = site_with_past(1);
+    let address = site.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: site\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("application/openmetrics-text"), "{answer}");
+    // Five decisions, and what `apply` made: a server and a rule.
+    for line in ["chancery_records_total 7", "chancery_gaps_total 0", "# EOF"] {
+        assert!(answer.contains(line), "{answer}");
+    }
 }
 
 #[test]

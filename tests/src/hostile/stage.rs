@@ -269,7 +269,8 @@ impl Record {
                     | Event::Review(_)
                     | Event::Tombstone(_)
                     | Event::Restoration(_)
-                    | Event::InstanceEnd(_),
+                    | Event::InstanceEnd(_)
+                    | Event::RecordAccess(_),
                 )
                 | None => {}
             }

@@ -58,6 +58,17 @@ fn is_refused(answer: &Result<(), Status>, as_what: Code) -> bool {
 #[tokio::test]
 async fn every_rpc_refuses_whoever_may_not_call_it() {
     let site = site().await;
+    // The log is everybody's: who may copy it is auditor of all.
+    let everywhere = json!({
+        "apiVersion": "chancery.dev/v1",
+        "kind": "Binding",
+        "metadata": { "name": "auditor-of-all", "organization": "b" },
+        "spec": {
+            "members": [format!("certificate:{}", member(("a", "auditor", "")))],
+            "roles": ["auditor"],
+        },
+    });
+    succeeded(&apply(&site, &who(&site, ROOT), &[everywhere]));
     let rpcs: Vec<_> = rpc::all().unwrap();
     let rpcs: Vec<_> = rpcs
         .iter()

@@ -2,7 +2,7 @@
 
 use chancery_proto::audit::v1::{
     AdminChange, Attribute, Decision, DriftSighting, Entry, Finding, Gap, InstanceEnd, Outcome,
-    OutcomeStatus, PositionedRecord, Restoration, Review, ReviewVerdict, ShadowKind,
+    OutcomeStatus, PositionedRecord, RecordAccess, Restoration, Review, ReviewVerdict, ShadowKind,
     ShadowSighting, SightingSource, Tombstone, Verdict, entry::Event,
 };
 use prost::Message as _;
@@ -121,7 +121,24 @@ fn said(event: Option<&Event>) -> Said {
         Some(Event::Tombstone(tombstone)) => dropped(tombstone),
         Some(Event::Restoration(restoration)) => restored(restoration),
         Some(Event::InstanceEnd(end)) => instance_ended(end),
+        Some(Event::RecordAccess(access)) => accessed(access),
         None => unreadable("an entry of a newer kind; -o json shows what is known of it"),
+    }
+}
+
+/// Somebody read the record.
+fn accessed(access: &RecordAccess) -> Said {
+    let principal = access.principal.as_ref();
+    let asked = match &*access.filter {
+        "" => "of everything".to_owned(),
+        filter => format!("of {filter}"),
+    };
+    Said {
+        verdict: Cell::new("read").tone(Tone::Plain),
+        user: value(principal.and_then(|principal| principal.user.as_ref())),
+        server: or_dash(""),
+        call: access.method.clone(),
+        why: format!("{} {asked}", access.given_count),
     }
 }
 

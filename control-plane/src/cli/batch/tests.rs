@@ -111,7 +111,7 @@ fn refuses_unknown_and_missing_fields() {
         &[
             "a.yaml:5:3: spec.efect: found the unknown field `efect`, expected `description`, \
            `effect`, `subjects`, `servers`, `tools`, `prompts`, `resources`, `methods`, `environments`, `agents`, \
-           `when`, `sourceRanges`, `expires`, `mode`, `reviewBy`, `owner`, `redact` or `reveal` (did you mean `effect`?)",
+           `when`, `sourceRanges`, `expires`, `mode`, `reviewBy`, `owner`, `redact`, `reveal`, `audit` or `requirePrompt` (did you mean `effect`?)",
         ],
     );
     check_rule(
@@ -123,7 +123,7 @@ fn refuses_unknown_and_missing_fields() {
              `authenticated` or `anyone` (did you mean `groups`?)",
             "a.yaml:7:3: spec.tool: found the unknown field `tool`, expected `description`, \
              `effect`, `subjects`, `servers`, `tools`, `prompts`, `resources`, `methods`, `environments`, `agents`, \
-           `when`, `sourceRanges`, `expires`, `mode`, `reviewBy`, `owner`, `redact` or `reveal` (did you mean `tools`?)",
+           `when`, `sourceRanges`, `expires`, `mode`, `reviewBy`, `owner`, `redact`, `reveal`, `audit` or `requirePrompt` (did you mean `tools`?)",
         ],
     );
     // What is there already is as right as what is not.

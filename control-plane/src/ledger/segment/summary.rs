@@ -113,7 +113,8 @@ fn see(sources: &mut Sources, record: Record) {
             | Event::Review(_)
             | Event::Shadow(_)
             | Event::Tombstone(_)
-            | Event::Restoration(_),
+            | Event::Restoration(_)
+            | Event::RecordAccess(_),
         )
         | None => return,
     };
