@@ -36,8 +36,7 @@ use crate::{
     credential::Broker,
     discovery::{Settings, Ways},
     egress::Egress,
-    intents,
-    otlp::{OtlpConfig, Sender},
+    otlp::OtlpConfig,
     registry::now,
     tls::{Peer, PlainListener, Tls, TlsListener},
 };
@@ -127,23 +126,14 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
         &house,
         draining.clone(),
     )?;
-    log::tend(&control_plane, log, egress.clone(), &draining);
-    if let Some(config) = otlp {
-        let ledger = Arc::clone(&control_plane.ledger);
-        let sender = Sender::new(config, egress.clone(), ledger, &data_dir);
-        tokio::spawn(Arc::new(sender).run(draining.clone()));
-    }
+    let ways_out = (egress.clone(), &*data_dir);
+    log::tend(&control_plane, (log, otlp), ways_out, &draining);
     let tokens = house.tokens.take();
     let tokens = tokens
         .map(|tokens| tokens.start(store, egress))
         .transpose()?;
     let tokens = tokens.map(Arc::new);
     tokio::spawn(rewrap(control_plane.clone()));
-    tokio::spawn(intents::close(
-        Arc::clone(&control_plane.ledger),
-        Arc::clone(&control_plane.instances),
-        draining.clone(),
-    ));
     let (health, health_service) = tonic_health::server::health_reporter();
     health
         .set_serving::<NodeServiceServer<ControlPlane>>()

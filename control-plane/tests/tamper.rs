@@ -3,6 +3,8 @@
 //!
 //! `CHANCERY_TAMPER`: how many records the log has. The last line is the figure.
 
+#![cfg(test)]
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -185,7 +187,7 @@ fn alter(log: &Log, record: usize) -> usize {
     let mut tried = 4;
 
     let fault = log.with(segment, "flip", |frames| {
-        frames[at] = flipped(&frames[at], record)
+        frames[at] = flipped(&frames[at], record);
     });
     expect(&fault, &[FaultKind::Altered], record, "flip");
 
@@ -229,8 +231,9 @@ fn cut(log: &Log, record: usize, (segment, at): (usize, usize)) -> usize {
     let (before, behind) = frames.split_at(at);
     fs::write(path, before.concat()).unwrap();
     let gone = &log.segments[segment + 1..];
-    gone.iter()
-        .for_each(|(path, _)| fs::remove_file(path).unwrap());
+    for (path, _) in gone {
+        fs::remove_file(path).unwrap();
+    }
     let fault = log.fault("truncate the tail");
     expect(&fault, &[FaultKind::Truncated], record, "truncate the tail");
     log.restore();
@@ -238,8 +241,9 @@ fn cut(log: &Log, record: usize, (segment, at): (usize, usize)) -> usize {
         return 1;
     }
     let gone = &log.segments[..=segment];
-    gone.iter()
-        .for_each(|(path, _)| fs::remove_file(path).unwrap());
+    for (path, _) in gone {
+        fs::remove_file(path).unwrap();
+    }
     let begun = log.folder.join(format!("{record:020}.segment"));
     fs::write(&begun, behind.concat()).unwrap();
     let fault = log.fault("truncate the head");

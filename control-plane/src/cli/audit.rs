@@ -59,12 +59,8 @@ Examples:
     Search {
         #[command(flatten)]
         filter: FilterArgs,
-        /// Not older: a time, or how long ago, such as 15m, 1h, 7d
-        #[arg(long, value_name = "TIME", value_parser = When::parse)]
-        since: Option<When>,
-        /// Older: a time, or how long ago
-        #[arg(long, value_name = "TIME", value_parser = When::parse)]
-        until: Option<When>,
+        #[command(flatten)]
+        times: Times,
         /// No more than this many
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u32,
@@ -77,12 +73,8 @@ Examples:
     Export {
         #[command(flatten)]
         filter: FilterArgs,
-        /// Not older: a time, or how long ago, such as 15m, 1h, 7d
-        #[arg(long, value_name = "TIME", value_parser = When::parse)]
-        since: Option<When>,
-        /// Older: a time, or how long ago
-        #[arg(long, value_name = "TIME", value_parser = When::parse)]
-        until: Option<When>,
+        #[command(flatten)]
+        times: Times,
         #[command(flatten)]
         export: ExportArgs,
     },
@@ -92,16 +84,36 @@ Examples:
   chancery audit shadow --since 7d
   chancery audit search --shadow --since 7d")]
     Shadow {
-        /// Not older: a time, or how long ago, such as 15m, 1h, 7d
-        #[arg(long, value_name = "TIME", value_parser = When::parse)]
-        since: Option<When>,
-        /// Older: a time, or how long ago
-        #[arg(long, value_name = "TIME", value_parser = When::parse)]
-        until: Option<When>,
+        #[command(flatten)]
+        times: Times,
     },
     #[command(flatten)]
     Log(log::LogCommand),
     Reconcile(ReconcileArgs),
+}
+
+/// From when records are.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Times {
+    /// Not older: a time, or how long ago, such as 15m, 1h, 7d
+    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    since: Option<When>,
+    /// Older: a time, or how long ago
+    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    until: Option<When>,
+}
+
+impl Times {
+    /// What a filter asks for, of these times alone.
+    fn of(&self, filter: RecordFilter) -> RecordFilter {
+        let now = SystemTime::now();
+        let resolve = |when: &Option<When>| when.as_ref().map(|when| when.resolve(now));
+        RecordFilter {
+            start_time: resolve(&self.since),
+            end_time: resolve(&self.until),
+            ..filter
+        }
+    }
 }
 
 /// Which records. All that is given must match.
@@ -204,41 +216,26 @@ pub(crate) async fn run(
         }
         AuditCommand::Search {
             filter,
-            since,
-            until,
+            times,
             limit,
         } => {
-            let now = SystemTime::now();
-            let filter = RecordFilter {
-                start_time: since.as_ref().map(|when| when.resolve(now)),
-                end_time: until.as_ref().map(|when| when.resolve(now)),
-                ..filter.message()
-            };
+            let filter = times.of(filter.message());
             let records = search(&connection, filter, *limit).await?;
             Writer::new(format).write_all(&records, console)?;
         }
         AuditCommand::Export {
             filter,
-            since,
-            until,
+            times,
             export,
         } => {
-            let now = SystemTime::now();
-            let filter = RecordFilter {
-                start_time: since.as_ref().map(|when| when.resolve(now)),
-                end_time: until.as_ref().map(|when| when.resolve(now)),
-                ..filter.message()
-            };
+            let filter = times.of(filter.message());
             export::run(export, filter, &connection, console).await?;
         }
-        AuditCommand::Shadow { since, until } => {
-            let now = SystemTime::now();
-            let filter = RecordFilter {
-                start_time: since.as_ref().map(|when| when.resolve(now)),
-                end_time: until.as_ref().map(|when| when.resolve(now)),
+        AuditCommand::Shadow { times } => {
+            let filter = times.of(RecordFilter {
                 shadow: true,
                 ..RecordFilter::default()
-            };
+            });
             let mut tally = Tally::default();
             search_each(&connection, filter, u32::MAX, |found| tally.add(&found)).await?;
             tally.write(format, console)?;

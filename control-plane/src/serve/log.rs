@@ -1,6 +1,7 @@
-//! What the record needs now and then: anchors, an end to old records, a word on who did not come back.
+//! What the record needs beside what is written to it: signed heads and anchors, an end to old records, its way
+//! to a collector, and a word on who did not come back and on what never ended.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
@@ -8,7 +9,9 @@ use crate::{
     api::ControlPlane,
     config::LogSettings,
     egress::Egress,
+    intents,
     ledger::{Ledger, anchor},
+    otlp::{OtlpConfig, Sender},
     registry::now,
 };
 
@@ -22,8 +25,8 @@ const BACK_WITHIN: Duration = Duration::from_secs(15);
 /// Does all of it until the control plane ends.
 pub(super) fn tend(
     control_plane: &ControlPlane,
-    settings: LogSettings,
-    egress: Egress,
+    (settings, otlp): (LogSettings, Option<OtlpConfig>),
+    (egress, data_dir): (Egress, &Path),
     draining: &watch::Receiver<bool>,
 ) {
     let LogSettings {
@@ -33,11 +36,23 @@ pub(super) fn tend(
     } = settings;
     let checkpoints = Arc::clone(&control_plane.checkpoints);
     tokio::spawn(Arc::clone(&checkpoints).run(draining.clone()));
-    tokio::spawn(anchor::keep(anchors, checkpoints, egress, draining.clone()));
+    let anchored = anchor::keep(anchors, checkpoints, egress.clone(), draining.clone());
+    tokio::spawn(anchored);
     tokio::spawn(note_absent(control_plane.clone()));
+    let ledger = &control_plane.ledger;
+    let instances = Arc::clone(&control_plane.instances);
+    tokio::spawn(intents::close(
+        Arc::clone(ledger),
+        instances,
+        draining.clone(),
+    ));
     if let Some(retention) = retention {
-        let ledger = Arc::clone(&control_plane.ledger);
+        let ledger = Arc::clone(ledger);
         tokio::spawn(drop_old(ledger, retention, draining.clone()));
+    }
+    if let Some(config) = otlp {
+        let sender = Sender::new(config, egress, Arc::clone(ledger), data_dir);
+        tokio::spawn(Arc::new(sender).run(draining.clone()));
     }
 }
 
