@@ -35,7 +35,7 @@ pub(super) fn decision() -> Vec<u8> {
         br#"{"repo":"acme/payments","title":"Retry the webhook","labels":["bug","p2"]}"#;
     let decision = Decision {
         request_id: "0f0e5a2c-9a5e-4f3c-8c52-6a9d3b1d7e11".to_owned(),
-        trace_parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
+        trace_parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0b1902b7-01".to_owned(),
         principal: Some(Principal {
             user: verified("ann@example.com"),
             issuer: verified("https://idp.example.com"),
