@@ -351,6 +351,9 @@ async fn whatever_is_done_to_one_record_is_found() {
 #[tokio::test]
 async fn an_older_copy_of_all_of_it_is_found_with_a_newer_checkpoint() {
     let (folder, older) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for folder in [&folder, &older] {
+        fs::write(folder.path().join("origin"), "example.com/log\n").unwrap();
+    }
     let log = Log::write(folder.path(), 40).await;
     let newer = log
         .keys

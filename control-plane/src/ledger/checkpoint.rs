@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use chancery_engine::id::Hex;
 use ed25519_dalek::{Signer as _, VerifyingKey};
 use signed_note::{Note, StandardVerifier, VerifierList};
 use tlog_tiles::Checkpoint;
@@ -81,7 +82,7 @@ impl LogSigner {
     /// # Errors
     /// Where the origin cannot be read or kept.
     pub fn open(folder: &Path, key: Arc<SigningKey>) -> Result<Self, LedgerError> {
-        let origin = Origin::read_or_make(folder, &key)?.0;
+        let origin = Origin::read_or_make(folder)?.0;
         Ok(Self { origin, key })
     }
 
@@ -257,7 +258,8 @@ impl Origin {
     /// The beginning of every origin, an URL without a scheme as the specification recommends.
     const PREFIX: &'static str = "chancery.dev/log/";
 
-    fn read_or_make(folder: &Path, key: &SigningKey) -> Result<Self, LedgerError> {
+    /// Two logs that one key signs are told apart by their names, so a name is random.
+    fn read_or_make(folder: &Path) -> Result<Self, LedgerError> {
         let path = folder.join("origin");
         match fs::read_to_string(&path) {
             Ok(text) if signed_note::is_key_name_valid(text.trim()) => {
@@ -268,7 +270,10 @@ impl Origin {
                 problem: format!("found `{}`, expected the name of a log", text.trim()),
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let origin = Self(format!("{}{}", Self::PREFIX, key.id()));
+                let mut random = [0; 8];
+                let drawn = getrandom::getrandom(&mut random).map_err(io::Error::from);
+                drawn.map_err(io_error(&path))?;
+                let origin = Self(format!("{}{}", Self::PREFIX, Hex(&random)));
                 fs::create_dir_all(folder).map_err(io_error(folder))?;
                 replace(&path, format!("{}\n", origin.0).as_bytes())?;
                 Ok(origin)
