@@ -149,12 +149,7 @@ async fn note(ledger: &Ledger, intents: &mut Intents, source: &Source, call: (Ve
         decision_id: decision_id.clone(),
         event: Some(Event::Outcome(outcome)),
     };
-    let batch = Batch {
-        // The control plane's own: the appender gives it its sequence.
-        source: Source::default(),
-        entries: vec![(0, entry.encode_to_vec())],
-    };
-    match ledger.append(batch).await {
+    match ledger.append(Batch::own(entry.encode_to_vec())).await {
         Ok(_) => intents.end(source, &decision_id),
         Err(error) => tracing::error!(%error, "a call that ended as unknown is not recorded"),
     }

@@ -113,6 +113,14 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// An entry of the control plane's own, which the appender gives its sequence.
+    pub fn own(entry: Vec<u8>) -> Self {
+        Self {
+            source: own(),
+            entries: vec![(0, entry)],
+        }
+    }
+
     fn entry_bytes(&self) -> usize {
         self.entries.iter().map(|(_, entry)| entry.len()).sum()
     }
@@ -252,12 +260,7 @@ impl Ledger {
     /// # Errors
     /// As [`Self::append`].
     pub async fn note(&self, event: entry::Event) -> Result<u64, Arc<LedgerError>> {
-        // Its own entries have no sequence of their own: the appender counts them.
-        let batch = Batch {
-            source: own(),
-            entries: vec![(0, entry(event))],
-        };
-        self.append(batch).await
+        self.append(Batch::own(entry(event))).await
     }
 
     /// Records that an instance's stream ended without a goodbye.
@@ -269,14 +272,8 @@ impl Ledger {
         source: &Source,
         after_sequence: u64,
     ) -> Result<u64, Arc<LedgerError>> {
-        self.note(entry::Event::Gap(Gap {
-            reason: "instance_lost".to_owned(),
-            count: 0,
-            after_sequence,
-            node_id: source.0.clone(),
-            instance_id: source.1.clone(),
-        }))
-        .await
+        let lost = gap(source, "instance_lost", after_sequence);
+        self.append(Batch::own(lost)).await
     }
 
     /// Records that an instance ended on purpose.

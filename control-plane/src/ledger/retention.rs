@@ -8,7 +8,7 @@ use std::{fs, sync::PoisonError, time::Duration};
 use chancery_proto::audit::v1::{Tombstone, entry::Event};
 use prost_types::Timestamp;
 
-use super::{Ledger, LedgerError, Segment, entry, io_error, own, segment::sync_folder};
+use super::{Ledger, LedgerError, Segment, entry, io_error, segment::sync_folder};
 use crate::ledger::Batch;
 
 /// What was dropped.
@@ -77,10 +77,7 @@ impl Ledger {
 
     /// Appends an entry of the control plane's own from where nothing asynchronous runs.
     fn append_blocking(&self, entry: Vec<u8>) -> Result<(), LedgerError> {
-        let done = self.enqueue(Batch {
-            source: own(),
-            entries: vec![(0, entry)],
-        });
+        let done = self.enqueue(Batch::own(entry));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .map_err(io_error(&self.folder))?;

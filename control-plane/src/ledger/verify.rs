@@ -218,14 +218,12 @@ impl Walk<'_> {
 
     /// Holds the tree over the records so far against what is known of this size.
     fn reached(&mut self) -> Result<(), Fault> {
-        let found = self.frontier.head();
-        let mut known = self.known.iter().filter(|head| head.size == found.size);
-        if known.any(|head| head.root != found.root) {
-            let fault = Fault::new(FaultKind::Altered, self.trusted);
-            return Err(fault.to(found.size));
-        }
-        if self.known.iter().any(|head| head.size == found.size) {
-            self.trusted = found.size;
+        let size = self.frontier.size();
+        for known in self.known.iter().filter(|head| head.size == size) {
+            if known.root != self.frontier.head().root {
+                return Err(Fault::new(FaultKind::Altered, self.trusted).to(size));
+            }
+            self.trusted = size;
         }
         Ok(())
     }
